@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* One certificate as borrowed slices of its DER (RFC 5280 section 4.1), nothing decoded twice. */
+#ifndef EST_CERT_H
+#define EST_CERT_H
+
+#include "der.h"
+
+struct cert_view {
+	struct est_span der;
+	struct est_span tbs;           /* whole TLV */
+	struct est_span serial;        /* INTEGER contents */
+	struct est_span issuer;        /* whole Name TLV */
+	struct est_span subject;       /* whole Name TLV */
+	struct est_span spki;          /* whole TLV */
+	struct est_span extensions;    /* contents of the SEQUENCE OF; empty: none */
+	struct est_span signature_oid; /* OID contents of signatureAlgorithm */
+	time_t not_before, not_after;
+	int version; /* 1..3 */
+};
+
+/* Slices one certificate that fills der and enforces the caps of est.h on it: size, depth, name
+ * attributes, extensions, subjectAltNames.  Strict DER.  EST_E_PROTOCOL; what ("certificate 3 of
+ * the bag") begins the message.  No library may see a certificate that did not pass here. */
+enum est_code cert_view(struct est_span der, const char *what, struct cert_view *out,
+	struct est_error *err) EST_MUST_CHECK;
+/* The extension with these OID contents: extnValue's contents.  False: not there. */
+bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
+	struct est_span *value);
+/* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
+bool cert_is_ca(const struct cert_view *view, int *path_len);
+/* Subject and issuer are byte-equal; says nothing of the signature. */
+bool cert_is_self_issued(const struct cert_view *view);
+
+#define CERT_OID(...) ((struct est_span){ (const uint8_t[]){ __VA_ARGS__ }, \
+	sizeof((const uint8_t[]){ __VA_ARGS__ }) })
+#define CERT_OID_SAN               CERT_OID(0x55, 0x1d, 0x11)
+#define CERT_OID_BASIC_CONSTRAINTS CERT_OID(0x55, 0x1d, 0x13)
+#define CERT_OID_KEY_USAGE         CERT_OID(0x55, 0x1d, 0x0f)
+#define CERT_OID_EXT_KEY_USAGE     CERT_OID(0x55, 0x1d, 0x25)
+
+#endif

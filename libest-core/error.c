@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Errors: one struct with the context, one code per cause. */
+#include "est.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum est_code est_fail(struct est_error *err, enum est_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	*err = (struct est_error){ .code = code, .retry_after_s = -1 };
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+enum est_code est_hint(struct est_error *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	va_end(ap);
+	return err->code;
+}
+
+enum est_code est_reason(struct est_error *err, const char *id)
+{
+	err->reason = id;
+	return err->code;
+}
+
+const char *est_code_name(enum est_code code)
+{
+	switch (code) {
+	case EST_OK:
+		return "ok";
+	case EST_E_INTERNAL:
+		return "internal";
+	case EST_E_USAGE:
+		return "usage";
+	case EST_E_INPUT:
+		return "input";
+	case EST_E_OUTPUT:
+		return "output";
+	case EST_E_NETWORK:
+		return "network";
+	case EST_E_TIMEOUT:
+		return "timeout";
+	case EST_E_UNTRUSTED:
+		return "untrusted";
+	case EST_E_TLS:
+		return "tls";
+	case EST_E_AUTH:
+		return "auth";
+	case EST_E_REFUSED:
+		return "refused";
+	case EST_E_SERVER:
+		return "server";
+	case EST_E_PENDING:
+		return "pending";
+	case EST_E_PROTOCOL:
+		return "protocol";
+	case EST_E_REJECTED:
+		return "rejected";
+	case EST_E_CONDITION:
+		return "condition";
+	case EST_E_HOOK:
+		return "hook";
+	case EST_E_CLOCK:
+		return "clock";
+	case EST_E_INTERRUPTED:
+		return "interrupted";
+	}
+	return "internal";
+}
+
+bool est_code_retryable(enum est_code code)
+{
+	return code == EST_E_NETWORK || code == EST_E_TIMEOUT || code == EST_E_SERVER ||
+		code == EST_E_PENDING;
+}

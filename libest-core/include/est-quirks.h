@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The deviations of real servers that are tolerated: symbol, id for users, what was seen.
+ * Included by est.h with QUIRK() defined; no include guard by intent.  Append only: the order is
+ * the bit number in struct est_quirks. */
+QUIRK(RAW_DER, "Q-RAW-DER", "body is DER, not base64 (RFC 8951 section 3)")
+QUIRK(PEM, "Q-PEM", "body has PEM armour (RFC 8951 section 3)")
+QUIRK(BARE_CERT, "Q-BARE-CERT", "a bare certificate in place of certs-only CMS")
+QUIRK(PADDING, "Q-PADDING", "base64 without its padding (RFC 4648 section 3.2)")
+QUIRK(TRAILING, "Q-TRAILING", "white space or NUL after the DER value")
+QUIRK(BOM, "Q-BOM", "a UTF-8 byte order mark before the body")
+QUIRK(BER, "Q-BER", "CMS wrapper in BER, not DER")
+QUIRK(ECONTENT, "Q-ECONTENT", "empty or NULL eContent in a certs-only message")
+QUIRK(ECONTENT_TYPE, "Q-ECONTENT-TYPE", "eContentType other than id-data in a certs-only message")
+QUIRK(OTHER_CERTS, "Q-OTHER-CERTS", "attribute or other certificates in the bag, skipped")
+QUIRK(DUPLICATE, "Q-DUPLICATE", "a certificate twice in the bag, kept once")
+QUIRK(EXTRA_CERTS, "Q-EXTRA-CERTS", "more than the issued certificate in an enrolment response")
+QUIRK(MEDIA_TYPE, "Q-MEDIA-TYPE", "another Content-Type than RFC 7030 names")
+QUIRK(SMIME_TYPE, "Q-SMIME-TYPE", "unexpected smime-type parameter")
+QUIRK(STATUS_201, "Q-STATUS-201", "201 in place of 200")
+QUIRK(BARE_LF, "Q-BARE-LF", "header lines ended by LF alone (RFC 9112 section 2.2)")
+QUIRK(OBS_FOLD, "Q-OBS-FOLD", "folded header line (RFC 9112 section 5.2)")
+QUIRK(NO_REASON, "Q-NO-REASON", "status line ends after the code (RFC 9112 section 4)")
+QUIRK(NO_CLOSE_NOTIFY, "Q-NO-CLOSE-NOTIFY", "connection ended without close_notify")
+QUIRK(EMPTY_BODY, "Q-EMPTY-BODY", "200 with an empty body in place of an empty list")
+QUIRK(NO_RETRY_AFTER, "Q-NO-RETRY-AFTER", "202 without a usable Retry-After")
+QUIRK(CSRATTRS_VALUE, "Q-CSRATTRS-VALUE", "attribute value that is not what its type requires")
+QUIRK(EXTRA_BYTES, "Q-EXTRA-BYTES", "bytes after the end of the response, connection closed")

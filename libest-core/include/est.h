@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * est.h: the EST client as a library (RFC 7030, RFC 8951, RFC 9908).
+ *
+ * Conventions.  Bytes from outside are a span, never a string.  A fallible function returns an
+ * enum est_code, fills *err and leaves its outputs untouched on failure.  Returned objects are
+ * owned by the caller and released by the matching _free, which accepts NULL; "borrowed" says
+ * otherwise, and until when.  The library never prints, exits, reads the environment or installs
+ * a signal handler.  Objects are not thread-safe; different objects may be used in different
+ * threads.
+ */
+#ifndef EST_H
+#define EST_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EST_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define EST_API            __attribute__((visibility("default")))
+#define EST_MUST_CHECK     __attribute__((warn_unused_result))
+#define EST_PRINTF(fmt, n) __attribute__((format(printf, fmt, n)))
+#else
+#define EST_API
+#define EST_MUST_CHECK
+#define EST_PRINTF(fmt, n)
+#endif
+
+/* ---- Limits (defaults; the unit is in the name) ---------------------------------------------- */
+
+#define EST_BODY_MAX           (4u << 20)  /* bytes of a response body, --max-size */
+#define EST_ERROR_BODY_MAX     (64u << 10) /* bytes read of a body that is not a success */
+#define EST_ERROR_TEXT_MAX     512         /* escaped characters of it that are shown */
+#define EST_CERTS_MAX          1024        /* certificates in a response */
+#define EST_CRLS_MAX           16          /* CRLs in a response */
+#define EST_CERT_BYTES_MAX     (64u << 10) /* one certificate */
+#define EST_RDNS_MAX           128         /* attributes in one name */
+#define EST_EXTENSIONS_MAX     64          /* extensions in one certificate */
+#define EST_SANS_MAX           1024        /* names in one subjectAltName */
+#define EST_DEPTH_MAX          32          /* nesting of any DER or BER input */
+#define EST_CSRATTRS_BYTES_MAX (64u << 10)
+#define EST_CSRATTRS_MAX       256 /* elements of a CsrAttrs, and values in one of them */
+#define EST_FILE_MAX           (4u << 20) /* a local certificate, key or CSR file */
+#define EST_SECRET_MAX         1024       /* bytes of a password */
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* One code per cause the caller can act on.  The numbers are the exit codes of est(1), frozen
+ * within a major version. */
+enum est_code {
+	EST_OK = 0,
+	EST_E_INTERNAL = 1,   /* a bug, or no memory */
+	EST_E_USAGE = 2,      /* the options contradict each other or the standard */
+	EST_E_INPUT = 3,      /* a local file is missing or wrong */
+	EST_E_OUTPUT = 4,     /* a local file cannot be written */
+	EST_E_NETWORK = 5,    /* no connection, or a broken one */
+	EST_E_TIMEOUT = 6,    /* a deadline passed */
+	EST_E_UNTRUSTED = 7,  /* the server's certificate or its authorisation */
+	EST_E_TLS = 8,        /* the handshake, for another reason */
+	EST_E_AUTH = 9,       /* 401, 403 */
+	EST_E_REFUSED = 10,   /* other 3xx and 4xx, 501 */
+	EST_E_SERVER = 11,    /* 5xx, 429 */
+	EST_E_PENDING = 12,   /* 202: come back after retry_after_s */
+	EST_E_PROTOCOL = 13,  /* not valid HTTP, base64, CMS; too large */
+	EST_E_REJECTED = 14,  /* valid, but must not be installed */
+	EST_E_CONDITION = 15, /* a question was asked and the answer is no */
+	EST_E_HOOK = 16,      /* the hook failed, the files are installed */
+	EST_E_CLOCK = 17,     /* the local clock is before the build date */
+	EST_E_INTERRUPTED = 128 /* est_config.stop became non-zero */
+};
+
+struct est_error {
+	enum est_code code;
+	int http_status;       /* of the answer this is about; 0: none */
+	int64_t retry_after_s; /* seconds; -1: the server named none */
+	const char *reason;    /* stable id finer than code ("no-san"), static; NULL: none */
+	char msg[640];         /* what was found, what was due, the rule; no final newline */
+	char hint[320];        /* what to do next; may be empty */
+};
+
+/* Fills *err and returns code, so that detection, message and return are one statement.  Clears
+ * hint, reason, http_status and retry_after_s.  No err in this library may be NULL. */
+EST_API enum est_code est_fail(struct est_error *err, enum est_code code, const char *fmt, ...)
+	EST_PRINTF(3, 4);
+/* Add to the error just made; both return err->code.  id must be static. */
+EST_API enum est_code est_hint(struct est_error *err, const char *fmt, ...) EST_PRINTF(2, 3);
+EST_API enum est_code est_reason(struct est_error *err, const char *id);
+/* "untrusted" for EST_E_UNTRUSTED; never NULL. */
+EST_API const char *est_code_name(enum est_code code);
+/* Whether the same command may succeed later without a change: network, timeout, server, pending. */
+EST_API bool est_code_retryable(enum est_code code);
+
+/* ---- Bytes ----------------------------------------------------------------------------------- */
+
+struct est_span { /* borrowed bytes, never NUL-terminated */
+	const uint8_t *p;
+	size_t n;
+};
+
+struct est_buf { /* owned bytes; zero-initialised is empty */
+	uint8_t *p;
+	size_t n, cap;
+};
+
+EST_API struct est_span est_span_str(const char *s);
+EST_API bool est_span_eq(struct est_span a, struct est_span b);
+EST_API struct est_span est_buf_span(const struct est_buf *buf);
+/* Old storage is wiped before it is freed, so a buffer may hold secrets. */
+EST_API enum est_code est_buf_append(struct est_buf *buf, struct est_span in,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API enum est_code est_buf_printf(struct est_buf *buf, struct est_error *err, const char *fmt,
+	...) EST_PRINTF(3, 4) EST_MUST_CHECK;
+/* Wipes, frees and empties. */
+EST_API void est_buf_free(struct est_buf *buf);
+/* Appends bytes from outside so that a terminal and a log can show them: valid printable UTF-8
+ * stays, controls, bidirectional overrides and invalid bytes become \xHH or \u{HHHH}.  At most
+ * max characters are written, "..." after a cut. */
+EST_API enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err) EST_MUST_CHECK;
+/* The same into a fixed array, always NUL-terminated; returns out. */
+EST_API const char *est_escape(char *out, size_t size, struct est_span in);
+
+/* ---- Deviations that real servers show and this client tolerates ------------------------------ */
+
+/* est-quirks.h has the list: EST_Q_RAW_DER is "Q-RAW-DER" to users.  Ids never change meaning. */
+enum est_quirk {
+#define QUIRK(sym, id, text) EST_Q_##sym,
+#include "est-quirks.h"
+#undef QUIRK
+	EST_QUIRKS
+};
+
+struct est_quirks {
+	uint32_t seen; /* bit 1u << enum est_quirk */
+	bool strict;   /* every deviation is EST_E_PROTOCOL */
+};
+
+EST_API const char *est_quirk_id(enum est_quirk quirk);
+EST_API const char *est_quirk_text(enum est_quirk quirk);
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* Appends a regular file, a pipe or, for "-", stdin.  EST_E_INPUT for a directory, an unreadable
+ * file or more than max bytes. */
+EST_API enum est_code est_read_file(const char *path, size_t max, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* A destination that is replaced by one rename, or not at all. */
+struct est_output;
+
+#define EST_OUTPUT_SECRET 1u /* a key: mode 0600, never wider than 0640 */
+#define EST_OUTPUT_NEW    2u /* EST_E_OUTPUT when something is there already */
+
+/* Resolves symbolic links, refuses what is no regular file, and proves that the directory can be
+ * written and has room for 64 KiB by making the temporary file now, before anything is sent.
+ * Nothing visible changes until est_output_commit(). */
+EST_API enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Writes and syncs the temporary file; may be called before est_output_commit() so that several
+ * files are complete before the first of them is renamed. */
+EST_API enum est_code est_output_write(struct est_output *out, struct est_span content,
+	struct est_error *err) EST_MUST_CHECK;
+/* Renames over the target and syncs the directory.  Equal content is not rewritten; *changed (may
+ * be NULL) says which.  Mode and owner of a file that was there are kept. */
+EST_API enum est_code est_output_commit(struct est_output *out, bool *changed,
+	struct est_error *err) EST_MUST_CHECK;
+/* Removes the temporary file when it was not committed. */
+EST_API void est_output_free(struct est_output *out);
+
+/* ---- Certificates ---------------------------------------------------------------------------- */
+
+/* A list of certificates, each the exact bytes that came in. */
+struct est_certs;
+
+EST_API size_t est_certs_count(const struct est_certs *certs);
+/* Borrowed until est_certs_free(); i < est_certs_count(). */
+EST_API struct est_span est_certs_get(const struct est_certs *certs, size_t i);
+EST_API void est_certs_free(struct est_certs *certs);
+/* Certs-only SignedData (RFC 5652 section 5, RFC 8951 section 3), DER or BER, as the decoded body
+ * of a response; a bare certificate is EST_Q_BARE_CERT.  At least one certificate, at most
+ * EST_CERTS_MAX, each within the limits above; in server order, not yet trusted. */
+EST_API enum est_code est_certs_decode(struct est_span cms, struct est_quirks *quirks,
+	struct est_certs **out, struct est_error *err) EST_MUST_CHECK;
+/* A local file: PEM certificates, DER, base64, certs-only in any of these.  EST_E_INPUT. */
+EST_API enum est_code est_certs_load(const char *path, struct est_certs **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Certs-only SignedData in DER with the n certificates as they are (SET OF order). */
+EST_API enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Appends one PEM block; label is "CERTIFICATE", "PKCS7", "CERTIFICATE REQUEST". */
+EST_API enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,
+	struct est_error *err) EST_MUST_CHECK;
+
+#define EST_SHA256_HEX 65 /* characters with the NUL */
+
+/* What people ask of a certificate, as text that is safe to print. */
+struct est_cert_info {
+	char *subject, *issuer; /* RFC 4514; "" for the empty name */
+	char *serial;           /* lower-case hex */
+	char *key;              /* "EC P-256", "RSA 2048", "Ed25519" */
+	char *signature;        /* "ecdsa-with-SHA256" */
+	time_t not_before, not_after; /* notAfter 9999-12-31 (RFC 5280 section 4.1.2.5) fits */
+	bool ca;                /* basicConstraints cA */
+	int path_len;           /* -1: none */
+	bool self_signed;       /* issuer equals subject and the signature verifies */
+	char **sans;            /* "dns:a.example", "ip:::1", "email:...", "uri:..." */
+	size_t n_sans;
+	char **key_usage, **ext_key_usage; /* "digitalSignature"; "clientAuth" or a dotted OID */
+	size_t n_key_usage, n_ext_key_usage;
+	char sha256[EST_SHA256_HEX]; /* of the whole DER certificate, lower-case hex */
+};
+
+EST_API enum est_code est_cert_info(struct est_span der, struct est_cert_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_cert_info_wipe(struct est_cert_info *info);
+
+/* ---- Keys ------------------------------------------------------------------------------------ */
+
+struct est_key;
+
+/* type: ec:p256 ec:p384 ec:p521 rsa:2048 ... rsa:8192 ed25519 ed448; EST_E_USAGE for another. */
+EST_API enum est_code est_key_generate(const char *type, struct est_key **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Fetches a secret when it is needed.  EST_E_INPUT when there is none. */
+typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err);
+/* PKCS#8, encrypted PKCS#8, SEC 1, PKCS#1; PEM or DER.  ask is called only for an encrypted key.
+ * path is "-" for stdin. */
+EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
+	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
+/* Unencrypted PKCS#8 PEM; the buffer holds the private key. */
+EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+/* "ec:p256" and so on, as est_key_generate() takes it; static. */
+EST_API const char *est_key_type(const struct est_key *key);
+/* EST_E_INPUT when the certificate carries another public key; names are for the message. */
+EST_API enum est_code est_key_match(const struct est_key *key, const char *key_name,
+	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
+EST_API void est_key_free(struct est_key *key);
+
+/* ---- Certification requests (RFC 2986) -------------------------------------------------------- */
+
+struct est_csr_spec {          /* borrowed */
+	const char *subject;   /* RFC 4514; NULL: empty */
+	const char *const *dns, *const *ip, *const *email, *const *uri; /* NULL-terminated or NULL */
+	const char *const *key_usage, *const *ext_key_usage;            /* names or dotted OIDs */
+	const char *hash;      /* "sha256", "sha384", "sha512"; NULL: by the key */
+	struct est_span renew; /* certificate whose subject and subjectAltName are copied byte for
+				* byte (RFC 7030 section 4.2.2); then no name above may be set */
+};
+
+EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
+	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
+/* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
+EST_API enum est_code est_csr_load(const char *path, struct est_buf *der,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* ---- CSR attributes (RFC 8951 section 4, RFC 9908) --------------------------------------------- */
+
+struct est_csrattrs;
+
+struct est_csrattr { /* borrowed from the list */
+	const char *oid;  /* dotted */
+	const char *name; /* NULL: not known, and to be ignored (RFC 7030 section 4.5.2) */
+	bool attribute;   /* an Attribute with values; else a bare OID */
+	const struct est_span *values; /* DER of each value */
+	size_t n_values;
+};
+
+/* DER of CsrAttrs; an empty SEQUENCE is a list of none. */
+EST_API enum est_code est_csrattrs_decode(struct est_span der, struct est_quirks *quirks,
+	struct est_csrattrs **out, struct est_error *err) EST_MUST_CHECK;
+EST_API size_t est_csrattrs_count(const struct est_csrattrs *attrs);
+EST_API const struct est_csrattr *est_csrattrs_get(const struct est_csrattrs *attrs, size_t i);
+/* The DER it was made from; borrowed. */
+EST_API struct est_span est_csrattrs_der(const struct est_csrattrs *attrs);
+/* One value in words ("secp384r1", "4096", "subjectAltName critical ..."); appends. */
+EST_API enum est_code est_csrattr_value_text(const struct est_csrattr *attr, size_t value,
+	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+EST_API void est_csrattrs_free(struct est_csrattrs *attrs);
+/* A short name for a dotted OID, static, or NULL. */
+EST_API const char *est_oid_name(const char *dotted);
+
+/* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
+ * deviations go to quirks. */
+EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks,
+	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
+
+/* ---- The client ------------------------------------------------------------------------------- */
+
+enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
+
+struct est_config {          /* what the operator asked for; borrowed until est_client_free() */
+	const char *server;  /* host[:port], https://host[:port][/.well-known/est[/label]] */
+	const char *label;   /* one or more path segments, or NULL */
+	const char *const *cacert; /* NULL-terminated files: the explicit TA database, or NULL */
+	bool system_trust;         /* the implicit TA database; also used when cacert is empty */
+	const char *system_trust_file; /* in place of the library's, or NULL */
+	const char *cert_file, *key_file; /* the TLS client identity, or NULL */
+	est_secret_fn *key_password;
+	const char *user;          /* HTTP user name, may be ""; NULL: no HTTP authentication */
+	est_secret_fn *password;   /* called after a challenge of an authorised server */
+	void *secret_ctx;
+	const char *const *resolve; /* "host:port:address" */
+	int family;                 /* AF_UNSPEC, AF_INET, AF_INET6 */
+	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
+	size_t max_size;            /* 0: EST_BODY_MAX */
+	bool strict;
+	void (*log)(void *ctx, enum est_log_level level, const char *line);
+	void *log_ctx;
+	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
+};
+
+struct est_client;
+
+struct est_session_info { /* borrowed, of the last connection */
+	const char *tls_version; /* "TLS1.3" */
+	const char *cipher;      /* GnuTLS's description of the session */
+	const char *vouched_by;  /* "explicit" or "implicit" TA database */
+	const char *identity;    /* the name that matched */
+	const char *address;     /* "127.0.0.1:8443" */
+	bool client_cert_sent;
+	unsigned connections;    /* made so far */
+};
+
+/* Checks the options and loads every file named; nothing is sent. */
+EST_API enum est_code est_client_new(const struct est_config *config, struct est_client **out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_client_free(struct est_client *client);
+EST_API const struct est_session_info *est_client_session(const struct est_client *client);
+EST_API const struct est_quirks *est_client_quirks(const struct est_client *client);
+
+/* GET /cacerts (RFC 7030 section 4.1.2).  At least one self-signed certificate (4.1.3). */
+EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* GET /csrattrs (section 4.5).  204, 404 and an empty body set *out to NULL: no demands. */
+EST_API enum est_code est_csrattrs(struct est_client *client, struct est_csrattrs **out,
+	struct est_error *err) EST_MUST_CHECK;
+
+enum est_operation { EST_SIMPLEENROLL, EST_SIMPLEREENROLL };
+
+struct est_issued {
+	struct est_certs *chain; /* [0] is the issued certificate, then up to, not with, the root */
+};
+
+/* POST /simpleenroll or /simplereenroll (section 4.2).  The answer is checked before it is handed
+ * over: our public key, a chain to the anchors in use, valid now within 30 minutes, not a CA;
+ * else EST_E_REJECTED.  EST_E_PENDING for 202.  *sent (may be NULL) becomes true when the request
+ * may have reached the server: from then on a failure does not mean that nothing was issued. */
+EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
+	struct est_span csr, struct est_issued *out, bool *sent, struct est_error *err)
+	EST_MUST_CHECK;
+EST_API void est_issued_wipe(struct est_issued *issued);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
