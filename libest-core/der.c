@@ -17,6 +17,8 @@ static bool header_read(
 
 	if (in.n < 2 || (in.p[0] & TAG_NUMBER_MASK) == TAG_NUMBER_MASK)
 		return false; /* PKIX has no multi-octet tags */
+	if ((in.p[0] & ~TAG_CONSTRUCTED) == 0)
+		return false; /* X.690 section 8.1.5: end-of-contents, not an element */
 	*hdr = 2;
 	*indefinite = false;
 	*minimal = true;
@@ -98,7 +100,7 @@ static bool walk_one(struct est_span in, bool ber, size_t *used, struct der_stat
 			}
 			stats->elements++;
 			stats->ber |= indefinite || !minimal;
-			if (p[0] & TAG_CONSTRUCTED && (indefinite || len > 0)) {
+			if (p[0] & TAG_CONSTRUCTED) {
 				if (depth == EST_DEPTH_MAX) {
 					*why = "nested too deeply";
 					return false;
@@ -209,7 +211,8 @@ bool der_time(const struct der_tlv *tlv, time_t *out)
 {
 	const uint8_t *p = tlv->body.p;
 	struct tm tm = { 0 };
-	int year, high = 0;
+	int year, high = 0, mday;
+	time_t when;
 
 	if (tlv->tag == DER_UTCTIME && tlv->body.n == 13) {
 		if (!two_digits(p, &year))
@@ -233,7 +236,11 @@ bool der_time(const struct der_tlv *tlv, time_t *out)
 		return false;
 	tm.tm_year = year - 1900;
 	tm.tm_mon--;
-	*out = timegm(&tm);
+	mday = tm.tm_mday;
+	when = timegm(&tm);
+	if (tm.tm_mday != mday)
+		return false; /* 31 February became 3 March */
+	*out = when;
 	return true;
 }
 
