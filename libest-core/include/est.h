@@ -184,6 +184,9 @@ EST_API size_t est_certs_count(const struct est_certs *certs);
 /* Borrowed until est_certs_free(); i < est_certs_count(). */
 EST_API struct est_span est_certs_get(const struct est_certs *certs, size_t i);
 EST_API void est_certs_free(struct est_certs *certs);
+/* All of them as an array that the caller releases with free(); its spans borrow from certs. */
+EST_API enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Certs-only SignedData (RFC 5652 section 5, RFC 8951 section 3), DER or BER, as the decoded body
  * of a response; a bare certificate is EST_Q_BARE_CERT.  At least one certificate, at most
  * EST_CERTS_MAX, each within the limits above; in server order, not yet trusted. */
