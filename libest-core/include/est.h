@@ -164,8 +164,8 @@ struct est_output;
  * Nothing visible changes until est_output_commit(). */
 EST_API enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
 	struct est_error *err) EST_MUST_CHECK;
-/* Writes and syncs the temporary file; may be called before est_output_commit() so that several
- * files are complete before the first of them is renamed. */
+/* Writes and syncs the temporary file; content is borrowed until the commit.  Several files can be
+ * complete in this way before the first of them is renamed. */
 EST_API enum est_code est_output_write(struct est_output *out, struct est_span content,
 	struct est_error *err) EST_MUST_CHECK;
 /* Renames over the target and syncs the directory.  Equal content is not rewritten; *changed (may
@@ -248,6 +248,24 @@ EST_API const char *est_key_type(const struct est_key *key);
 EST_API enum est_code est_key_match(const struct est_key *key, const char *key_name,
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
+
+/* The key of an enrolment under way.  KEY.est-new holds it, synced, before the request leaves; it
+ * stays there until the run knows how it ended, and the next run goes on with it. */
+struct est_newkey;
+
+/* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
+ * type.  flags as for est_output_open(): EST_OUTPUT_NEW refuses when key_file exists. */
+EST_API enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
+	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
+EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
+EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
+/* Puts the key under its final name; KEY.est-new is still there afterwards. */
+EST_API enum est_code est_newkey_commit(struct est_newkey *newkey, struct est_error *err)
+	EST_MUST_CHECK;
+/* Removes KEY.est-new: after the commit, or when the server has certainly not issued. */
+EST_API void est_newkey_discard(struct est_newkey *newkey);
+/* Releases memory and lock; the file stays. */
+EST_API void est_newkey_free(struct est_newkey *newkey);
 
 /* ---- Certification requests (RFC 2986) -------------------------------------------------------- */
 
