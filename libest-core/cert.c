@@ -4,16 +4,25 @@
 #include "cert.h"
 
 #include <limits.h>
+#include <string.h>
 
 #define TAG_VERSION	DER_CONTEXT_C(0)
 #define TAG_ISSUER_UID	DER_CONTEXT(1)
 #define TAG_SUBJECT_UID DER_CONTEXT(2)
 #define TAG_EXTENSIONS	DER_CONTEXT_C(3)
+#define OID_DSA		CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01)
+#define OID_PKCS1	CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01) /* and one more arc */
 #define OID_ISSUER_ALT	CERT_OID(0x55, 0x1d, 0x12)
 
 /* Elements in one extension.  A library expands them all, in quadratic time; eight for each
  * subjectAltName is more than any name but a directoryName needs. */
 #define EXT_ELEMENTS_MAX (8 * EST_SANS_MAX)
+
+/* Verifying a signature with a key of any size takes any time: RFC 8017 sets no limit, so these
+ * do.  Twice what anybody uses. */
+#define RSA_MODULUS_BYTES_MAX  2048
+#define RSA_EXPONENT_BYTES_MAX 32
+#define DSA_SPKI_BYTES_MAX     2200
 
 /* What is being taken apart, for the messages. */
 struct source {
@@ -118,6 +127,28 @@ static enum est_code take_validity(
 	return EST_OK;
 }
 
+/* A key that a library can use in reasonable time. */
+static enum est_code check_key(
+	const struct source *src, struct est_span oid, size_t spki_bytes, struct est_span key)
+{
+	struct der_tlv seq, modulus, exponent;
+
+	if (est_span_eq(oid, OID_DSA) && spki_bytes > DSA_SPKI_BYTES_MAX)
+		return too_many(src, "bytes in a DSA key", DSA_SPKI_BYTES_MAX);
+	if (oid.n != OID_PKCS1.n + 1 || memcmp(oid.p, OID_PKCS1.p, OID_PKCS1.n) != 0)
+		return EST_OK;
+	key = (struct est_span){ key.p + 1, key.n - 1 };
+	if (!der_expect(&key, DER_SEQUENCE, &seq) || key.n > 0 ||
+		!der_expect(&seq.body, DER_INTEGER, &modulus) ||
+		!der_expect(&seq.body, DER_INTEGER, &exponent) || seq.body.n > 0)
+		return malformed(src, key.p, "no RSA public key (RFC 8017 appendix A.1.1)");
+	if (modulus.body.n > RSA_MODULUS_BYTES_MAX + 1)
+		return too_many(src, "bytes in an RSA modulus", RSA_MODULUS_BYTES_MAX);
+	if (exponent.body.n > RSA_EXPONENT_BYTES_MAX + 1)
+		return too_many(src, "bytes in an RSA exponent", RSA_EXPONENT_BYTES_MAX);
+	return EST_OK;
+}
+
 static enum est_code take_spki(const struct source *src, struct est_span *in, struct est_span *out)
 {
 	struct der_tlv spki, algorithm, key;
@@ -131,6 +162,10 @@ static enum est_code take_spki(const struct source *src, struct est_span *in, st
 		rc = take(src, &spki.body, DER_BIT_STRING, "no public key", &key);
 	if (rc == EST_OK && spki.body.n > 0)
 		rc = malformed(src, spki.body.p, "more than a key in subjectPublicKeyInfo");
+	if (rc == EST_OK && (key.body.n < 2 || key.body.p[0] != 0))
+		rc = malformed(src, key.whole.p, "a public key that is no whole number of bytes");
+	if (rc == EST_OK)
+		rc = check_key(src, oid, spki.whole.n, key.body);
 	if (rc == EST_OK)
 		*out = spki.whole;
 	return rc;

@@ -51,6 +51,19 @@ struct est_span est_certs_get(const struct est_certs *certs, size_t i)
 	return certs->item[i];
 }
 
+enum est_code est_certs_spans(
+	const struct est_certs *certs, struct est_span **out, struct est_error *err)
+{
+	struct est_span *spans = malloc((certs->n ? certs->n : 1) * sizeof(*spans));
+
+	if (!spans)
+		return est_fail(err, EST_E_INTERNAL, "out of memory (%zu certificates)", certs->n);
+	if (certs->n > 0)
+		memcpy(spans, certs->item, certs->n * sizeof(*spans));
+	*out = spans;
+	return EST_OK;
+}
+
 /* SHA-256, so that a peer cannot choose certificates that fall into one slot. */
 static enum est_code hash_of(struct est_span der, uint64_t *out, struct est_error *err)
 {
