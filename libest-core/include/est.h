@@ -225,6 +225,39 @@ EST_API enum est_code est_cert_info(struct est_span der, struct est_cert_info *o
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_cert_info_wipe(struct est_cert_info *info);
 
+/* What a file looks like.  Only its shape is looked at: it need not be valid. */
+enum est_file_kind {
+	EST_FILE_UNKNOWN,
+	EST_FILE_EMPTY,
+	EST_FILE_TEXT,
+	EST_FILE_CERT,
+	EST_FILE_SIGNED_DATA,    /* CMS SignedData in a ContentInfo: certs-only, or not */
+	EST_FILE_OTHER_CMS,      /* another ContentInfo: enveloped, encrypted, data */
+	EST_FILE_BARE_SIGNED,    /* SignedData without its ContentInfo */
+	EST_FILE_CSR,
+	EST_FILE_CRL,
+	EST_FILE_CSRATTRS,
+	EST_FILE_PRIVATE_KEY,    /* PKCS#8, SEC 1, PKCS#1 */
+	EST_FILE_ENCRYPTED_KEY,
+	EST_FILE_PUBLIC_KEY,
+	EST_FILE_PKCS12,
+	EST_FILE_TRUSTED_CERT,   /* OpenSSL's TRUSTED CERTIFICATE */
+	EST_FILE_OTHER_PEM,      /* PEM with another label */
+	EST_FILE_OPENSSH_KEY,
+	EST_FILE_OPENSSH_PUBLIC_KEY,
+	EST_FILE_PGP,
+	EST_FILE_HTML,
+	EST_FILE_JSON,
+	EST_FILE_GZIP
+};
+
+enum est_encoding { EST_ENCODING_RAW, EST_ENCODING_BASE64, EST_ENCODING_PEM };
+
+/* Of PEM text the first block counts.  *encoding (may be NULL) says how it is wrapped. */
+EST_API enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding);
+/* "a private key", to follow "looks like"; static, never NULL. */
+EST_API const char *est_file_kind_text(enum est_file_kind kind);
+
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 struct est_key;
