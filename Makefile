@@ -87,9 +87,9 @@ FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 .PHONY: all lib server unit replay fuzzers demo check fuzz bench clean \
-	install install-testserver uninstall
+	install install-testserver uninstall FORCE
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(BUILD)/%.o $(BUILD)/asn1/%.c
 
 all: $(BUILD)/est lib
 lib: $(BUILD)/libest-core.a
@@ -201,8 +201,10 @@ D := $(DESTDIR)
 COMPLETIONS := bash-completion/completions/est zsh/site-functions/_est fish/vendor_completions.d/est.fish
 MAN_PAGES := est.1 $(APPLETS:%=est-%.1)
 
+# Requires, not Requires.private: the library is an archive, so whoever links it links these too.
 $(BUILD)/est-core.pc: $(BUILD)/config FORCE
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' \
+		'includedir=$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)' '' \
 		'Name: est-core' 'Description: EST client (RFC 7030, RFC 8951, RFC 9908)' \
 		'Version: $(VERSION)' 'Requires: gnutls >= 3.7.9 libtasn1 >= 4.19' \
 		'Libs: -L$${libdir} -lest-core' 'Cflags: -I$${includedir}' >$@
