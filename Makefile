@@ -149,11 +149,17 @@ $(BUILD)/libest-core.a: $(CORE_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $(BUILD)/libest-core.o
 
-# Unit tests see private headers; they link the objects, not the archive.  Shared parts of cmd/
-# come along for what is tested there, without main; and what tests/lib has for them.
+# Unit tests see private headers: they link an archive of the objects as they are, with the shared
+# parts of cmd/ but main, and with what tests/lib has for them.  Each takes what it needs of it.
 TESTLIB_SRC := $(filter-out tests/lib/replay_main.c,$(wildcard tests/lib/*.c))
-UNIT_LINK := $(filter-out $(BUILD)/cmd/main.o,$(CMD_SHARED:%.c=$(BUILD)/%.o)) $(CORE_OBJ) \
+UNIT_OBJ := $(filter-out $(BUILD)/cmd/main.o,$(CMD_SHARED:%.c=$(BUILD)/%.o)) $(CORE_OBJ) \
 	$(TESTLIB_SRC:%.c=$(BUILD)/%.o)
+UNIT_LINK := $(BUILD)/tests/unit.a
+$(UNIT_LINK): $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LINK)
 	$(LINK) $(core_libs) $(cmd_libs) $(unit_libs)
 
@@ -183,7 +189,7 @@ check:
 bench:
 	@packaging/install-packages build bench
 	@$(MAKE) --no-print-directory -s all server $(BENCH_BIN)
-	@tests/bench/bench $(BUILD)
+	@tests/bench/measure.py $(BUILD)
 
 FUZZ_CC ?= clang
 fuzz: $(FUZZ_NAMES:%=fuzz-%)
