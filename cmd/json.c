@@ -14,6 +14,13 @@ void cmd_json_string(struct cmd *cmd, const char *name, const char *value)
 			cmd->json, name, value ? json_object_new_string(value) : NULL);
 }
 
+void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text)
+{
+	if (cmd->json)
+		json_object_object_add(cmd->json, name,
+			json_object_new_string_len((const char *)text.p, (int)text.n));
+}
+
 void cmd_json_bool(struct cmd *cmd, const char *name, bool value)
 {
 	if (cmd->json)

@@ -12,7 +12,6 @@
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
 #define DEFAULT_IDLE_MS    20000
-#define BASE64_COLUMNS     64 /* longer lines and a missing last newline get 400 from servers */
 
 static void set_defaults(struct est_config *config)
 {
@@ -183,26 +182,6 @@ out:
 	return rc;
 }
 
-static enum est_code request_body(struct est_span csr, struct est_buf *out, struct est_error *err)
-{
-	gnutls_datum_t in = { (unsigned char *)csr.p, (unsigned)csr.n }, text = { 0 };
-	enum est_code rc = EST_OK;
-	int ret;
-
-	ret = gnutls_base64_encode2(&in, &text);
-	if (ret < 0)
-		return est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret));
-	for (size_t i = 0; rc == EST_OK && i < text.size; i += BASE64_COLUMNS) {
-		size_t n = text.size - i < BASE64_COLUMNS ? text.size - i : BASE64_COLUMNS;
-
-		rc = est_buf_append(out, (struct est_span){ text.data + i, n }, err);
-		if (rc == EST_OK)
-			rc = est_buf_append(out, est_span_str("\n"), err);
-	}
-	gnutls_free(text.data);
-	return rc;
-}
-
 /* The server's path may need an intermediate that only /cacerts has; the connection is open. */
 static enum est_code check_with_cacerts(struct est_client *c, const struct est_certs *certs,
 	size_t index, struct est_certs **chain, struct est_error *err)
@@ -241,7 +220,7 @@ enum est_code est_enroll(struct est_client *c, enum est_operation operation, str
 
 	rc = csr_view(csr, "the request", &view, err);
 	if (rc == EST_OK)
-		rc = request_body(csr, &body, err);
+		rc = est_base64_append(&body, csr, err); /* other wrappings get 400 from servers */
 	if (rc == EST_OK)
 		rc = fetch_certs(c, op, est_buf_span(&body), sent, &certs, err);
 	if (rc == EST_OK)

@@ -348,6 +348,10 @@ EST_API const char *est_oid_name(const char *dotted);
 EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 
+/* Appends base64 in lines of 64 columns, each ended by LF, as EST bodies are sent. */
+EST_API enum est_code est_base64_append(struct est_buf *out, struct est_span in,
+	struct est_error *err) EST_MUST_CHECK;
+
 /* ---- The client ------------------------------------------------------------------------------- */
 
 enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
