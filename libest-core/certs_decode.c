@@ -4,11 +4,11 @@
 #include "certs.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "asn1.h"
 #include "cert.h"
 #include "quirk.h"
+#include "trailing.h"
 
 #define FRAME_MAX 4096 /* bytes of a message without its certificates and CRLs */
 
@@ -245,20 +245,6 @@ static enum est_code check_frame(struct source *src, const struct signed_data *s
 	return rc;
 }
 
-/* White space and NUL after the outermost value. */
-static enum est_code check_trailing(const struct source *src, struct est_span rest)
-{
-	for (size_t i = 0; i < rest.n; i++) {
-		if (rest.p[i] != 0 && !memchr(" \t\r\n", rest.p[i], 4))
-			return est_fail(src->err, EST_E_PROTOCOL,
-				"%s: %zu bytes after its end at offset %zu", src->what, rest.n - i,
-				(size_t)(rest.p - src->message.p) + i);
-	}
-	if (rest.n == 0)
-		return EST_OK;
-	return quirk_note(src->quirks, EST_Q_TRAILING, src->what, src->err);
-}
-
 enum est_code certs_iter_open(struct est_span cms, const char *what, struct est_quirks *quirks,
 	struct certs_iter *out, struct est_error *err)
 {
@@ -269,14 +255,13 @@ enum est_code certs_iter_open(struct est_span cms, const char *what, struct est_
 	struct der_tlv outer, inner;
 	enum est_code rc;
 
-	if (!take(&src, &rest, DER_SEQUENCE, &outer)) {
-		if (cms.n > 0 && cms.p[0] != DER_SEQUENCE)
-			return something_else(&src, cms);
-		return der_walk(cms, true, what, NULL, err); /* says where it is wrong */
-	}
-	rc = check_trailing(&src, rest);
+	if (cms.n > 0 && cms.p[0] != DER_SEQUENCE)
+		return something_else(&src, cms);
+	rc = trailing_cut(&rest, what, quirks, err);
 	if (rc != EST_OK)
 		return rc;
+	if (!take(&src, &rest, DER_SEQUENCE, &outer))
+		return der_walk(cms, true, what, NULL, err); /* says where it is wrong */
 	if (outer.body.n > 0 && outer.body.p[0] == DER_OID) {
 		rc = content_info(&src, &outer, &inner);
 		if (rc == EST_OK)

@@ -99,9 +99,9 @@ static size_t rsa_bits(struct est_span key)
 static enum est_code ec_curve(struct est_span params, struct est_buf *out, struct est_error *err)
 {
 	struct der_tlv oid;
-	enum est_code rc = put(out, "EC ", err);
+	enum est_code rc = put(out, params.n > 0 ? "EC " : "EC", err);
 
-	if (rc != EST_OK)
+	if (rc != EST_OK || params.n == 0)
 		return rc;
 	if (!der_expect(&params, DER_OID, &oid))
 		return put(out, "with explicit parameters", err);
@@ -114,22 +114,33 @@ static enum est_code ec_curve(struct est_span params, struct est_buf *out, struc
 	return x509_oid(oid.body, out, err);
 }
 
-enum est_code x509_key(struct est_span spki, struct est_buf *out, struct est_error *err)
+enum est_code x509_key_body(struct est_span body, struct est_buf *out, struct est_error *err)
 {
-	struct der_tlv outer, algorithm, oid, key;
+	struct der_tlv algorithm, oid, key;
+	bool rsa, pss;
 
-	if (!der_expect(&spki, DER_SEQUENCE, &outer) ||
-		!der_expect(&outer.body, DER_SEQUENCE, &algorithm) ||
-		!der_expect(&algorithm.body, DER_OID, &oid) ||
-		!der_expect(&outer.body, DER_BIT_STRING, &key))
+	if (!der_expect(&body, DER_SEQUENCE, &algorithm) ||
+		!der_expect(&algorithm.body, DER_OID, &oid))
 		return put(out, "malformed", err);
-	if (est_span_eq(oid.body, OID_RSA))
-		return est_buf_printf(out, err, "RSA %zu", rsa_bits(key.body));
-	if (est_span_eq(oid.body, OID_RSA_PSS))
-		return est_buf_printf(out, err, "RSA-PSS %zu", rsa_bits(key.body));
+	rsa = est_span_eq(oid.body, OID_RSA);
+	pss = est_span_eq(oid.body, OID_RSA_PSS);
+	if ((rsa || pss) && der_expect(&body, DER_BIT_STRING, &key))
+		return est_buf_printf(
+			out, err, "%s %zu", rsa ? "RSA" : "RSA-PSS", rsa_bits(key.body));
+	if (rsa || pss)
+		return put(out, rsa ? "RSA" : "RSA-PSS", err);
 	if (est_span_eq(oid.body, OID_EC))
 		return ec_curve(algorithm.body, out, err);
 	return x509_oid(oid.body, out, err);
+}
+
+enum est_code x509_key(struct est_span spki, struct est_buf *out, struct est_error *err)
+{
+	struct der_tlv outer;
+
+	if (!der_expect(&spki, DER_SEQUENCE, &outer))
+		return put(out, "malformed", err);
+	return x509_key_body(outer.body, out, err);
 }
 
 static enum est_code ip_text(struct est_span ip, struct est_buf *out, struct est_error *err)
@@ -372,6 +383,37 @@ enum est_code x509_ext_key_usage(
 		*out = list;
 		return EST_OK;
 	}
+	x509_list_wipe(&list);
+	return rc;
+}
+
+enum est_code x509_list_text(
+	const struct x509_list *list, struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; i < list->n && rc == EST_OK; i++)
+		rc = est_buf_printf(out, err, "%s%s", i > 0 ? ", " : "", list->item[i]);
+	return rc;
+}
+
+enum est_code x509_extension_value(
+	struct est_span oid, struct est_span value, struct est_buf *out, struct est_error *err)
+{
+	struct x509_list list = { 0 };
+	bool valid = false;
+	enum est_code rc = EST_OK;
+
+	if (est_span_eq(oid, CERT_OID_SAN))
+		rc = x509_sans(value, &list, &valid, err);
+	else if (est_span_eq(oid, CERT_OID_KEY_USAGE))
+		rc = x509_key_usage(value, &list, &valid, err);
+	else if (est_span_eq(oid, CERT_OID_EXT_KEY_USAGE))
+		rc = x509_ext_key_usage(value, &list, &valid, err);
+	if (rc == EST_OK && valid)
+		rc = x509_list_text(&list, out, err);
+	else if (rc == EST_OK)
+		rc = x509_value(value, out, err);
 	x509_list_wipe(&list);
 	return rc;
 }

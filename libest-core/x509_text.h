@@ -23,6 +23,9 @@ enum est_code x509_name(
 /* "EC P-256", "RSA 2048" of a whole SubjectPublicKeyInfo TLV. */
 enum est_code x509_key(
 	struct est_span spki, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+/* The same of its contents; the key itself may be missing (RFC 9908 section 3.4). */
+enum est_code x509_key_body(
+	struct est_span body, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* "dns:a.example" and so on of one GeneralName. */
 enum est_code x509_general_name(
 	const struct der_tlv *name, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
@@ -39,11 +42,16 @@ enum est_code x509_key_usage(struct est_span value, struct x509_list *out, bool 
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code x509_ext_key_usage(struct est_span value, struct x509_list *out, bool *valid,
 	struct est_error *err) EST_MUST_CHECK;
+/* One extension's value: one of the above as a list with commas, else as x509_value(). */
+enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* The text of a buffer as an owned string; the buffer is emptied. */
 enum est_code x509_string(struct est_buf *buf, char **out, struct est_error *err) EST_MUST_CHECK;
 enum est_code x509_list_add(
 	struct x509_list *list, struct est_buf *text, struct est_error *err) EST_MUST_CHECK;
+enum est_code x509_list_text(
+	const struct x509_list *list, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 void x509_list_wipe(struct x509_list *list);
 
 #endif
