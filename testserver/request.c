@@ -109,6 +109,13 @@ void request_parse_target(struct request *rq)
 	if (start < sizeof(prefix)) /* nothing between the prefix and the operation */
 		return;
 	end = start - 1;
+	/* strongSwan appends the whole path to its URL, so that a label stands before a second
+	 * prefix. */
+	if (end >= 2 * (sizeof(prefix) - 2) &&
+		strncmp(rq->target + end - (sizeof(prefix) - 2), prefix, sizeof(prefix) - 2) == 0)
+		end -= sizeof(prefix) - 2;
+	if (end < sizeof(prefix) - 1) /* two prefixes and no label */
+		return;
 	for (start = end; rq->target[start - 1] != '/'; start--)
 		;
 	segment = (struct est_span){ (const uint8_t *)rq->target + start, end - start };
