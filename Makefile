@@ -67,8 +67,8 @@ core_cflags   = $(call pkg,--cflags,gnutls libtasn1)
 core_libs     = $(call pkg,--libs,gnutls libtasn1)
 cmd_cflags    = $(call pkg,--cflags,json-c)
 cmd_libs      = $(call pkg,--libs,json-c)
-server_cflags = $(call pkg,--cflags,libmicrohttpd gnutls)
-server_libs   = $(call pkg,--libs,libmicrohttpd)
+server_cflags = $(call pkg,--cflags,libmicrohttpd gnutls json-c)
+server_libs   = $(call pkg,--libs,libmicrohttpd json-c) -pthread
 unit_libs     = $(call pkg,--libs,cmocka)
 
 ASN1_SRC := $(wildcard asn1/*.asn)
