@@ -73,7 +73,8 @@ def start_server():
     with open("password", "w", encoding="ascii") as file:
         file.write("bench-password\n")
     server = subprocess.Popen([BUILD + "/est-testserver", "--dir", "server", "--user", "bench",
-                               "--password-file", "password"],
+                               "--password-file", "password", "--parent-exit",
+                               "--wrap", "0"],  # strongSwan reads no other base64
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     url = re.search(r'https://[^\s",]+', server.stdout.readline())
     if not url:
@@ -95,13 +96,12 @@ def clients(url):
     est_tls = ["-s", url, *trust, "--cert", "id.crt", "--key", "id.key"]
     bare = [host, port, path, "server/root.pem", "id.crt", "id.key"]
     other = [base, "server/root.pem", "id.crt", "id.key"]
-    unwrapped = [base + "/wrap-0", "server/root.pem", "id.crt", "id.key"]
     results = measure({
         "est enroll": lambda n: [est, "enroll", *est_tls, "--new-key", "ec:p256", "--subject",
                                  "CN=bench", "--key-out", "e%d.key" % n, "-o", "e%d.crt" % n],
         "floor enroll": lambda n: [floor, "enroll", *bare, "f%d.p7" % n, "f%d.key" % n],
         "curl enroll": lambda n: [HERE + "/curl-enroll", *other, "c%d" % n],
-        "pki enroll": lambda n: [HERE + "/pki-enroll", *unwrapped, "p%d" % n],
+        "pki enroll": lambda n: [HERE + "/pki-enroll", *other, "p%d" % n],
         "est cacerts": lambda n: [est, "cacerts", *est_tls, "-o", "e%d.pem" % n],
         "floor cacerts": lambda n: [floor, "cacerts", *bare, "fc%d.p7" % n],
         "curl cacerts": lambda n: [HERE + "/curl-cacerts", *other, "cc%d" % n],
