@@ -121,10 +121,10 @@ $(BUILD)/libest-core/%.o: EST_CPPFLAGS += -Ilibest-core -Iasn1 $(core_cflags)
 $(BUILD)/cmd/%.o: EST_CPPFLAGS += -I$(BUILD)/cmd $(cmd_cflags)
 $(BUILD)/testserver/%.o: EST_CPPFLAGS += -Itestserver $(server_cflags)
 $(BUILD)/tests/%.o: EST_CPPFLAGS += -Ilibest-core -Icmd -Iasn1 -Itests/lib $(core_cflags) $(cmd_cflags)
-$(CMD_OBJ): $(BUILD)/cmd/applets.def
+$(CMD_OBJ): $(BUILD)/cmd/applets.h
 
 # Only the applets asked for; cmd/applets.def has them all.
-$(BUILD)/cmd/applets.def: cmd/applets.def $(BUILD)/config
+$(BUILD)/cmd/applets.h: cmd/applets.def $(BUILD)/config
 	@mkdir -p $(@D)
 	@for a in $(APPLETS); do grep "^APPLET($$a," $<; done | LC_ALL=C sort -u >$@
 

@@ -21,7 +21,7 @@ struct cmd {
 /* An applet is one file cmd/NAME.c that defines NAME_applet, and one line of applets.def. */
 struct cmd_applet {
 	const char *operands; /* "FILE..." for the usage line, "" for none */
-	const struct cmd_option *groups[CMD_GROUPS_MAX]; /* its option table, NULL-terminated */
+	const struct cmd_option *groups[CMD_GROUPS_MAX + 1]; /* its option table, NULL-terminated */
 	/* Returns what happened, with cmd->err filled on failure.  Prints nothing on stdout itself
 	 * but through cmd->product, cmd->json or cmd_stdout(). */
 	enum est_code (*run)(struct cmd *cmd);
@@ -33,7 +33,7 @@ struct cmd_entry {
 };
 
 #define APPLET(name, help) extern const struct cmd_applet name##_applet;
-#include "applets.def"
+#include "applets.h" /* the lines of applets.def that are built */
 #undef APPLET
 
 extern const struct cmd_entry cmd_applets[]; /* ends with a NULL name */

@@ -11,7 +11,7 @@
 
 const struct cmd_entry cmd_applets[] = {
 #define APPLET(name, help) { #name, help, &name##_applet },
-#include "applets.def"
+#include "applets.h" /* the lines of applets.def that are built */
 #undef APPLET
 	{ 0 },
 };

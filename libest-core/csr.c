@@ -109,7 +109,7 @@ static enum est_code encode_info(struct est_span subject, struct est_span spki,
 {
 	asn1_node defs = NULL, node = NULL;
 	const struct field fields[] = {
-		{ "version", "0", 1 },
+		{ "version", "\0", 1 },
 		{ "subject", subject.p, (int)subject.n },
 		{ "subjectPKInfo", spki.p, (int)spki.n },
 		{ "attributes", "NEW", 1 },
