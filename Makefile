@@ -130,7 +130,7 @@ $(BUILD)/cmd/applets.h: cmd/applets.def $(BUILD)/config
 
 $(BUILD)/asn1/%.c: asn1/%.asn $(BUILD)/config
 	@mkdir -p $(@D)
-	$(ASN1PARSER) -n est_$*_asn1_tab -o $@ $<
+	@out=$$($(ASN1PARSER) -n est_$*_asn1_tab -o $@ $< 2>&1) || { echo "$$out" >&2; exit 1; }
 $(BUILD)/asn1/%.o: $(BUILD)/asn1/%.c $(BUILD)/config
 	$(CC) $(call pkg,--cflags,libtasn1) $(CPPFLAGS) $(EST_CFLAGS) $(CFLAGS) -c -o $@ $<
 

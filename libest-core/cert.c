@@ -405,7 +405,9 @@ bool cert_is_ca(const struct cert_view *view, int *path_len)
 		!der_expect(&seq.body, DER_BOOLEAN, &ca) || ca.body.n != 1 || ca.body.p[0] == 0)
 		return false;
 	if (der_expect(&seq.body, DER_INTEGER, &len)) {
-		n = 0;
+		if (len.body.n == 0 || len.body.p[0] & 0x80)
+			return false;
+		n = 0; /* longer than INT_MAX is no limit on any chain: it stays there */
 		for (size_t i = 0; i < len.body.n; i++)
 			n = n > INT_MAX >> 8 ? INT_MAX : (n << 8 | len.body.p[i]);
 	}
