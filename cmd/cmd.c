@@ -45,7 +45,8 @@ bool cmd_known_option(const char *name)
 	return false;
 }
 
-static void print_line(const struct cmd *cmd, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void print_line(
+	const struct cmd *cmd, const char *fmt, va_list ap)
 {
 	char line[NOTICE_MAX];
 

@@ -43,8 +43,7 @@ static enum est_code check_options(struct cmd *cmd)
 	return EST_OK;
 }
 
-static enum est_code write_request(struct cmd *cmd, struct request *request,
-	struct est_output *out)
+static enum est_code write_request(struct cmd *cmd, struct request *request, struct est_output *out)
 {
 	struct est_span der = est_buf_span(&request->csr);
 	struct est_buf text = { 0 };

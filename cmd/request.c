@@ -7,7 +7,7 @@
 static bool any_name(const struct cmd_values *v)
 {
 	return v->subject || v->dns.n || v->ip.n || v->email.n || v->uri.n || v->key_usage.n ||
-		v->ext_key_usage.n || v->hash;
+	       v->ext_key_usage.n || v->hash;
 }
 
 enum est_code request_check(struct cmd *cmd)
@@ -16,8 +16,8 @@ enum est_code request_check(struct cmd *cmd)
 	struct est_error *err = &cmd->err;
 
 	if ((v->new_key != NULL) + (v->use_key != NULL) + (v->csr != NULL) > 1)
-		return est_fail(err, EST_E_USAGE,
-			"--new-key, --use-key and --csr exclude each other");
+		return est_fail(
+			err, EST_E_USAGE, "--new-key, --use-key and --csr exclude each other");
 	if (v->csr && any_name(v))
 		return est_fail(err, EST_E_USAGE,
 			"--csr is sent as it is: no --subject, names, usages or --hash with it");
@@ -55,8 +55,8 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	return rc;
 }
 
-enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
-	struct request *r)
+enum est_code request_make(
+	struct cmd *cmd, struct est_span renew, const char *key_type, struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
 	const struct est_csr_spec spec = {
@@ -82,7 +82,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 static bool certainly_not_issued(bool sent, enum est_code rc)
 {
 	return !sent || rc == EST_E_AUTH || rc == EST_E_REFUSED || rc == EST_E_UNTRUSTED ||
-		rc == EST_E_INPUT || rc == EST_E_USAGE;
+	       rc == EST_E_INPUT || rc == EST_E_USAGE;
 }
 
 void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)

@@ -6,10 +6,10 @@
 #include "cmd.h"
 
 struct request {
-	struct est_key *key;       /* --use-key, or the old key; NULL with --csr or a new key */
+	struct est_key *key;	   /* --use-key, or the old key; NULL with --csr or a new key */
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
-	bool keep;                 /* the server may have certified the new key */
-	struct est_buf csr;        /* DER */
+	bool keep;		   /* the server may have certified the new key */
+	struct est_buf csr;	   /* DER */
 };
 
 /* Exactly one source for the key, and no names that a ready-made --csr would ignore. */
@@ -32,8 +32,7 @@ struct delivery {
 };
 
 /* Opens every destination before anything is sent.  cert: NULL or "-" is standard output. */
-enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out)
-	EST_MUST_CHECK;
+enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
 /* Writes and syncs everything, then renames: the key first, for a certificate without its key is
  * of no use and a key without certificate is what was there before. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,

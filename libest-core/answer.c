@@ -9,8 +9,8 @@
 #include "quirk.h"
 
 /* "; the server says: ..." from a body that is text, escaped and cut; empty otherwise. */
-static enum est_code server_words(const struct http_response *response, struct est_buf *out,
-	struct est_error *err)
+static enum est_code server_words(
+	const struct http_response *response, struct est_buf *out, struct est_error *err)
 {
 	struct est_span text = est_buf_span(&response->body), value;
 	struct http_media_type media;
@@ -21,7 +21,8 @@ static enum est_code server_words(const struct http_response *response, struct e
 	if (text.n == 0)
 		return EST_OK;
 	if (http_field(response, "Content-Type", 0, &value) && http_media_type(value, &media) &&
-		media.type.n == strlen("application") && !http_media_is(&media, "application", "json"))
+		media.type.n == strlen("application") &&
+		!http_media_is(&media, "application", "json"))
 		return EST_OK; /* not for reading */
 	rc = est_buf_append(out, est_span_str("; the server says: "), err);
 	return rc == EST_OK ? est_buf_escape(out, text, EST_ERROR_TEXT_MAX, err) : rc;
@@ -38,8 +39,8 @@ static enum est_code status_class(int status)
 	return EST_E_REFUSED;
 }
 
-static enum est_code fail_redirect(const struct operation *op, const struct http_response *response,
-	struct est_error *err)
+static enum est_code fail_redirect(
+	const struct operation *op, const struct http_response *response, struct est_error *err)
 {
 	char shown[300] = "nowhere";
 	struct est_span where;
@@ -105,8 +106,8 @@ enum est_code client_status(struct est_client *c, const struct operation *op,
 		code = fail_redirect(op, response, err);
 	else if (rc == EST_OK)
 		est_fail(err, code, "%s: the server answered %d%s%.*s", op->name, response->status,
-			code == EST_E_PENDING ? ", accepted but not issued yet" : "",
-			(int)words.n, words.p ? (const char *)words.p : "");
+			code == EST_E_PENDING ? ", accepted but not issued yet" : "", (int)words.n,
+			words.p ? (const char *)words.p : "");
 	est_buf_free(&words);
 	if (rc != EST_OK)
 		return rc;
@@ -160,8 +161,9 @@ static enum est_code check_smime_type(struct est_client *c, const struct operati
 	if (!span_is(smime_type, "CMC-response") && !span_is(smime_type, "server-generated-key"))
 		return quirk_note(&c->quirks, EST_Q_SMIME_TYPE, op->name, err);
 	est_escape(shown, sizeof(shown), smime_type);
-	return est_fail(err, EST_E_PROTOCOL, "%s: smime-type is %s, not certs-only "
-					     "(RFC 7030 section 4.2.3)",
+	return est_fail(err, EST_E_PROTOCOL,
+		"%s: smime-type is %s, not certs-only "
+		"(RFC 7030 section 4.2.3)",
 		op->name, shown);
 }
 
@@ -178,8 +180,8 @@ static enum est_code check_media_type(struct est_client *c, const struct operati
 			op->name, op->accept);
 	est_escape(shown, sizeof(shown), value);
 	if (!http_media_type(value, &media))
-		return est_fail(err, EST_E_PROTOCOL, "%s: malformed Content-Type \"%s\"", op->name,
-			shown);
+		return est_fail(
+			err, EST_E_PROTOCOL, "%s: malformed Content-Type \"%s\"", op->name, shown);
 	if (http_media_is(&media, "application", strchr(op->accept, '/') + 1))
 		return op == &operation_csrattrs ? EST_OK
 						 : check_smime_type(c, op, media.smime_type, err);

@@ -63,8 +63,8 @@ static bool name_matches(const struct url *url, gnutls_x509_crt_t leaf)
 	unsigned n = 0;
 
 	if (!url->is_ip)
-		return gnutls_x509_crt_check_hostname2(leaf, url->host,
-			GNUTLS_VERIFY_DO_NOT_ALLOW_IP_MATCHES);
+		return gnutls_x509_crt_check_hostname2(
+			leaf, url->host, GNUTLS_VERIFY_DO_NOT_ALLOW_IP_MATCHES);
 	if (inet_pton(AF_INET, url->host, address) == 1)
 		n = 4;
 	else if (inet_pton(AF_INET6, url->host, address) == 1)

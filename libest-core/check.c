@@ -12,8 +12,8 @@
 
 #define SKEW_S (30 * 60) /* between the CA's clock and ours */
 
-enum est_code check_pick(const struct est_certs *certs, struct est_span spki, size_t *index,
-	struct est_error *err)
+enum est_code check_pick(
+	const struct est_certs *certs, struct est_span spki, size_t *index, struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	struct cert_view view;
@@ -47,8 +47,8 @@ static void pool_free(struct pool *pool)
 	free(pool->certs);
 }
 
-static enum est_code pool_add(struct pool *pool, const struct est_certs *certs, size_t skip,
-	struct est_error *err)
+static enum est_code pool_add(
+	struct pool *pool, const struct est_certs *certs, size_t skip, struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	gnutls_x509_crt_t *grown;
@@ -69,8 +69,8 @@ static enum est_code pool_add(struct pool *pool, const struct est_certs *certs, 
 	return rc;
 }
 
-static enum est_code make_chain(const struct trust_answer *answer, struct est_certs **out,
-	struct est_error *err)
+static enum est_code make_chain(
+	const struct trust_answer *answer, struct est_certs **out, struct est_error *err)
 {
 	struct est_certs *chain = NULL;
 	gnutls_datum_t der = { 0 };
@@ -83,8 +83,8 @@ static enum est_code make_chain(const struct trust_answer *answer, struct est_ce
 		if (gnutls_x509_crt_export2(answer->path[i], GNUTLS_X509_FMT_DER, &der) < 0)
 			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 		else
-			rc = certs_add(chain, (struct est_span){ der.data, der.size }, false, NULL,
-				err);
+			rc = certs_add(
+				chain, (struct est_span){ der.data, der.size }, false, NULL, err);
 		gnutls_free(der.data);
 		der.data = NULL;
 	}

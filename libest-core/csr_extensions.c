@@ -115,8 +115,8 @@ static enum est_code add_names(gnutls_subject_alt_names_t sans, const char *cons
 	return EST_OK;
 }
 
-static enum est_code put_sans(const struct est_csr_spec *spec, bool critical, struct est_buf *out,
-	struct est_error *err)
+static enum est_code put_sans(
+	const struct est_csr_spec *spec, bool critical, struct est_buf *out, struct est_error *err)
 {
 	gnutls_subject_alt_names_t sans;
 	gnutls_datum_t der = { 0 };
@@ -144,8 +144,8 @@ static enum est_code put_sans(const struct est_csr_spec *spec, bool critical, st
 	return rc;
 }
 
-static enum est_code put_key_usage(const char *const *names, struct est_buf *out,
-	struct est_error *err)
+static enum est_code put_key_usage(
+	const char *const *names, struct est_buf *out, struct est_error *err)
 {
 	gnutls_datum_t der = { 0 };
 	unsigned bits = 0;
@@ -182,8 +182,8 @@ static const char *purpose_oid(const char *name)
 	return strspn(name, "0123456789.") == strlen(name) && strchr(name, '.') ? name : NULL;
 }
 
-static enum est_code put_ext_key_usage(const char *const *names, struct est_buf *out,
-	struct est_error *err)
+static enum est_code put_ext_key_usage(
+	const char *const *names, struct est_buf *out, struct est_error *err)
 {
 	gnutls_x509_key_purposes_t set;
 	gnutls_datum_t der = { 0 };

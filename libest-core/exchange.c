@@ -32,8 +32,8 @@ static void describe_session(struct est_client *c)
 {
 	const struct authz *authz = session_authz(c->session);
 
-	(void)snprintf(c->tls_version, sizeof(c->tls_version), "%s",
-		session_tls_version(c->session));
+	(void)snprintf(
+		c->tls_version, sizeof(c->tls_version), "%s", session_tls_version(c->session));
 	(void)snprintf(c->cipher, sizeof(c->cipher), "%s", session_description(c->session));
 	(void)snprintf(c->identity, sizeof(c->identity), "%s", authz_identity(authz));
 	(void)snprintf(c->address, sizeof(c->address), "%s", session_address(c->session));
@@ -48,8 +48,7 @@ static void describe_session(struct est_client *c)
 	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
 		c->info.vouched_by);
 	if (c->config.cert_file && !c->info.client_cert_sent)
-		client_log(c, EST_LOG_NOTICE,
-			"the server did not ask for the client certificate");
+		client_log(c, EST_LOG_NOTICE, "the server did not ask for the client certificate");
 }
 
 /* A connection that can carry a request; *reused: it has carried one before. */

@@ -20,9 +20,9 @@ struct est_client {
 };
 
 struct operation {
-	const char *name;   /* last path segment */
+	const char *name; /* last path segment */
 	const char *method;
-	const char *accept; /* the media type it is answered with */
+	const char *accept;	  /* the media type it is answered with */
 	const char *content_type; /* of the request; NULL: no body */
 };
 
@@ -37,8 +37,8 @@ void client_log(const struct est_client *client, enum est_log_level level, const
  * a kept connection that turned out to be dead.  *sent (may be NULL): the request may have reached
  * the server.  out is the caller's to wipe. */
 enum est_code client_exchange(struct est_client *client, const struct operation *operation,
-	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
-	EST_MUST_CHECK;
+	struct est_span body, struct http_response *out, bool *sent,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* EST_OK for 200 (201 is tolerated for a POST); otherwise the class of RFC 7030 and the server's
  * own words, escaped and cut.  retry_after_s is set for 202, 429 and 503. */
@@ -47,7 +47,7 @@ enum est_code client_status(struct est_client *client, const struct operation *o
 
 /* The decoded body of a success: media type checked, then base64 and its deviations. */
 enum est_code client_body(struct est_client *client, const struct operation *operation,
-	const struct http_response *response, struct est_buf *der, struct est_error *err)
-	EST_MUST_CHECK;
+	const struct http_response *response, struct est_buf *der,
+	struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -185,8 +185,8 @@ static enum est_code import_encrypted(struct est_key *key, struct est_span text,
 static bool looks_encrypted(struct est_span text, int ret)
 {
 	return ret == GNUTLS_E_DECRYPTION_FAILED ||
-		memmem(text.p, text.n, "ENCRYPTED", strlen("ENCRYPTED")) != NULL ||
-		(text.p[0] == 0x30 && ret == GNUTLS_E_PK_INVALID_PRIVKEY);
+	       memmem(text.p, text.n, "ENCRYPTED", strlen("ENCRYPTED")) != NULL ||
+	       (text.p[0] == 0x30 && ret == GNUTLS_E_PK_INVALID_PRIVKEY);
 }
 
 enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
@@ -229,11 +229,11 @@ enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct
 	enum est_code rc;
 	int ret;
 
-	ret = gnutls_x509_privkey_export2_pkcs8(key->x509, GNUTLS_X509_FMT_PEM, NULL,
-		GNUTLS_PKCS_PLAIN, &pem);
+	ret = gnutls_x509_privkey_export2_pkcs8(
+		key->x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
 	if (ret < 0)
-		return est_fail(err, EST_E_INTERNAL, "cannot write the key: %s",
-			gnutls_strerror(ret));
+		return est_fail(
+			err, EST_E_INTERNAL, "cannot write the key: %s", gnutls_strerror(ret));
 	rc = est_buf_append(out, (struct est_span){ pem.data, pem.size }, err);
 	gnutls_memset(pem.data, 0, pem.size);
 	gnutls_free(pem.data);
@@ -258,8 +258,8 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out, struct es
 	if (ret >= 0)
 		ret = gnutls_pubkey_export2(pub, GNUTLS_X509_FMT_DER, &der);
 	if (ret < 0)
-		rc = est_fail(err, EST_E_INTERNAL, "cannot get the public key: %s",
-			gnutls_strerror(ret));
+		rc = est_fail(
+			err, EST_E_INTERNAL, "cannot get the public key: %s", gnutls_strerror(ret));
 	else
 		rc = est_buf_append(out, (struct est_span){ der.data, der.size }, err);
 	gnutls_free(der.data);
@@ -279,8 +279,8 @@ enum est_code est_key_match(const struct est_key *key, const char *key_name, str
 	if (rc == EST_OK)
 		rc = key_spki(key, &spki, err);
 	if (rc == EST_OK && !est_span_eq(est_buf_span(&spki), view.spki)) {
-		rc = est_fail(err, EST_E_INPUT,
-			"%s is not the key of %s: their public keys differ", key_name, cert_name);
+		rc = est_fail(err, EST_E_INPUT, "%s is not the key of %s: their public keys differ",
+			key_name, cert_name);
 		est_reason(err, "key-mismatch");
 	}
 	est_buf_free(&spki);

@@ -6,9 +6,8 @@
 
 #include <gnutls/gnutls.h>
 
-
 /* 1.2.840.113549.1.1.n with NULL (RFC 4055), 1.2.840.10045.4.3.n without parameters (RFC 5758). */
-#define AID_RSA(n) 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, n, 0x05, 0
+#define AID_RSA(n)   0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, n, 0x05, 0
 #define AID_ECDSA(n) 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, n
 
 static const struct signature {
@@ -16,7 +15,8 @@ static const struct signature {
 	gnutls_sign_algorithm_t algorithm;
 	uint8_t identifier[15];
 	uint8_t n;
-} signatures[] = { /* the first line of a key is its default */
+} signatures[] = {
+	/* the first line of a key is its default */
 	{ "ec:p256", "sha256", GNUTLS_SIGN_ECDSA_SHA256, { AID_ECDSA(2) }, 12 },
 	{ "ec:p384", "sha384", GNUTLS_SIGN_ECDSA_SHA384, { AID_ECDSA(3) }, 12 },
 	{ "ec:p521", "sha512", GNUTLS_SIGN_ECDSA_SHA512, { AID_ECDSA(4) }, 12 },

@@ -93,12 +93,12 @@ static void address_text(const struct addrinfo *ai, char *out)
 
 	(void)getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV);
-	(void)snprintf(out, NET_ADDRESS_TEXT, ai->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-		port);
+	(void)snprintf(
+		out, NET_ADDRESS_TEXT, ai->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static enum est_code connect_one(const struct addrinfo *ai, const struct deadline *deadline,
-	int *out, struct est_error *err)
+static enum est_code connect_one(
+	const struct addrinfo *ai, const struct deadline *deadline, int *out, struct est_error *err)
 {
 	int fd, on = 1, error = 0;
 	socklen_t len = sizeof(error);
@@ -137,8 +137,8 @@ static size_t count_addresses(const struct addrinfo *ai)
 	return n;
 }
 
-enum est_code net_connect(const struct net_target *target, const struct deadline *deadline,
-	int *fd, char address[NET_ADDRESS_TEXT], struct est_error *err)
+enum est_code net_connect(const struct net_target *target, const struct deadline *deadline, int *fd,
+	char address[NET_ADDRESS_TEXT], struct est_error *err)
 {
 	struct deadline all = deadline_within(deadline, target->connect_timeout_ms), share;
 	struct addrinfo *list = NULL;
@@ -148,8 +148,8 @@ enum est_code net_connect(const struct net_target *target, const struct deadline
 	struct est_error why;
 	enum est_code rc;
 
-	rc = resolve_name(name ? name : target->host, target->port, target->family, &all, &list,
-		err);
+	rc = resolve_name(
+		name ? name : target->host, target->port, target->family, &all, &list, err);
 	if (rc != EST_OK)
 		return rc;
 	total = left = count_addresses(list);

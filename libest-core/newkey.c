@@ -15,8 +15,8 @@
 struct est_newkey {
 	struct est_key *key;
 	struct est_output *target; /* proves that the final name can be written, keeps its mode */
-	char *path;                /* KEY.est-new */
-	int fd;                    /* holds the lock */
+	char *path;		   /* KEY.est-new */
+	int fd;			   /* holds the lock */
 };
 
 static enum est_code fail_errno(const char *path, const char *doing, struct est_error *err)

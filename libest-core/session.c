@@ -18,8 +18,8 @@ static const char priorities[] =
 	"-ANON-ECDH:-PSK:-DHE-PSK:-ECDHE-PSK:-RSA-PSK:-SRP:-SRP-RSA:-SRP-DSS:-SIGN-RSA-SHA1:"
 	"-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1:%SAFE_RENEGOTIATION:%PROFILE_MEDIUM";
 
-#define PEERS_MAX  16 /* certificates a server may send */
-#define RENEG_MAX  4  /* requests for renegotiation that are declined before the session ends */
+#define PEERS_MAX 16 /* certificates a server may send */
+#define RENEG_MAX 4  /* requests for renegotiation that are declined before the session ends */
 
 struct session {
 	const struct session_params *params;
@@ -27,7 +27,7 @@ struct session {
 	int fd;
 	bool established, broken; /* broken: no close_notify would arrive */
 	unsigned renegotiations;  /* declined so far */
-	uint8_t first[8];         /* of what the server sent, for a diagnosis */
+	uint8_t first[8];	  /* of what the server sent, for a diagnosis */
 	size_t n_first;
 	struct authz *authz;
 	struct est_error verdict; /* of the check inside the handshake */
@@ -58,7 +58,7 @@ const char *session_description(const struct session *session)
 bool session_client_cert_sent(const struct session *session)
 {
 	return gnutls_certificate_client_get_request_status(session->tls) &&
-		gnutls_certificate_get_ours(session->tls) != NULL;
+	       gnutls_certificate_get_ours(session->tls) != NULL;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t size)
@@ -89,8 +89,8 @@ static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 }
 
 /* Imports what the server sent; *n certificates are the caller's to release. */
-static enum est_code peer_certs(struct session *s, gnutls_x509_crt_t *certs, size_t *n,
-	struct est_error *err)
+static enum est_code peer_certs(
+	struct session *s, gnutls_x509_crt_t *certs, size_t *n, struct est_error *err)
 {
 	const gnutls_datum_t *raw;
 	enum est_code rc = EST_OK;
@@ -98,8 +98,8 @@ static enum est_code peer_certs(struct session *s, gnutls_x509_crt_t *certs, siz
 
 	*n = 0;
 	raw = gnutls_certificate_type_get(s->tls) == GNUTLS_CRT_X509
-		? gnutls_certificate_get_peers(s->tls, &count)
-		: NULL;
+		      ? gnutls_certificate_get_peers(s->tls, &count)
+		      : NULL;
 	if (!raw || count == 0)
 		return est_fail(err, EST_E_UNTRUSTED, "the server sent no X.509 certificate");
 	if (count > PEERS_MAX)
@@ -152,13 +152,13 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	gnutls_datum_t alpn = { (unsigned char *)"http/1.1", 8 };
 	int ret;
 
-	ret = gnutls_init(&s->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
-					   GNUTLS_FORCE_CLIENT_CERT);
+	ret = gnutls_init(&s->tls,
+		GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT);
 	if (ret >= 0)
 		ret = gnutls_priority_set_direct(s->tls, priorities, NULL);
 	if (ret >= 0)
-		ret = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
-			s->params->credentials);
+		ret = gnutls_credentials_set(
+			s->tls, GNUTLS_CRD_CERTIFICATE, s->params->credentials);
 	if (ret >= 0 && !s->params->url->is_ip) /* RFC 6066 section 3: names only */
 		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, host, strlen(host));
 	if (ret >= 0)
@@ -231,8 +231,8 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	}
 }
 
-static enum est_code handshake(struct session *s, const struct deadline *deadline,
-	struct est_error *err)
+static enum est_code handshake(
+	struct session *s, const struct deadline *deadline, struct est_error *err)
 {
 	enum est_code rc;
 	int ret;
@@ -256,7 +256,7 @@ static bool weak_signature(gnutls_sign_algorithm_t algorithm)
 	gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm(algorithm);
 
 	return algorithm != GNUTLS_SIGN_UNKNOWN &&
-		(hash == GNUTLS_DIG_SHA1 || hash == GNUTLS_DIG_MD5);
+	       (hash == GNUTLS_DIG_SHA1 || hash == GNUTLS_DIG_MD5);
 }
 
 /* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data. */
@@ -374,10 +374,10 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 		} else if (got == GNUTLS_E_REHANDSHAKE) {
 			/* RFC 7030 section 3.5: none while a request is under way. */
 			if (++s->renegotiations > RENEG_MAX)
-				return est_fail(err, EST_E_TLS,
-					"%s keeps asking for renegotiation", s->address);
-			(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
-				GNUTLS_A_NO_RENEGOTIATION);
+				return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation",
+					s->address);
+			(void)gnutls_alert_send(
+				s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 		} else if (gnutls_error_is_fatal((int)got)) {
 			return fail_record(s, (int)got, err);
 		}

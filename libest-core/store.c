@@ -68,8 +68,7 @@ static enum est_code follow(char **path, struct est_error *err)
 }
 
 /* Where the rename will land: the links are kept, what they point to is replaced. */
-static enum est_code resolve_target(const char *path, struct est_output *out,
-	struct est_error *err)
+static enum est_code resolve_target(const char *path, struct est_output *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	unsigned links = 0;
@@ -95,8 +94,8 @@ static enum est_code resolve_target(const char *path, struct est_output *out,
 	if (out->exists && !S_ISREG(out->old.st_mode))
 		return est_fail(err, EST_E_OUTPUT, "%s: is %s, not a regular file", path,
 			S_ISDIR(out->old.st_mode)    ? "a directory"
-				: S_ISFIFO(out->old.st_mode) ? "a FIFO"
-							     : "a device or socket");
+			: S_ISFIFO(out->old.st_mode) ? "a FIFO"
+						     : "a device or socket");
 	return EST_OK;
 }
 
@@ -142,8 +141,8 @@ static enum est_code make_temp(struct est_output *out, struct est_error *err)
 	return fail_errno(out->dir, "no room for a file of 64 KiB", err);
 }
 
-enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
-	struct est_error *err)
+enum est_code est_output_open(
+	const char *path, unsigned flags, struct est_output **out, struct est_error *err)
 {
 	struct est_output *o = calloc(1, sizeof(*o));
 	enum est_code rc;
@@ -187,8 +186,8 @@ static enum est_code write_all(struct est_output *out, struct est_span in, struc
 	return EST_OK;
 }
 
-enum est_code est_output_write(struct est_output *out, struct est_span content,
-	struct est_error *err)
+enum est_code est_output_write(
+	struct est_output *out, struct est_span content, struct est_error *err)
 {
 	enum est_code rc;
 
@@ -212,7 +211,7 @@ static bool same_content(const struct est_output *out)
 	if (!out->exists || (uint64_t)out->old.st_size != out->content.n)
 		return false;
 	same = est_read_file(out->target, out->content.n, &old, &ignored) == EST_OK &&
-		est_span_eq(est_buf_span(&old), out->content);
+	       est_span_eq(est_buf_span(&old), out->content);
 	est_buf_free(&old);
 	return same;
 }

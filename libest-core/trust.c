@@ -12,12 +12,12 @@
 
 struct trust {
 	gnutls_x509_trust_list_t list[3]; /* by enum trust_db; NULL: not in use */
-	gnutls_x509_crt_t *helpers;       /* intermediates of the explicit files */
+	gnutls_x509_crt_t *helpers;	  /* intermediates of the explicit files */
 	size_t n_helpers;
 };
 
-#define VERIFY_FLAGS \
-	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) | \
+#define VERIFY_FLAGS                                                                               \
+	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) |                                         \
 		GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT)
 
 const char *trust_db_name(enum trust_db db)
@@ -33,8 +33,8 @@ const char *trust_db_name(enum trust_db db)
 	return "no";
 }
 
-enum est_code trust_import(struct est_span der, const char *what, gnutls_x509_crt_t *out,
-	struct est_error *err)
+enum est_code trust_import(
+	struct est_span der, const char *what, gnutls_x509_crt_t *out, struct est_error *err)
 {
 	gnutls_datum_t datum = { (unsigned char *)der.p, (unsigned)der.n };
 	struct cert_view view;
@@ -78,8 +78,8 @@ static enum est_code add_helper(struct trust *trust, gnutls_x509_crt_t crt, stru
 }
 
 /* Takes crt over, whatever happens. */
-static enum est_code add_explicit(struct trust *trust, gnutls_x509_crt_t crt, bool anchor,
-	struct est_error *err)
+static enum est_code add_explicit(
+	struct trust *trust, gnutls_x509_crt_t crt, bool anchor, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	int ret = 0;
@@ -117,8 +117,8 @@ static enum est_code load_file(struct trust *trust, const char *path, struct est
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
 		rc = trust_import(est_certs_get(certs, i), path, &crt, err);
 		if (rc == EST_OK)
-			rc = add_explicit(trust, crt,
-				!any_root || self_issued(est_certs_get(certs, i)), err);
+			rc = add_explicit(
+				trust, crt, !any_root || self_issued(est_certs_get(certs, i)), err);
 		if (rc == EST_E_PROTOCOL)
 			rc = err->code = EST_E_INPUT; /* it is a local file */
 	}
@@ -137,8 +137,8 @@ static enum est_code load_system(struct trust *trust, const char *file, struct e
 		return rc;
 	list = trust->list[TRUST_IMPLICIT];
 	if (file)
-		ret = gnutls_x509_trust_list_add_trust_file(list, file, NULL, GNUTLS_X509_FMT_PEM,
-			0, 0);
+		ret = gnutls_x509_trust_list_add_trust_file(
+			list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
 	else
 		ret = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
 	if (ret > 0)
@@ -211,8 +211,8 @@ static gnutls_x509_crt_t find_issuer(const struct trust_answer *path, gnutls_x50
 
 /* Leaf first, each certificate followed by one that could have issued it; signatures are checked
  * afterwards. */
-static void build_path(const struct trust *trust, const struct trust_query *query,
-	struct trust_answer *out)
+static void build_path(
+	const struct trust *trust, const struct trust_query *query, struct trust_answer *out)
 {
 	gnutls_x509_crt_t last = query->certs[0];
 
@@ -221,8 +221,8 @@ static void build_path(const struct trust *trust, const struct trust_query *quer
 	while (out->n < TRUST_PATH_MAX && !gnutls_x509_crt_check_issuer(last, last)) {
 		last = find_issuer(out, out->path[out->n - 1], query->certs + 1, query->n - 1);
 		if (!last)
-			last = find_issuer(out, out->path[out->n - 1], trust->helpers,
-				trust->n_helpers);
+			last = find_issuer(
+				out, out->path[out->n - 1], trust->helpers, trust->n_helpers);
 		if (!last)
 			break;
 		out->path[out->n++] = last;
@@ -238,8 +238,8 @@ static void time_text(time_t when, char *out, size_t size)
 }
 
 /* GnuTLS knows no skew and does not say which date was passed. */
-static enum est_code check_times(const struct trust_answer *path, const struct trust_query *query,
-	struct est_error *err)
+static enum est_code check_times(
+	const struct trust_answer *path, const struct trust_query *query, struct est_error *err)
 {
 	time_t now = time(NULL), from, until;
 	char limit[40], clock[40];
