@@ -28,6 +28,7 @@
 struct source {
 	struct est_span der;
 	const char *what;
+	const char *kind; /* "certificate" */
 	struct est_error *err;
 };
 
@@ -39,7 +40,7 @@ struct extension {
 static enum est_code malformed(const struct source *src, const uint8_t *at, const char *why)
 {
 	return est_fail(src->err, EST_E_PROTOCOL,
-		"%s: not a valid certificate: %s at offset %zu (RFC 5280 section 4.1)", src->what,
+		"%s: not a valid %s: %s at offset %zu (RFC 5280 section 4.1)", src->what, src->kind,
 		why, (size_t)(at - src->der.p));
 }
 
@@ -341,7 +342,7 @@ static enum est_code take_tbs(const struct source *src, struct est_span tbs, str
 enum est_code cert_view(
 	struct est_span der, const char *what, struct cert_view *out, struct est_error *err)
 {
-	struct source src = { .der = der, .what = what, .err = err };
+	struct source src = { .der = der, .what = what, .kind = "certificate", .err = err };
 	struct cert_view view = { .der = der };
 	struct est_span inner = { 0 }, in = der;
 	struct der_tlv cert, tbs, tlv;
@@ -373,6 +374,24 @@ enum est_code cert_view(
 	if (rc == EST_OK)
 		*out = view;
 	return rc;
+}
+
+enum est_code cert_check_name(struct est_span name, const char *what, struct est_error *err)
+{
+	struct source src = { .der = name, .what = what, .kind = "name", .err = err };
+	struct est_span in = name, whole;
+	enum est_code rc = take_name(&src, &in, "no name", &whole);
+
+	return rc == EST_OK && in.n > 0 ? malformed(&src, in.p, "something after it") : rc;
+}
+
+enum est_code cert_check_spki(struct est_span spki, const char *what, struct est_error *err)
+{
+	struct source src = { .der = spki, .what = what, .kind = "public key", .err = err };
+	struct est_span in = spki, whole;
+	enum est_code rc = take_spki(&src, &in, &whole);
+
+	return rc == EST_OK && in.n > 0 ? malformed(&src, in.p, "something after it") : rc;
 }
 
 bool cert_extension(

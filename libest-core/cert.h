@@ -23,6 +23,11 @@ struct cert_view {
  * the bag") begins the message.  No library may see a certificate that did not pass here. */
 enum est_code cert_view(struct est_span der, const char *what, struct cert_view *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* A whole Name or SubjectPublicKeyInfo TLV from elsewhere, held to the same rules and caps. */
+enum est_code cert_check_name(
+	struct est_span name, const char *what, struct est_error *err) EST_MUST_CHECK;
+enum est_code cert_check_spki(
+	struct est_span spki, const char *what, struct est_error *err) EST_MUST_CHECK;
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
 bool cert_extension(
 	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value);

@@ -4,11 +4,8 @@
 #include "cert.h"
 
 #include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "x509_text.h"
 
@@ -52,27 +49,6 @@ out:
 	return verified;
 }
 
-static enum est_code sha256_text(
-	struct est_span der, char out[EST_SHA256_HEX], struct est_error *err)
-{
-	uint8_t digest[32];
-	int ret = gnutls_hash_fast(GNUTLS_DIG_SHA256, der.p, der.n, digest);
-
-	if (ret < 0)
-		return est_fail(err, EST_E_INTERNAL, "SHA-256: %s", gnutls_strerror(ret));
-	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
-	return EST_OK;
-}
-
-/* The INTEGER without the octet that only keeps it positive. */
-static enum est_code serial_text(struct est_span serial, struct est_buf *out, struct est_error *err)
-{
-	if (serial.n > 1 && serial.p[0] == 0)
-		serial = (struct est_span){ serial.p + 1, serial.n - 1 };
-	return x509_hex(serial, X509_TEXT_MAX / 2, out, err);
-}
-
 static enum est_code fill_strings(
 	const struct cert_view *view, struct est_cert_info *info, struct est_error *err)
 {
@@ -87,7 +63,7 @@ static enum est_code fill_strings(
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->issuer, err);
 	if (rc == EST_OK)
-		rc = serial_text(view->serial, &text, err);
+		rc = x509_integer(view->serial, &text, err);
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->serial, err);
 	if (rc == EST_OK)
@@ -159,7 +135,7 @@ enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, stru
 	if (rc == EST_OK)
 		rc = fill_lists(&view, &info, err);
 	if (rc == EST_OK)
-		rc = sha256_text(der, info.sha256, err);
+		rc = x509_sha256(der, info.sha256, err);
 	if (rc == EST_OK)
 		info.self_signed = cert_is_self_issued(&view) && verifies_itself(&view);
 	if (rc == EST_OK)
@@ -169,13 +145,6 @@ enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, stru
 	return rc;
 }
 
-static void strings_free(char **item, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(item[i]);
-	free(item);
-}
-
 void est_cert_info_wipe(struct est_cert_info *info)
 {
 	free(info->subject);
@@ -183,8 +152,8 @@ void est_cert_info_wipe(struct est_cert_info *info)
 	free(info->serial);
 	free(info->key);
 	free(info->signature);
-	strings_free(info->sans, info->n_sans);
-	strings_free(info->key_usage, info->n_key_usage);
-	strings_free(info->ext_key_usage, info->n_ext_key_usage);
+	x509_strings_free(info->sans, info->n_sans);
+	x509_strings_free(info->key_usage, info->n_key_usage);
+	x509_strings_free(info->ext_key_usage, info->n_ext_key_usage);
 	*info = (struct est_cert_info){ 0 };
 }

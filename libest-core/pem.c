@@ -6,6 +6,8 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
+#include "base64.h"
+
 #define DASHES	   "-----"
 #define BEGIN	   "-----BEGIN "
 #define END	   "-----END "
@@ -146,44 +148,17 @@ bool pem_is_encrypted(const struct pem_block *block)
 	       starts_with(block->label, LITERAL("ENCRYPTED "));
 }
 
-/* The first byte that is neither base64 nor white space, or text.n. */
-static size_t alien(struct est_span text)
+enum est_code pem_decode_base64(
+	struct est_span text, struct est_quirks *quirks, struct est_buf *out, struct est_error *err)
 {
-	static const char allowed[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
-	size_t i = 0;
-
-	while (i < text.n && memchr(allowed, text.p[i], sizeof(allowed) - 1))
-		i++;
-	return i;
-}
-
-enum est_code pem_decode_base64(struct est_span text, struct est_buf *out, struct est_error *err)
-{
-	gnutls_datum_t in = { (unsigned char *)text.p, (unsigned)text.n }, raw = { 0 };
-	size_t at = alien(text);
+	size_t before = out->n;
 	enum est_code rc;
-	int ret;
 
-	if (text.n > UINT32_MAX)
-		return est_fail(err, EST_E_INPUT, "base64 of %zu bytes", text.n);
-	if (at < text.n)
-		return est_fail(err, EST_E_INPUT,
-			"byte 0x%02x at offset %zu is not base64 (RFC 4648 section 4)", text.p[at],
-			at);
-	ret = text.n > 0 ? gnutls_base64_decode2(&in, &raw) : GNUTLS_E_BASE64_DECODING_ERROR;
-	if (ret == GNUTLS_E_MEMORY_ERROR)
-		return est_fail(err, EST_E_INTERNAL, "base64: %s", gnutls_strerror(ret));
-	if (ret < 0 || raw.size == 0) {
-		gnutls_free(raw.data);
-		return est_fail(err, EST_E_INPUT,
-			text.n > 0
-				? "base64 is cut short or its padding is wrong (RFC 4648 section 4)"
-				: "no base64 where some was due");
-	}
-	rc = est_buf_append(out, (struct est_span){ raw.data, raw.size }, err);
-	gnutls_memset(raw.data, 0, raw.size);
-	gnutls_free(raw.data);
+	rc = base64_decode(text, "base64", NULL, out, err);
+	if (rc == EST_E_PROTOCOL)
+		return err->code = EST_E_INPUT;
+	if (rc == EST_OK && out->n == before)
+		rc = est_fail(err, EST_E_INPUT, "no base64 where some was due");
 	return rc;
 }
 

@@ -3,7 +3,9 @@
 #include "x509_text.h"
 
 #include <arpa/inet.h>
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,11 +300,16 @@ enum est_code x509_list_add(struct x509_list *list, struct est_buf *text, struct
 	return rc;
 }
 
+void x509_strings_free(char **item, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(item[i]);
+	free(item);
+}
+
 void x509_list_wipe(struct x509_list *list)
 {
-	for (size_t i = 0; i < list->n; i++)
-		free(list->item[i]);
-	free(list->item);
+	x509_strings_free(list->item, list->n);
 	*list = (struct x509_list){ 0 };
 }
 
@@ -416,4 +423,23 @@ enum est_code x509_extension_value(
 		rc = x509_value(value, out, err);
 	x509_list_wipe(&list);
 	return rc;
+}
+
+enum est_code x509_sha256(struct est_span der, char out[EST_SHA256_HEX], struct est_error *err)
+{
+	uint8_t digest[32];
+	int ret = gnutls_hash_fast(GNUTLS_DIG_SHA256, der.p, der.n, digest);
+
+	if (ret < 0)
+		return est_fail(err, EST_E_INTERNAL, "SHA-256: %s", gnutls_strerror(ret));
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return EST_OK;
+}
+
+enum est_code x509_integer(struct est_span integer, struct est_buf *out, struct est_error *err)
+{
+	if (integer.n > 1 && integer.p[0] == 0)
+		integer = (struct est_span){ integer.p + 1, integer.n - 1 };
+	return x509_hex(integer, X509_TEXT_MAX / 2, out, err);
 }

@@ -14,6 +14,11 @@ struct x509_list { /* owned strings */
 
 enum est_code x509_hex(struct est_span bytes, size_t max, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* INTEGER contents in hex, without the octet that only keeps the number positive. */
+enum est_code x509_integer(
+	struct est_span integer, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code x509_sha256(
+	struct est_span der, char out[EST_SHA256_HEX], struct est_error *err) EST_MUST_CHECK;
 /* Its short name, else dotted, for OID contents. */
 enum est_code x509_oid(
 	struct est_span oid, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
@@ -52,6 +57,7 @@ enum est_code x509_list_add(
 	struct x509_list *list, struct est_buf *text, struct est_error *err) EST_MUST_CHECK;
 enum est_code x509_list_text(
 	const struct x509_list *list, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+void x509_strings_free(char **item, size_t n);
 void x509_list_wipe(struct x509_list *list);
 
 #endif

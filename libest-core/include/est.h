@@ -258,6 +258,39 @@ EST_API enum est_file_kind est_file_kind(struct est_span data, enum est_encoding
 /* "a private key", to follow "looks like"; static, never NULL. */
 EST_API const char *est_file_kind_text(enum est_file_kind kind);
 
+/* One thing in a file, borrowed for the call. */
+struct est_object {
+	enum est_file_kind kind; /* CERT, CSR, CRL, CSRATTRS, a key, OTHER_PEM */
+	struct est_span der;     /* not yet checked in any way; empty for private keys */
+	size_t index;            /* in the file, from 1 */
+	size_t offset;           /* in the file, or in the message a base64 text holds */
+	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
+};
+
+/* Anything but EST_OK ends est_objects(), which returns it. */
+typedef enum est_code est_object_fn(void *ctx, const struct est_object *object,
+	struct est_error *err);
+/* Takes a file apart, whatever it is wrapped in: PEM blocks, base64, DER, certs-only messages.
+ * Linear, and without a limit on the number of objects.  A broken one does not hide the others.
+ * EST_E_INPUT for a file that holds none of this, named for what it looks like. */
+EST_API enum est_code est_objects(struct est_span data, struct est_quirks *quirks,
+	est_object_fn *fn, void *ctx, struct est_error *err) EST_MUST_CHECK;
+
+/* What people ask of a CRL; its signature is not verified. */
+struct est_crl_info {
+	char *issuer;    /* RFC 4514 */
+	char *signature; /* algorithm */
+	char *number;    /* cRLNumber, lower-case hex; NULL: none */
+	time_t this_update, next_update;
+	bool has_next_update;
+	size_t n_revoked;
+	char sha256[EST_SHA256_HEX]; /* of the whole DER */
+};
+
+EST_API enum est_code est_crl_info(struct est_span der, struct est_crl_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_crl_info_wipe(struct est_crl_info *info);
+
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 struct est_key;
@@ -316,6 +349,24 @@ EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struc
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
 EST_API enum est_code est_csr_load(const char *path, struct est_buf *der,
 	struct est_error *err) EST_MUST_CHECK;
+
+/* What people ask of a request, as text that is safe to print. */
+struct est_csr_info {
+	char *subject;   /* RFC 4514; "" for the empty name */
+	char *key;       /* "EC P-256" */
+	char *signature; /* algorithm */
+	bool verified;   /* its own key verifies its signature */
+	bool challenge_password; /* has one; the value is a secret and never shown */
+	char **sans, **key_usage, **ext_key_usage; /* as in struct est_cert_info */
+	size_t n_sans, n_key_usage, n_ext_key_usage;
+	char **attributes; /* names or dotted OIDs, in the request's order */
+	size_t n_attributes;
+	char sha256[EST_SHA256_HEX]; /* of the whole DER */
+};
+
+EST_API enum est_code est_csr_info(struct est_span der, struct est_csr_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_csr_info_wipe(struct est_csr_info *info);
 
 /* ---- CSR attributes (RFC 8951 section 4, RFC 9908) --------------------------------------------- */
 
