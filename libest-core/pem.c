@@ -148,8 +148,7 @@ bool pem_is_encrypted(const struct pem_block *block)
 	       starts_with(block->label, LITERAL("ENCRYPTED "));
 }
 
-enum est_code pem_decode_base64(
-	struct est_span text, struct est_quirks *quirks, struct est_buf *out, struct est_error *err)
+enum est_code pem_decode_base64(struct est_span text, struct est_buf *out, struct est_error *err)
 {
 	size_t before = out->n;
 	enum est_code rc;
