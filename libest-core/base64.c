@@ -147,3 +147,8 @@ enum est_code base64_encode(
 		out->n = start;
 	return rc;
 }
+
+enum est_code est_base64_append(struct est_buf *out, struct est_span in, struct est_error *err)
+{
+	return base64_encode(in, 64, out, err);
+}

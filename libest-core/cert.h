@@ -7,11 +7,11 @@
 
 struct cert_view {
 	struct est_span der;
-	struct est_span tbs;           /* whole TLV */
-	struct est_span serial;        /* INTEGER contents */
-	struct est_span issuer;        /* whole Name TLV */
+	struct est_span tbs;	       /* whole TLV */
+	struct est_span serial;	       /* INTEGER contents */
+	struct est_span issuer;	       /* whole Name TLV */
 	struct est_span subject;       /* whole Name TLV */
-	struct est_span spki;          /* whole TLV */
+	struct est_span spki;	       /* whole TLV */
 	struct est_span extensions;    /* contents of the SEQUENCE OF; empty: none */
 	struct est_span signature_oid; /* OID contents of signatureAlgorithm */
 	time_t not_before, not_after;
@@ -23,19 +23,25 @@ struct cert_view {
  * the bag") begins the message.  No library may see a certificate that did not pass here. */
 enum est_code cert_view(struct est_span der, const char *what, struct cert_view *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* A whole Name or SubjectPublicKeyInfo TLV from elsewhere, held to the same rules and caps. */
+enum est_code cert_check_name(
+	struct est_span name, const char *what, struct est_error *err) EST_MUST_CHECK;
+enum est_code cert_check_spki(
+	struct est_span spki, const char *what, struct est_error *err) EST_MUST_CHECK;
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
-bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
-	struct est_span *value);
+bool cert_extension(
+	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value);
 /* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
 bool cert_is_ca(const struct cert_view *view, int *path_len);
 /* Subject and issuer are byte-equal; says nothing of the signature. */
 bool cert_is_self_issued(const struct cert_view *view);
 
-#define CERT_OID(...) ((struct est_span){ (const uint8_t[]){ __VA_ARGS__ }, \
-	sizeof((const uint8_t[]){ __VA_ARGS__ }) })
-#define CERT_OID_SAN               CERT_OID(0x55, 0x1d, 0x11)
+#define CERT_OID(...)                                                                              \
+	((struct est_span){                                                                        \
+		(const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }) })
+#define CERT_OID_SAN		   CERT_OID(0x55, 0x1d, 0x11)
 #define CERT_OID_BASIC_CONSTRAINTS CERT_OID(0x55, 0x1d, 0x13)
-#define CERT_OID_KEY_USAGE         CERT_OID(0x55, 0x1d, 0x0f)
-#define CERT_OID_EXT_KEY_USAGE     CERT_OID(0x55, 0x1d, 0x25)
+#define CERT_OID_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x0f)
+#define CERT_OID_EXT_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x25)
 
 #endif

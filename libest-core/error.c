@@ -80,5 +80,5 @@ const char *est_code_name(enum est_code code)
 bool est_code_retryable(enum est_code code)
 {
 	return code == EST_E_NETWORK || code == EST_E_TIMEOUT || code == EST_E_SERVER ||
-		code == EST_E_PENDING;
+	       code == EST_E_PENDING;
 }

@@ -164,8 +164,8 @@ struct est_output;
  * Nothing visible changes until est_output_commit(). */
 EST_API enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
 	struct est_error *err) EST_MUST_CHECK;
-/* Writes and syncs the temporary file; may be called before est_output_commit() so that several
- * files are complete before the first of them is renamed. */
+/* Writes and syncs the temporary file; content is borrowed until the commit.  Several files can be
+ * complete in this way before the first of them is renamed. */
 EST_API enum est_code est_output_write(struct est_output *out, struct est_span content,
 	struct est_error *err) EST_MUST_CHECK;
 /* Renames over the target and syncs the directory.  Equal content is not rewritten; *changed (may
@@ -184,6 +184,9 @@ EST_API size_t est_certs_count(const struct est_certs *certs);
 /* Borrowed until est_certs_free(); i < est_certs_count(). */
 EST_API struct est_span est_certs_get(const struct est_certs *certs, size_t i);
 EST_API void est_certs_free(struct est_certs *certs);
+/* All of them as an array that the caller releases with free(); its spans borrow from certs. */
+EST_API enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Certs-only SignedData (RFC 5652 section 5, RFC 8951 section 3), DER or BER, as the decoded body
  * of a response; a bare certificate is EST_Q_BARE_CERT.  At least one certificate, at most
  * EST_CERTS_MAX, each within the limits above; in server order, not yet trusted. */
@@ -222,6 +225,72 @@ EST_API enum est_code est_cert_info(struct est_span der, struct est_cert_info *o
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_cert_info_wipe(struct est_cert_info *info);
 
+/* What a file looks like.  Only its shape is looked at: it need not be valid. */
+enum est_file_kind {
+	EST_FILE_UNKNOWN,
+	EST_FILE_EMPTY,
+	EST_FILE_TEXT,
+	EST_FILE_CERT,
+	EST_FILE_SIGNED_DATA,    /* CMS SignedData in a ContentInfo: certs-only, or not */
+	EST_FILE_OTHER_CMS,      /* another ContentInfo: enveloped, encrypted, data */
+	EST_FILE_BARE_SIGNED,    /* SignedData without its ContentInfo */
+	EST_FILE_CSR,
+	EST_FILE_CRL,
+	EST_FILE_CSRATTRS,
+	EST_FILE_PRIVATE_KEY,    /* PKCS#8, SEC 1, PKCS#1 */
+	EST_FILE_ENCRYPTED_KEY,
+	EST_FILE_PUBLIC_KEY,
+	EST_FILE_PKCS12,
+	EST_FILE_TRUSTED_CERT,   /* OpenSSL's TRUSTED CERTIFICATE */
+	EST_FILE_OTHER_PEM,      /* PEM with another label */
+	EST_FILE_OPENSSH_KEY,
+	EST_FILE_OPENSSH_PUBLIC_KEY,
+	EST_FILE_PGP,
+	EST_FILE_HTML,
+	EST_FILE_JSON,
+	EST_FILE_GZIP
+};
+
+enum est_encoding { EST_ENCODING_RAW, EST_ENCODING_BASE64, EST_ENCODING_PEM };
+
+/* Of PEM text the first block counts.  *encoding (may be NULL) says how it is wrapped. */
+EST_API enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding);
+/* "a private key", to follow "looks like"; static, never NULL. */
+EST_API const char *est_file_kind_text(enum est_file_kind kind);
+
+/* One thing in a file, borrowed for the call. */
+struct est_object {
+	enum est_file_kind kind; /* CERT, CSR, CRL, CSRATTRS, a key, OTHER_PEM */
+	struct est_span der;     /* not yet checked in any way; empty for private keys */
+	size_t index;            /* in the file, from 1 */
+	size_t offset;           /* in the file, or in the message a base64 text holds */
+	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
+};
+
+/* Anything but EST_OK ends est_objects(), which returns it. */
+typedef enum est_code est_object_fn(void *ctx, const struct est_object *object,
+	struct est_error *err);
+/* Takes a file apart, whatever it is wrapped in: PEM blocks, base64, DER, certs-only messages.
+ * Linear, and without a limit on the number of objects.  A broken one does not hide the others.
+ * EST_E_INPUT for a file that holds none of this, named for what it looks like. */
+EST_API enum est_code est_objects(struct est_span data, struct est_quirks *quirks,
+	est_object_fn *fn, void *ctx, struct est_error *err) EST_MUST_CHECK;
+
+/* What people ask of a CRL; its signature is not verified. */
+struct est_crl_info {
+	char *issuer;    /* RFC 4514 */
+	char *signature; /* algorithm */
+	char *number;    /* cRLNumber, lower-case hex; NULL: none */
+	time_t this_update, next_update;
+	bool has_next_update;
+	size_t n_revoked;
+	char sha256[EST_SHA256_HEX]; /* of the whole DER */
+};
+
+EST_API enum est_code est_crl_info(struct est_span der, struct est_crl_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_crl_info_wipe(struct est_crl_info *info);
+
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 struct est_key;
@@ -246,6 +315,24 @@ EST_API enum est_code est_key_match(const struct est_key *key, const char *key_n
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
 
+/* The key of an enrolment under way.  KEY.est-new holds it, synced, before the request leaves; it
+ * stays there until the run knows how it ended, and the next run goes on with it. */
+struct est_newkey;
+
+/* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
+ * type.  flags as for est_output_open(): EST_OUTPUT_NEW refuses when key_file exists. */
+EST_API enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
+	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
+EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
+EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
+/* Puts the key under its final name; KEY.est-new is still there afterwards. */
+EST_API enum est_code est_newkey_commit(struct est_newkey *newkey, struct est_error *err)
+	EST_MUST_CHECK;
+/* Removes KEY.est-new: after the commit, or when the server has certainly not issued. */
+EST_API void est_newkey_discard(struct est_newkey *newkey);
+/* Releases memory and lock; the file stays. */
+EST_API void est_newkey_free(struct est_newkey *newkey);
+
 /* ---- Certification requests (RFC 2986) -------------------------------------------------------- */
 
 struct est_csr_spec {          /* borrowed */
@@ -262,6 +349,24 @@ EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struc
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
 EST_API enum est_code est_csr_load(const char *path, struct est_buf *der,
 	struct est_error *err) EST_MUST_CHECK;
+
+/* What people ask of a request, as text that is safe to print. */
+struct est_csr_info {
+	char *subject;   /* RFC 4514; "" for the empty name */
+	char *key;       /* "EC P-256" */
+	char *signature; /* algorithm */
+	bool verified;   /* its own key verifies its signature */
+	bool challenge_password; /* has one; the value is a secret and never shown */
+	char **sans, **key_usage, **ext_key_usage; /* as in struct est_cert_info */
+	size_t n_sans, n_key_usage, n_ext_key_usage;
+	char **attributes; /* names or dotted OIDs, in the request's order */
+	size_t n_attributes;
+	char sha256[EST_SHA256_HEX]; /* of the whole DER */
+};
+
+EST_API enum est_code est_csr_info(struct est_span der, struct est_csr_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_csr_info_wipe(struct est_csr_info *info);
 
 /* ---- CSR attributes (RFC 8951 section 4, RFC 9908) --------------------------------------------- */
 
@@ -293,6 +398,10 @@ EST_API const char *est_oid_name(const char *dotted);
  * deviations go to quirks. */
 EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
+
+/* Appends base64 in lines of 64 columns, each ended by LF, as EST bodies are sent. */
+EST_API enum est_code est_base64_append(struct est_buf *out, struct est_span in,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* ---- The client ------------------------------------------------------------------------------- */
 

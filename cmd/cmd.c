@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* One run of an applet, from argv to the exit code. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+#include <json-c/json.h>
+
+#define NOTICE_MAX 1024 /* bytes of one line on stderr */
+
+volatile sig_atomic_t cmd_stop;
+
+const struct cmd_entry *cmd_find(const char *name)
+{
+	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
+		if (strcmp(e->name, name) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+const char *cmd_name(const struct cmd_applet *applet)
+{
+	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
+		if (e->applet == applet)
+			return e->name;
+	}
+	return "";
+}
+
+bool cmd_known_option(const char *name)
+{
+	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
+		if (cmd_option_find(e->applet->groups, name))
+			return true;
+	}
+	return false;
+}
+
+__attribute__((format(printf, 2, 0))) static void print_line(
+	const struct cmd *cmd, const char *fmt, va_list ap)
+{
+	char line[NOTICE_MAX];
+
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), line);
+}
+
+void cmd_notice(const struct cmd *cmd, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cmd->v.quiet)
+		return;
+	va_start(ap, fmt);
+	print_line(cmd, fmt, ap);
+	va_end(ap);
+}
+
+void cmd_verbose(const struct cmd *cmd, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cmd->v.verbose == 0)
+		return;
+	va_start(ap, fmt);
+	print_line(cmd, fmt, ap);
+	va_end(ap);
+}
+
+enum est_code cmd_no_operands(struct cmd *cmd)
+{
+	char shown[80];
+
+	if (cmd->n_operands == 0)
+		return EST_OK;
+	est_fail(&cmd->err, EST_E_USAGE, "unexpected argument: %s",
+		est_escape(shown, sizeof(shown), est_span_str(cmd->operands[0])));
+	return est_hint(&cmd->err, "the server goes with --server URL; see est help %s",
+		cmd_name(cmd->applet));
+}
+
+enum est_code cmd_stdout(struct est_span bytes, struct est_error *err)
+{
+	if (fwrite(bytes.p, 1, bytes.n, stdout) == bytes.n)
+		return EST_OK;
+	return est_fail(err, EST_E_OUTPUT, "cannot write to standard output: %s", strerror(errno));
+}
+
+enum est_code cmd_output(struct cmd *cmd, const char *path, unsigned flags, struct est_output **out)
+{
+	if (!path || strcmp(path, "-") == 0)
+		return EST_OK;
+	return est_output_open(path, flags, out, &cmd->err);
+}
+
+enum est_code cmd_check_stdout(struct cmd *cmd, const char *path)
+{
+	if (cmd->json && path && strcmp(path, "-") == 0)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--json prints its object on standard output, which \"-\" would share");
+	return EST_OK;
+}
+
+enum est_code cmd_deliver(struct cmd *cmd, struct est_output *out, struct est_span content)
+{
+	bool changed = true;
+	enum est_code rc;
+
+	if (!out) {
+		rc = est_buf_append(&cmd->product, content, &cmd->err);
+	} else {
+		rc = est_output_write(out, content, &cmd->err);
+		if (rc == EST_OK)
+			rc = est_output_commit(out, &changed, &cmd->err);
+	}
+	if (rc == EST_OK)
+		cmd_json_bool(cmd, "changed", changed);
+	return rc;
+}
+
+int cmd_exit_code(enum est_code code)
+{
+	switch (code) {
+	case EST_OK:
+	case EST_E_INTERNAL:
+	case EST_E_USAGE:
+	case EST_E_INPUT:
+	case EST_E_OUTPUT:
+	case EST_E_NETWORK:
+	case EST_E_TIMEOUT:
+	case EST_E_UNTRUSTED:
+	case EST_E_TLS:
+	case EST_E_AUTH:
+	case EST_E_REFUSED:
+	case EST_E_SERVER:
+	case EST_E_PENDING:
+	case EST_E_PROTOCOL:
+	case EST_E_REJECTED:
+	case EST_E_CONDITION:
+	case EST_E_HOOK:
+	case EST_E_CLOCK:
+		return (int)code;
+	case EST_E_INTERRUPTED:
+		return 128 + (int)cmd_stop;
+	}
+	return EST_E_INTERNAL;
+}
+
+static void on_signal(int number)
+{
+	cmd_stop = number;
+}
+
+/* Secrets stay out of core files and out of reach of other processes of this user. */
+static void harden_process(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__)
+	(void)prctl(PR_SET_DUMPABLE, 0); /* the leak checker attaches to its own process */
+#endif
+	(void)sigaction(SIGINT, &act, NULL); /* no SA_RESTART: every wait notices */
+	(void)sigaction(SIGTERM, &act, NULL);
+	(void)sigaction(SIGHUP, &act, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void print_error(const struct cmd *cmd)
+{
+	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), cmd->err.msg);
+	if (cmd->err.hint[0])
+		fprintf(stderr, "est: hint: %s\n", cmd->err.hint);
+}
+
+/* The product goes out only when everything has worked, and a failed write is a failure. */
+static enum est_code finish(struct cmd *cmd, enum est_code rc)
+{
+	if (rc == EST_OK && !cmd->json && cmd->product.n > 0)
+		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
+	if (rc == EST_OK && (fflush(stdout) != 0 || ferror(stdout)))
+		rc = est_fail(&cmd->err, EST_E_OUTPUT, "cannot write to standard output: %s",
+			strerror(errno));
+	if (rc != EST_OK)
+		print_error(cmd);
+	if (cmd->json)
+		cmd_json_print(cmd, rc);
+	return rc;
+}
+
+int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
+{
+	struct cmd_parsed parsed = { 0 };
+	struct cmd cmd = { .applet = entry->applet };
+	enum est_code rc;
+
+	harden_process();
+	rc = cmd_parse(
+		entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed, &cmd.err);
+	cmd.v = parsed.v;
+	cmd.operands = parsed.operands;
+	cmd.n_operands = parsed.n_operands;
+	if (cmd.v.json)
+		cmd.json = json_object_new_object();
+	if (rc == EST_E_USAGE && !cmd.err.hint[0])
+		est_hint(&cmd.err, "est help %s lists the options", entry->name);
+	if (rc == EST_OK && cmd.v.help) {
+		cmd_help_applet(entry);
+	} else if (rc == EST_OK && cmd.v.version) {
+		printf("est %s (GnuTLS %s)\n", EST_VERSION, gnutls_check_version(NULL));
+	} else {
+		if (rc == EST_OK)
+			rc = entry->applet->run(&cmd);
+		rc = finish(&cmd, rc);
+	}
+	json_object_put(cmd.json);
+	est_buf_free(&cmd.product);
+	cmd_parsed_wipe(entry->applet->groups, &parsed);
+	return cmd_exit_code(rc);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* What every applet stands on: its registration, its run, its way to speak. */
+#ifndef EST_CMD_H
+#define EST_CMD_H
+
+#include "options.h"
+
+struct json_object;
+
+/* One run of one applet. */
+struct cmd {
+	const struct cmd_applet *applet;
+	struct cmd_values v;
+	char **operands;
+	int n_operands;
+	struct json_object *json; /* the object being made; NULL without --json */
+	struct est_buf product;	  /* for stdout, written when the applet has succeeded */
+	struct est_error err;
+};
+
+/* An applet is one file cmd/NAME.c that defines NAME_applet, and one line of applets.def. */
+struct cmd_applet {
+	const char *operands; /* "FILE..." for the usage line, "" for none */
+	const struct cmd_option *groups[CMD_GROUPS_MAX + 1]; /* its option table, NULL-terminated */
+	/* Returns what happened, with cmd->err filled on failure.  Prints nothing on stdout itself
+	 * but through cmd->product, cmd->json or cmd_stdout(). */
+	enum est_code (*run)(struct cmd *cmd);
+};
+
+struct cmd_entry {
+	const char *name, *help;
+	const struct cmd_applet *applet;
+};
+
+#define APPLET(name, help) extern const struct cmd_applet name##_applet;
+#include "applets.h" /* the lines of applets.def that are built */
+#undef APPLET
+
+extern const struct cmd_entry cmd_applets[]; /* ends with a NULL name */
+const struct cmd_entry *cmd_find(const char *name);
+const char *cmd_name(const struct cmd_applet *applet);
+bool cmd_known_option(const char *name); /* of any applet */
+
+/* Non-zero after SIGINT, SIGTERM or SIGHUP: the signal's number. */
+extern volatile sig_atomic_t cmd_stop;
+
+int cmd_main(const struct cmd_entry *entry, int argc, char **argv);
+int cmd_help(int argc, char **argv); /* est help [APPLET | exit-codes | --options APPLET] */
+void cmd_help_applet(const struct cmd_entry *entry);
+int cmd_exit_code(enum est_code code);
+
+/* "est: enroll: text" on stderr, unless -q; with -v; escaped where it holds bytes from outside. */
+void cmd_notice(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
+void cmd_verbose(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
+
+/* The applet takes no operands. */
+enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
+/* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */
+enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_CHECK;
+/* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */
+enum est_code cmd_output(
+	struct cmd *cmd, const char *path, unsigned flags, struct est_output **out) EST_MUST_CHECK;
+/* With --json standard output is the object's: "-" as a destination is EST_E_USAGE. */
+enum est_code cmd_check_stdout(struct cmd *cmd, const char *path) EST_MUST_CHECK;
+/* NULL: to cmd->product; else atomically to the file.  Sets "changed" in JSON. */
+enum est_code cmd_deliver(
+	struct cmd *cmd, struct est_output *out, struct est_span content) EST_MUST_CHECK;
+
+/* A client as the network options describe it. */
+enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
+/* Passwords: file, environment, terminal.  An est_secret_fn; ctx is the struct cmd. */
+enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+/* What -v and JSON say of the connection and the deviations met. */
+void cmd_report_session(struct cmd *cmd, const struct est_client *client);
+
+/* JSON; all do nothing without --json. */
+void cmd_json_string(struct cmd *cmd, const char *name, const char *value);
+void cmd_json_bool(struct cmd *cmd, const char *name, bool value);
+void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text); /* valid UTF-8 */
+struct json_object *cmd_json_cert(const struct est_cert_info *info);
+/* "certificates": [...] ; pem: each with its PEM text, for when no file got it. */
+enum est_code cmd_json_certs(
+	struct cmd *cmd, const struct est_certs *certs, bool pem) EST_MUST_CHECK;
+struct json_object *cmd_json_time(time_t when);
+void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks);
+void cmd_json_print(struct cmd *cmd, enum est_code rc);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* est csr: a key and a certification request, without a server. */
+#include "request.h"
+
+#include <string.h>
+
+static const struct cmd_option options[] = {
+	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
+		"where the request goes (default: standard output)" },
+	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL, "pem (default) or der" },
+	{ "key-password-file", 0, CMD_STRING, CMD_AT(key_password_file), "FILE", NULL,
+		"passphrase of an encrypted key; or EST_KEY_PASSWORD, or a prompt" },
+	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
+		"let a new key replace the one that --key-out names" },
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check the options, write nothing" },
+	{ 0 },
+};
+
+static enum est_code check_options(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc = cmd_no_operands(cmd);
+
+	if (rc == EST_OK)
+		rc = request_check(cmd);
+	if (rc == EST_OK)
+		rc = cmd_check_stdout(cmd, v->output);
+	if (rc != EST_OK)
+		return rc;
+	if (v->outform && strcmp(v->outform, "pem") && strcmp(v->outform, "der"))
+		return est_fail(&cmd->err, EST_E_USAGE, "--outform is pem or der");
+	if (v->json && !v->output && v->outform && strcmp(v->outform, "der") == 0)
+		return est_fail(&cmd->err, EST_E_USAGE, "--json with --outform der needs -o FILE");
+	if (!v->use_key && !v->key_out) {
+		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out FILE");
+		return est_hint(&cmd->err, "or name a key with --use-key");
+	}
+	if (!v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
+		est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
+		return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
+	}
+	return EST_OK;
+}
+
+static enum est_code write_request(struct cmd *cmd, struct request *request, struct est_output *out)
+{
+	struct est_span der = est_buf_span(&request->csr);
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	if (cmd->v.outform && strcmp(cmd->v.outform, "der") == 0)
+		rc = est_buf_append(&text, der, &cmd->err);
+	else
+		rc = est_pem_append(&text, "CERTIFICATE REQUEST", der, &cmd->err);
+	if (rc == EST_OK && request->newkey)
+		rc = est_newkey_commit(request->newkey, &cmd->err);
+	if (rc == EST_OK)
+		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+	if (rc == EST_OK && !out)
+		cmd_json_text(cmd, "csr", est_buf_span(&text));
+	est_buf_free(&text);
+	return rc;
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	struct request request = { 0 };
+	struct est_output *out = NULL;
+	enum est_code rc;
+
+	rc = check_options(cmd);
+	if (rc == EST_OK)
+		rc = cmd_output(cmd, cmd->v.output, 0, &out);
+	if (rc == EST_OK)
+		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
+	if (rc == EST_OK && !cmd->v.dry_run)
+		rc = write_request(cmd, &request, out);
+	request_wipe(&request);
+	est_output_free(out);
+	return rc;
+}
+
+const struct cmd_applet csr_applet = {
+	.operands = "",
+	.groups = { cmd_options_request, options, cmd_options_common },
+	.run = run,
+};

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* est csrattrs: what the CA wants in a request (RFC 7030 section 4.5, RFC 9908). */
+#include "cmd.h"
+
+#include <string.h>
+
+#include <json-c/json.h>
+
+static const struct cmd_option options[] = {
+	{ "from", 0, CMD_STRING, CMD_AT(from), "FILE", NULL,
+		"read the attributes from FILE, ask no server" },
+	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
+		"where they go (default: standard output)" },
+	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL, "text (default), der or b64" },
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check options and files, send nothing" },
+	{ 0 },
+};
+
+static enum est_code render_value(
+	const struct est_csrattr *attr, size_t i, struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = est_buf_append(out, est_span_str("\n    "), err);
+
+	return rc == EST_OK ? est_csrattr_value_text(attr, i, out, err) : rc;
+}
+
+static enum est_code render_text(
+	const struct est_csrattrs *attrs, struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i < est_csrattrs_count(attrs); i++) {
+		const struct est_csrattr *a = est_csrattrs_get(attrs, i);
+
+		rc = est_buf_printf(out, err, "%s %s%s", a->oid,
+			a->name ? a->name : "(unknown, ignored)", a->attribute ? ":" : "");
+		for (size_t v = 0; rc == EST_OK && v < a->n_values; v++)
+			rc = render_value(a, v, out, err);
+		if (rc == EST_OK)
+			rc = est_buf_append(out, est_span_str("\n"), err);
+	}
+	return rc;
+}
+
+static enum est_code json_attr(
+	const struct est_csrattr *a, struct json_object *o, struct est_error *err)
+{
+	struct json_object *values = json_object_new_array();
+	struct est_buf text = { 0 };
+	enum est_code rc = EST_OK;
+
+	json_object_object_add(o, "oid", json_object_new_string(a->oid));
+	json_object_object_add(o, "name", a->name ? json_object_new_string(a->name) : NULL);
+	json_object_object_add(
+		o, "kind", json_object_new_string(a->attribute ? "attribute" : "oid"));
+	json_object_object_add(o, "values", values);
+	for (size_t v = 0; rc == EST_OK && v < a->n_values; v++) {
+		text.n = 0;
+		rc = est_csrattr_value_text(a, v, &text, err);
+		if (rc == EST_OK)
+			json_object_array_add(values,
+				json_object_new_string_len((const char *)text.p, (int)text.n));
+	}
+	est_buf_free(&text);
+	return rc;
+}
+
+static enum est_code json_attrs(struct cmd *cmd, const struct est_csrattrs *attrs)
+{
+	struct json_object *array, *o;
+	enum est_code rc = EST_OK;
+
+	if (!cmd->json)
+		return EST_OK;
+	array = json_object_new_array();
+	json_object_object_add(cmd->json, "csrattrs", array);
+	for (size_t i = 0; rc == EST_OK && attrs && i < est_csrattrs_count(attrs); i++) {
+		o = json_object_new_object();
+		json_object_array_add(array, o);
+		rc = json_attr(est_csrattrs_get(attrs, i), o, &cmd->err);
+	}
+	return rc;
+}
+
+static enum est_code render(const struct est_csrattrs *attrs, const char *form, struct est_buf *out,
+	struct est_error *err)
+{
+	if (!attrs)
+		return EST_OK; /* no demands: nothing to print */
+	if (!form || strcmp(form, "text") == 0)
+		return render_text(attrs, out, err);
+	if (strcmp(form, "der") == 0)
+		return est_buf_append(out, est_csrattrs_der(attrs), err);
+	return est_base64_append(out, est_csrattrs_der(attrs), err);
+}
+
+static enum est_code from_file(struct cmd *cmd, struct est_csrattrs **out)
+{
+	struct est_quirks quirks = { .strict = cmd->v.strict };
+	struct est_buf text = { 0 }, der = { 0 };
+	enum est_code rc;
+
+	rc = est_read_file(cmd->v.from, EST_FILE_MAX, &text, &cmd->err);
+	if (rc == EST_OK && text.n > 0 && text.p[0] == 0x30)
+		rc = est_buf_append(&der, est_buf_span(&text), &cmd->err); /* a file may be DER */
+	else if (rc == EST_OK)
+		rc = est_body_decode(est_buf_span(&text), &quirks, &der, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_csrattrs_decode(est_buf_span(&der), &quirks, out, &cmd->err);
+	if (rc == EST_E_PROTOCOL && !cmd->v.strict)
+		rc = cmd->err.code = EST_E_INPUT; /* it is a local file */
+	cmd_json_quirks(cmd, &quirks);
+	est_buf_free(&der);
+	est_buf_free(&text);
+	return rc;
+}
+
+static enum est_code check_options(struct cmd *cmd)
+{
+	const char *form = cmd->v.outform;
+	enum est_code rc = cmd_no_operands(cmd);
+
+	if (rc != EST_OK)
+		return rc;
+	if (form && strcmp(form, "text") && strcmp(form, "der") && strcmp(form, "b64"))
+		return est_fail(&cmd->err, EST_E_USAGE, "--outform is text, der or b64");
+	return cmd_check_stdout(cmd, cmd->v.output);
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	struct est_csrattrs *attrs = NULL;
+	struct est_client *client = NULL;
+	struct est_output *out = NULL;
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	rc = check_options(cmd);
+	if (rc == EST_OK && !cmd->v.from)
+		rc = cmd_client(cmd, &client);
+	if (rc == EST_OK)
+		rc = cmd_output(cmd, cmd->v.output, 0, &out);
+	if (rc != EST_OK || cmd->v.dry_run)
+		goto out;
+	if (cmd->v.from) {
+		rc = from_file(cmd, &attrs);
+	} else {
+		rc = est_csrattrs(client, &attrs, &cmd->err);
+		cmd_report_session(cmd, client);
+	}
+	if (rc == EST_OK && !attrs)
+		cmd_verbose(cmd, "the CA has no demands");
+	if (rc == EST_OK)
+		rc = render(attrs, cmd->v.outform, &text, &cmd->err);
+	if (rc == EST_OK)
+		rc = json_attrs(cmd, attrs);
+	if (rc == EST_OK)
+		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+out:
+	est_buf_free(&text);
+	est_csrattrs_free(attrs);
+	est_output_free(out);
+	est_client_free(client);
+	return rc;
+}
+
+const struct cmd_applet csrattrs_applet = {
+	.operands = "",
+	.groups = { cmd_options_network, options, cmd_options_common },
+	.run = run,
+};

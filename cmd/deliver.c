@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* An issued certificate, its chain and its key on their way to files. */
+#include "request.h"
+
+#include <string.h>
+
+enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *d)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc;
+
+	rc = cmd_output(cmd, cert, 0, &d->cert);
+	if (rc == EST_OK && v->chain_out)
+		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
+	if (rc == EST_OK && v->combined)
+		rc = est_output_open(v->combined, EST_OUTPUT_SECRET, &d->combined, &cmd->err);
+	return rc;
+}
+
+static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = from; rc == EST_OK && i < to; i++)
+		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
+	return rc;
+}
+
+static enum est_code render(struct cmd *cmd, struct delivery *d, const struct request *request,
+	const struct est_certs *chain)
+{
+	size_t n = est_certs_count(chain);
+	struct est_error *err = &cmd->err;
+	enum est_code rc;
+
+	rc = pem_range(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
+	if (rc == EST_OK && d->chain)
+		rc = pem_range(chain, 1, n, &d->chain_text, err);
+	if (rc == EST_OK && d->combined)
+		rc = est_key_pem(request_key(request), &d->combined_text, err);
+	if (rc == EST_OK && d->combined)
+		rc = pem_range(chain, 0, n, &d->combined_text, err);
+	return rc;
+}
+
+static enum est_code commit(struct cmd *cmd, struct est_output *out, bool *any_changed)
+{
+	bool changed = false;
+	enum est_code rc = out ? est_output_commit(out, &changed, &cmd->err) : EST_OK;
+
+	*any_changed |= changed;
+	return rc;
+}
+
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
+	const struct est_issued *issued)
+{
+	struct est_error *err = &cmd->err;
+	bool changed = false;
+	enum est_code rc;
+
+	rc = render(cmd, d, request, issued->chain);
+	if (rc == EST_OK && d->cert)
+		rc = est_output_write(d->cert, est_buf_span(&d->cert_text), err);
+	if (rc == EST_OK && d->chain)
+		rc = est_output_write(d->chain, est_buf_span(&d->chain_text), err);
+	if (rc == EST_OK && d->combined)
+		rc = est_output_write(d->combined, est_buf_span(&d->combined_text), err);
+	if (rc == EST_OK && request->newkey && cmd->v.key_out)
+		rc = est_newkey_commit(request->newkey, err);
+	if (rc == EST_OK)
+		rc = commit(cmd, d->combined, &changed);
+	if (rc == EST_OK)
+		rc = commit(cmd, d->chain, &changed);
+	if (rc == EST_OK)
+		rc = commit(cmd, d->cert, &changed);
+	if (rc != EST_OK) {
+		request->keep = true; /* issued, and not everything is in place */
+		return rc;
+	}
+	if (!d->cert && !d->combined) {
+		rc = est_buf_append(&cmd->product, est_buf_span(&d->cert_text), err);
+		changed = true;
+	}
+	cmd_json_bool(cmd, "changed", changed);
+	return rc;
+}
+
+void delivery_wipe(struct delivery *d)
+{
+	est_output_free(d->cert);
+	est_output_free(d->chain);
+	est_output_free(d->combined);
+	est_buf_free(&d->cert_text);
+	est_buf_free(&d->chain_text);
+	est_buf_free(&d->combined_text);
+	*d = (struct delivery){ 0 };
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* est enroll: simple enrolment (RFC 7030 section 4.2.1). */
+#include "request.h"
+
+#include <string.h>
+
+static const struct cmd_option options[] = {
+	{ "csr", 0, CMD_STRING, CMD_AT(csr), "FILE", NULL,
+		"send this certification request as it is" },
+	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
+		"where the certificate goes (default: standard output)" },
+	{ "fullchain", 0, CMD_FLAG, CMD_AT(fullchain), NULL, NULL,
+		"the certificate and its intermediates in one file" },
+	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
+		"where the intermediates go" },
+	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
+		"key, certificate and intermediates in one file, replaced by one rename" },
+	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
+		"let a new key replace the one that --key-out names" },
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check options and files, make the request, send nothing" },
+	{ 0 },
+};
+
+static enum est_code check_options(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc = cmd_no_operands(cmd);
+
+	if (rc == EST_OK)
+		rc = request_check(cmd);
+	if (rc == EST_OK)
+		rc = cmd_check_stdout(cmd, v->output);
+	if (rc != EST_OK)
+		return rc;
+	if (v->csr && v->combined)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--combined needs the key, which --csr does not bring");
+	if (!v->csr && !v->use_key && !v->key_out) {
+		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out FILE");
+		return est_hint(&cmd->err, "or name a key with --use-key, or a request with --csr");
+	}
+	if (!v->csr && !v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
+		est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
+		return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
+	}
+	if (!v->cert && !v->user && !v->dry_run) {
+		est_fail(&cmd->err, EST_E_USAGE,
+			"nothing to authenticate with (RFC 7030 section 3.3.2)");
+		return est_hint(&cmd->err, "give --cert and --key, or --user and --password-file");
+	}
+	return EST_OK;
+}
+
+static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct request *request,
+	struct delivery *delivery)
+{
+	struct est_issued issued = { 0 };
+	bool sent = false;
+	enum est_code rc;
+
+	rc = est_enroll(
+		client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent, &cmd->err);
+	request_outcome(cmd, request, sent, rc);
+	cmd_report_session(cmd, client);
+	if (rc == EST_OK)
+		rc = delivery_install(cmd, delivery, request, &issued);
+	if (rc == EST_OK)
+		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
+	if (rc == EST_OK)
+		cmd_json_string(cmd, "action", "enrolled");
+	est_issued_wipe(&issued);
+	return rc;
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	struct est_client *client = NULL;
+	struct delivery delivery = { 0 };
+	struct request request = { 0 };
+	enum est_code rc;
+
+	rc = check_options(cmd);
+	if (rc == EST_OK)
+		rc = cmd_client(cmd, &client);
+	if (rc == EST_OK)
+		rc = delivery_open(cmd, cmd->v.output, &delivery);
+	if (rc == EST_OK)
+		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
+	if (rc == EST_OK && cmd->v.dry_run)
+		cmd_notice(cmd, "dry run: would send a request of %zu bytes", request.csr.n);
+	else if (rc == EST_OK)
+		rc = enroll(cmd, client, &request, &delivery);
+	request_wipe(&request);
+	delivery_wipe(&delivery);
+	est_client_free(client);
+	return rc;
+}
+
+const struct cmd_applet enroll_applet = {
+	.operands = "",
+	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_common },
+	.run = run,
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The one JSON object of --json. */
+#include "cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+void cmd_json_string(struct cmd *cmd, const char *name, const char *value)
+{
+	if (cmd->json)
+		json_object_object_add(
+			cmd->json, name, value ? json_object_new_string(value) : NULL);
+}
+
+void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text)
+{
+	if (cmd->json)
+		json_object_object_add(cmd->json, name,
+			json_object_new_string_len((const char *)text.p, (int)text.n));
+}
+
+void cmd_json_bool(struct cmd *cmd, const char *name, bool value)
+{
+	if (cmd->json)
+		json_object_object_add(cmd->json, name, json_object_new_boolean(value));
+}
+
+struct json_object *cmd_json_time(time_t when)
+{
+	char text[40];
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return NULL;
+	return json_object_new_string(text);
+}
+
+static struct json_object *strings(char *const *v, size_t n)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(array, json_object_new_string(v[i]));
+	return array;
+}
+
+struct json_object *cmd_json_cert(const struct est_cert_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "subject", json_object_new_string(info->subject));
+	json_object_object_add(o, "issuer", json_object_new_string(info->issuer));
+	json_object_object_add(o, "serial", json_object_new_string(info->serial));
+	json_object_object_add(o, "not_before", cmd_json_time(info->not_before));
+	json_object_object_add(o, "not_after", cmd_json_time(info->not_after));
+	json_object_object_add(o, "key", json_object_new_string(info->key));
+	json_object_object_add(o, "signature", json_object_new_string(info->signature));
+	json_object_object_add(o, "sans", strings(info->sans, info->n_sans));
+	json_object_object_add(o, "key_usage", strings(info->key_usage, info->n_key_usage));
+	json_object_object_add(
+		o, "ext_key_usage", strings(info->ext_key_usage, info->n_ext_key_usage));
+	json_object_object_add(o, "ca", json_object_new_boolean(info->ca));
+	json_object_object_add(
+		o, "path_len", info->path_len < 0 ? NULL : json_object_new_int(info->path_len));
+	json_object_object_add(o, "self_signed", json_object_new_boolean(info->self_signed));
+	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
+	return o;
+}
+
+enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, bool pem)
+{
+	struct est_cert_info info;
+	struct json_object *array, *o;
+	struct est_buf text = { 0 };
+	enum est_code rc = EST_OK;
+
+	if (!cmd->json)
+		return EST_OK;
+	array = json_object_new_array();
+	json_object_object_add(cmd->json, "certificates", array);
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
+		rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
+		if (rc != EST_OK)
+			break;
+		o = cmd_json_cert(&info);
+		est_cert_info_wipe(&info);
+		if (pem)
+			rc = est_pem_append(
+				&text, "CERTIFICATE", est_certs_get(certs, i), &cmd->err);
+		if (pem && rc == EST_OK)
+			json_object_object_add(o, "pem",
+				json_object_new_string_len((const char *)text.p, (int)text.n));
+		text.n = 0;
+		json_object_array_add(array, o);
+	}
+	est_buf_free(&text);
+	return rc;
+}
+
+void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks)
+{
+	struct json_object *array;
+
+	if (!cmd->json)
+		return;
+	array = json_object_new_array();
+	for (int q = 0; q < EST_QUIRKS; q++) {
+		if (quirks->seen & 1u << q)
+			json_object_array_add(array, json_object_new_string(est_quirk_id(q)));
+	}
+	json_object_object_add(cmd->json, "deviations", array);
+}
+
+static struct json_object *error_object(const struct est_error *err)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "exit", json_object_new_int(cmd_exit_code(err->code)));
+	json_object_object_add(o, "class", json_object_new_string(est_code_name(err->code)));
+	json_object_object_add(o, "code",
+		json_object_new_string(err->reason ? err->reason : est_code_name(err->code)));
+	json_object_object_add(o, "message", json_object_new_string(err->msg));
+	json_object_object_add(o, "hint", err->hint[0] ? json_object_new_string(err->hint) : NULL);
+	json_object_object_add(
+		o, "retryable", json_object_new_boolean(est_code_retryable(err->code)));
+	json_object_object_add(
+		o, "http_status", err->http_status ? json_object_new_int(err->http_status) : NULL);
+	json_object_object_add(o, "retry_after",
+		err->retry_after_s < 0 ? NULL : json_object_new_int64(err->retry_after_s));
+	return o;
+}
+
+void cmd_json_print(struct cmd *cmd, enum est_code rc)
+{
+	cmd_json_string(cmd, "version", EST_VERSION);
+	cmd_json_string(cmd, "applet", cmd_name(cmd->applet));
+	cmd_json_bool(cmd, "ok", rc == EST_OK);
+	if (rc != EST_OK)
+		json_object_object_add(cmd->json, "error", error_object(&cmd->err));
+	printf("%s\n", json_object_to_json_string_ext(cmd->json,
+			       JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* The multi-call binary: `est APPLET` or a link named est-APPLET. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+
+const struct cmd_entry cmd_applets[] = {
+#define APPLET(name, help) { #name, help, &name##_applet },
+#include "applets.h" /* the lines of applets.def that are built */
+#undef APPLET
+	{ 0 },
+};
+
+static const char usage[] = "usage: est APPLET [OPTIONS]      est-APPLET [OPTIONS]\n"
+			    "       est --list | --version | --install DIR\n"
+			    "       est help [APPLET | exit-codes]\n";
+
+/* Makes DIR/est-APPLET for every applet: relative when DIR is where the binary is. */
+static int install_links(const char *dir)
+{
+	char self[4096], path[4096];
+	const char *target, *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n <= 0) {
+		fprintf(stderr, "est: --install: cannot find my own binary: %s\n", strerror(errno));
+		return EST_E_OUTPUT;
+	}
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	target = self;
+	if (slash && strlen(dir) == (size_t)(slash - self) && !strncmp(dir, self, strlen(dir)))
+		target = slash + 1;
+	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/est-%s", dir, e->name) >= sizeof(path))
+			return EST_E_USAGE;
+		if (symlink(target, path) != 0 && errno != EEXIST) {
+			fprintf(stderr, "est: --install: %s: %s\n", path, strerror(errno));
+			return EST_E_OUTPUT;
+		}
+	}
+	return 0;
+}
+
+static int finish_stdout(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "est: cannot write to standard output: %s\n", strerror(errno));
+	return code ? code : EST_E_OUTPUT;
+}
+
+static int list_applets(void)
+{
+	for (const struct cmd_entry *e = cmd_applets; e->name; e++)
+		printf("%s\n", e->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cmd_entry *entry;
+	const char *name;
+
+	if (argc < 1)
+		return EST_E_USAGE;
+	name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	if (strncmp(name, "est-", 4) == 0) {
+		entry = cmd_find(name + 4);
+		if (entry)
+			return finish_stdout(cmd_main(entry, argc, argv));
+		fprintf(stderr, "est: no such applet: %s\n%s", name + 4, usage);
+		return EST_E_USAGE;
+	}
+	if (argc < 2) {
+		fputs(usage, stderr);
+		return EST_E_USAGE;
+	}
+	entry = cmd_find(argv[1]);
+	if (entry)
+		return finish_stdout(cmd_main(entry, argc - 1, argv + 1));
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+		strcmp(argv[1], "-h") == 0)
+		return finish_stdout(cmd_help(argc - 1, argv + 1));
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("est %s (GnuTLS %s)\n", EST_VERSION, gnutls_check_version(NULL));
+		return finish_stdout(0);
+	}
+	if (strcmp(argv[1], "--list") == 0)
+		return finish_stdout(list_applets());
+	if (strcmp(argv[1], "--install") == 0 && argc == 3)
+		return install_links(argv[2]);
+	fprintf(stderr, "est: no such applet: %s\n%s", argv[1], usage);
+	return EST_E_USAGE;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* From the network options to a client, and what is said of the connection afterwards. */
+#include "cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <json-c/json.h>
+
+static void log_line(void *ctx, enum est_log_level level, const char *line)
+{
+	const struct cmd *cmd = ctx;
+
+	if (level == EST_LOG_NOTICE)
+		cmd_notice(cmd, "%s", line);
+	else if (cmd->v.verbose >= (unsigned)level)
+		cmd_verbose(cmd, "%s", line);
+}
+
+/* A second name for the same thing would hide which one counted. */
+static enum est_code check_network_options(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+
+	if (!v->server) {
+		est_fail(&cmd->err, EST_E_USAGE, "no server given");
+		return est_hint(&cmd->err, "name it with --server URL or EST_SERVER");
+	}
+	if (v->ipv4 && v->ipv6)
+		return est_fail(&cmd->err, EST_E_USAGE, "-4 and -6 exclude each other");
+	if (v->key && !v->cert)
+		return est_fail(
+			&cmd->err, EST_E_USAGE, "--key is the key of --cert, which is missing");
+	if (v->user && strchr(v->user, ':')) {
+		est_fail(&cmd->err, EST_E_USAGE,
+			"--user: a user name cannot hold a colon (RFC 7617 section 2)");
+		return est_hint(&cmd->err,
+			"a password never goes on the command line, where every user of this "
+			"machine can read it: --password-file FILE or EST_PASSWORD");
+	}
+	if (v->password_file && !v->user)
+		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
+	return EST_OK;
+}
+
+enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
+{
+	const struct cmd_values *v = &cmd->v;
+	struct est_config config = {
+		.server = v->server,
+		.label = v->label,
+		.cacert = v->cacert.v,
+		.system_trust = v->system_trust,
+		.system_trust_file = getenv("SSL_CERT_FILE"),
+		.cert_file = v->cert,
+		.key_file = v->key,
+		.key_password = cmd_secret,
+		.user = v->user,
+		.password = cmd_secret,
+		.secret_ctx = cmd,
+		.resolve = v->resolve.v,
+		.family = v->ipv4   ? AF_INET
+			  : v->ipv6 ? AF_INET6
+				    : AF_UNSPEC,
+		.connect_timeout_ms = v->connect_timeout_ms,
+		.max_time_ms = v->max_time_ms,
+		.max_size = v->max_size,
+		.strict = v->strict,
+		.log = log_line,
+		.log_ctx = cmd,
+		.stop = &cmd_stop,
+	};
+	enum est_code rc = check_network_options(cmd);
+
+	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
+}
+
+void cmd_report_session(struct cmd *cmd, const struct est_client *client)
+{
+	const struct est_session_info *s = est_client_session(client);
+	const struct est_quirks *quirks = est_client_quirks(client);
+	struct json_object *o;
+
+	for (int q = 0; q < EST_QUIRKS; q++) {
+		if (quirks->seen & 1u << q)
+			cmd_verbose(cmd, "deviation %s: %s", est_quirk_id(q), est_quirk_text(q));
+	}
+	cmd_json_quirks(cmd, quirks);
+	if (!cmd->json || !s->tls_version)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "address", json_object_new_string(s->address));
+	json_object_object_add(o, "tls", json_object_new_string(s->tls_version));
+	json_object_object_add(o, "cipher", json_object_new_string(s->cipher));
+	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));
+	json_object_object_add(o, "identity", json_object_new_string(s->identity));
+	json_object_object_add(
+		o, "client_certificate", json_object_new_boolean(s->client_cert_sent));
+	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));
+	json_object_object_add(cmd->json, "server", o);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* Options from argv, the environment and a config file into one struct. */
+#include "options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX  (64u << 10) /* bytes of a config file */
+#define SECONDS_MAX 86400u
+#define OPTIONS_MAX 96
+#define LIST_MAX    1024 /* values of one repeated option */
+#define LONG_BASE   256	 /* getopt values above every letter */
+
+static const struct cmd_option *option_at(const struct cmd_option *const *groups, size_t index)
+{
+	for (; *groups; groups++) {
+		for (const struct cmd_option *o = *groups; o->name; o++) {
+			if (index-- == 0)
+				return o;
+		}
+	}
+	return NULL;
+}
+
+const struct cmd_option *cmd_option_find(const struct cmd_option *const *groups, const char *name)
+{
+	const struct cmd_option *o;
+
+	for (size_t i = 0; (o = option_at(groups, i)); i++) {
+		if (strcmp(o->name, name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+static void *value_at(struct cmd_values *v, const struct cmd_option *o)
+{
+	return (char *)v + o->at;
+}
+
+/* Digits and up to three decimals, as milliseconds. */
+static enum est_code parse_seconds(
+	const char *name, const char *text, unsigned *out, struct est_error *err)
+{
+	unsigned long ms, scale = 1000;
+	const char *p = text;
+
+	for (ms = 0; *p >= '0' && *p <= '9' && ms <= SECONDS_MAX; p++)
+		ms = ms * 10 + (unsigned long)(*p - '0');
+	if (p == text || ms > SECONDS_MAX)
+		goto bad;
+	ms *= 1000;
+	if (*p == '.') {
+		for (p++; *p >= '0' && *p <= '9' && scale > 1; p++) {
+			scale /= 10;
+			ms += (unsigned long)(*p - '0') * scale;
+		}
+	}
+	if (*p || ms == 0 || ms > SECONDS_MAX * 1000ul)
+		goto bad;
+	*out = (unsigned)ms;
+	return EST_OK;
+bad:
+	return est_fail(err, EST_E_USAGE, "--%s: '%s' is not a number of seconds from 0.001 to %u",
+		name, text, SECONDS_MAX);
+}
+
+static enum est_code parse_bytes(
+	const char *name, const char *text, size_t *out, struct est_error *err)
+{
+	unsigned long long n = 0;
+	const char *p = text;
+	unsigned shift = 0;
+
+	for (; *p >= '0' && *p <= '9' && n <= INT_MAX; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	if (p != text && (*p == 'K' || *p == 'k'))
+		shift = 10;
+	else if (p != text && (*p == 'M' || *p == 'm'))
+		shift = 20;
+	n <<= shift;
+	if (p == text || p[shift ? 1 : 0] || n == 0 || n > INT_MAX)
+		return est_fail(err, EST_E_USAGE,
+			"--%s: '%s' is not a number of bytes from 1 to %d (K and M may follow)",
+			name, text, INT_MAX);
+	*out = (size_t)n;
+	return EST_OK;
+}
+
+static enum est_code list_add(
+	const char *name, struct cmd_list *list, const char *text, struct est_error *err)
+{
+	const char **v;
+
+	if (list->n == LIST_MAX)
+		return est_fail(err, EST_E_USAGE, "--%s: given more than %d times", name, LIST_MAX);
+	v = realloc(list->v, (list->n + 2) * sizeof(*v));
+	if (!v)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	v[list->n++] = text;
+	v[list->n] = NULL;
+	list->v = v;
+	return EST_OK;
+}
+
+/* One value from any of the three places; text is NULL for a flag given on the command line. */
+static enum est_code option_set(
+	const struct cmd_option *o, const char *text, struct cmd_values *v, struct est_error *err)
+{
+	if (o->arg && (!text || !*text) && strcmp(o->name, "user") != 0)
+		return est_fail(err, EST_E_USAGE, "--%s: needs a value", o->name);
+	switch (o->kind) {
+	case CMD_FLAG:
+		*(bool *)value_at(v, o) = true;
+		return EST_OK;
+	case CMD_COUNT:
+		(*(unsigned *)value_at(v, o))++;
+		return EST_OK;
+	case CMD_STRING:
+		*(const char **)value_at(v, o) = text;
+		return EST_OK;
+	case CMD_LIST:
+		return list_add(o->name, value_at(v, o), text, err);
+	case CMD_SECONDS:
+		return parse_seconds(o->name, text, value_at(v, o), err);
+	case CMD_BYTES:
+		return parse_bytes(o->name, text, value_at(v, o), err);
+	}
+	return est_fail(err, EST_E_INTERNAL, "--%s: no such kind", o->name);
+}
+
+static void list_clear(struct cmd_list *list)
+{
+	free(list->v);
+	*list = (struct cmd_list){ 0 };
+}
+
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t\r");
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r", end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+static enum est_code config_flag(
+	const struct cmd_option *o, const char *value, bool *on, struct est_error *err)
+{
+	*on = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
+	if (*on || strcmp(value, "no") == 0 || strcmp(value, "false") == 0)
+		return EST_OK;
+	return est_fail(err, EST_E_USAGE, "%s is yes or no, not '%s'", o->name, value);
+}
+
+static enum est_code config_line(const struct cmd_option *const *groups, char *line,
+	bool (*known)(const char *), struct cmd_values *out, struct est_error *err)
+{
+	const struct cmd_option *o;
+	char *name, *value, *eq;
+	enum est_code rc;
+	bool on;
+
+	name = trim(line);
+	if (!*name || *name == '#')
+		return EST_OK;
+	eq = strchr(name, '=');
+	if (!eq)
+		return est_fail(err, EST_E_USAGE, "not 'long-option = value'");
+	*eq = '\0';
+	value = trim(eq + 1);
+	name = trim(name);
+	o = cmd_option_find(groups, name);
+	if (!o && known && known(name))
+		return EST_OK; /* for another applet that shares the file */
+	if (!o)
+		return est_fail(err, EST_E_USAGE, "no such option: '%.40s'", name);
+	if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0 ||
+		strcmp(name, "version") == 0)
+		return est_fail(err, EST_E_USAGE, "'%s' cannot stand in a config file", name);
+	if (o->arg)
+		return option_set(o, value, out, err);
+	rc = config_flag(o, value, &on, err);
+	return rc == EST_OK && on ? option_set(o, NULL, out, err) : rc;
+}
+
+enum est_code cmd_parse_config(const struct cmd_option *const *groups, const char *path,
+	struct est_buf *text, bool (*known)(const char *name), struct cmd_values *out,
+	struct est_error *err)
+{
+	struct est_error why = { 0 };
+	char *line, *next, *end;
+	unsigned number = 0;
+	enum est_code rc;
+
+	if (memchr(text->p ? text->p : (uint8_t *)"", 0, text->n))
+		return est_fail(err, EST_E_USAGE, "%s: holds a NUL byte", path);
+	rc = est_buf_append(text, (struct est_span){ (const uint8_t *)"", 1 }, err);
+	if (rc != EST_OK)
+		return rc;
+	line = (char *)text->p;
+	end = line + text->n - 1;
+	for (; line < end; line = next) {
+		number++;
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		else
+			next = end;
+		rc = config_line(groups, line, known, out, &why);
+		if (rc != EST_OK)
+			return est_fail(err, rc, "%s:%u: %s", path, number, why.msg);
+	}
+	return EST_OK;
+}
+
+static enum est_code parse_environment(const struct cmd_option *const *groups,
+	char *(*getenv_fn)(const char *), struct cmd_values *v, struct est_error *err)
+{
+	const struct cmd_option *o;
+	enum est_code rc;
+	char *text;
+
+	for (size_t i = 0; (o = option_at(groups, i)); i++) {
+		text = o->env ? getenv_fn(o->env) : NULL;
+		if (!text || !*text)
+			continue;
+		if (o->kind == CMD_LIST)
+			list_clear(value_at(v, o));
+		rc = option_set(o, text, v, err);
+		if (rc != EST_OK) {
+			struct est_error why = *err;
+
+			return est_fail(err, rc, "%s in the environment: %s", o->env, why.msg);
+		}
+	}
+	return EST_OK;
+}
+
+struct tables {
+	struct option longopts[OPTIONS_MAX + 1];
+	char shortopts[3 + 2 * OPTIONS_MAX];
+};
+
+static void tables_make(const struct cmd_option *const *groups, struct tables *t)
+{
+	const struct cmd_option *o;
+	size_t i, n = 0;
+
+	*t = (struct tables){ 0 };
+	t->shortopts[n++] = ':'; /* a missing argument is ':' and not '?' */
+	for (i = 0; i < OPTIONS_MAX && (o = option_at(groups, i)); i++) {
+		t->longopts[i] = (struct option){ o->name, o->arg ? required_argument : no_argument,
+			NULL, LONG_BASE + (int)i };
+		if (!o->letter)
+			continue;
+		t->shortopts[n++] = o->letter;
+		if (o->arg)
+			t->shortopts[n++] = ':';
+	}
+}
+
+/* The word of argv that getopt_long() has just taken, for messages and to refuse abbreviations. */
+static const char *taken_word(char **argv)
+{
+	if (optind >= 2 && optarg == argv[optind - 1])
+		return argv[optind - 2];
+	return argv[optind - 1];
+}
+
+/* The option behind a getopt value, or NULL for what is not an option here. */
+static const struct cmd_option *option_by_value(
+	const struct cmd_option *const *groups, int value, char **argv)
+{
+	const struct cmd_option *o;
+	const char *word;
+	size_t n;
+
+	if (value >= LONG_BASE) {
+		o = option_at(groups, (size_t)value - LONG_BASE);
+		word = taken_word(argv) + 2;
+		n = strcspn(word, "=");
+		/* getopt_long() takes any unique prefix; a later option would change its meaning.
+		 */
+		return strlen(o->name) == n && strncmp(o->name, word, n) == 0 ? o : NULL;
+	}
+	for (size_t i = 0; (o = option_at(groups, i)); i++) {
+		if (o->letter == value)
+			return o;
+	}
+	return NULL;
+}
+
+static enum est_code parse_argv(const struct cmd_option *const *groups, int argc, char **argv,
+	struct cmd_parsed *out, struct est_error *err)
+{
+	bool replaced[OPTIONS_MAX] = { false };
+	const struct cmd_option *o;
+	struct tables tables;
+	enum est_code rc;
+	size_t index;
+	int value;
+
+	tables_make(groups, &tables);
+	optind = 1;
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, tables.shortopts, tables.longopts, NULL)) != -1) {
+		if (value == ':')
+			return est_fail(err, EST_E_USAGE, "%s: needs a value", argv[optind - 1]);
+		o = value == '?' ? NULL : option_by_value(groups, value, argv);
+		if (!o && optopt && value == '?' && optopt < LONG_BASE)
+			return est_fail(err, EST_E_USAGE, "no such option: -%c", optopt);
+		if (!o)
+			return est_fail(err, EST_E_USAGE, "no such option: %.*s",
+				(int)strcspn(taken_word(argv), "="), taken_word(argv));
+		for (index = 0; option_at(groups, index) != o; index++)
+			;
+		if (o->kind == CMD_LIST && !replaced[index])
+			list_clear(value_at(&out->v, o)); /* argv beats what came before */
+		if (o->kind == CMD_COUNT && !replaced[index])
+			*(unsigned *)value_at(&out->v, o) = 0;
+		replaced[index] = true;
+		rc = option_set(o, o->arg ? optarg : NULL, &out->v, err);
+		if (rc != EST_OK)
+			return rc;
+	}
+	out->operands = argv + optind;
+	out->n_operands = argc - optind;
+	return EST_OK;
+}
+
+/* The last --config of argv, found before the rest is parsed; NULL: none.  A value that happens
+ * to be spelt like this is not an option: the full parse that follows tells. */
+static const char *config_of(const struct cmd_option *const *groups, int argc, char **argv)
+{
+	const char *path = NULL;
+	struct tables tables;
+	char **copy;
+	int value;
+
+	copy = calloc((size_t)argc + 1, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy)); /* getopt_long() reorders it */
+	tables_make(groups, &tables);
+	optind = 1;
+	opterr = 0;
+	while ((value = getopt_long(argc, copy, tables.shortopts, tables.longopts, NULL)) != -1) {
+		if (value >= LONG_BASE &&
+			strcmp(option_at(groups, (size_t)value - LONG_BASE)->name, "config") == 0)
+			path = optarg;
+	}
+	free(copy);
+	return path;
+}
+
+enum est_code cmd_parse(const struct cmd_option *const *groups, int argc, char **argv,
+	char *(*getenv_fn)(const char *), bool (*known)(const char *name), struct cmd_parsed *out,
+	struct est_error *err)
+{
+	const char *config = config_of(groups, argc, argv);
+	enum est_code rc = EST_OK;
+
+	if (config) {
+		rc = est_read_file(config, CONFIG_MAX, &out->config, err);
+		if (rc == EST_OK)
+			rc = cmd_parse_config(groups, config, &out->config, known, &out->v, err);
+	}
+	if (rc == EST_OK)
+		rc = parse_environment(groups, getenv_fn, &out->v, err);
+	if (rc == EST_OK)
+		rc = parse_argv(groups, argc, argv, out, err);
+	return rc;
+}
+
+void cmd_parsed_wipe(const struct cmd_option *const *groups, struct cmd_parsed *parsed)
+{
+	const struct cmd_option *o;
+
+	for (size_t i = 0; (o = option_at(groups, i)); i++) {
+		if (o->kind == CMD_LIST)
+			list_clear(value_at(&parsed->v, o));
+	}
+	est_buf_free(&parsed->config);
+	*parsed = (struct cmd_parsed){ 0 };
+}

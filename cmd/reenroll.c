@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2).  Renews with the same key, in place
+ * or to -o; rekeys to --key-out. */
+#include "request.h"
+
+#include <string.h>
+#include <time.h>
+
+static const struct cmd_option options[] = {
+	{ "new-key", 0, CMD_STRING, CMD_AT(new_key), "TYPE", NULL,
+		"type of the new key with --key-out (default: that of the old key)" },
+	{ "key-out", 0, CMD_STRING, CMD_AT(key_out), "FILE", NULL,
+		"rekey: make a new key and put it here; without it the old key is kept" },
+	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
+		"hash of the request's signature: sha256, sha384, sha512" },
+	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
+		"where the certificate goes (default: over --cert)" },
+	{ "fullchain", 0, CMD_FLAG, CMD_AT(fullchain), NULL, NULL,
+		"the certificate and its intermediates in one file" },
+	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
+		"where the intermediates go" },
+	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
+		"key, certificate and intermediates in one file, replaced by one rename" },
+	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
+		"let a new key replace the one that --key-out names" },
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check options and files, make the request, send nothing" },
+	{ 0 },
+};
+
+static enum est_code check_options(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc = cmd_no_operands(cmd);
+
+	if (rc == EST_OK)
+		rc = cmd_check_stdout(cmd, v->output);
+	if (rc != EST_OK)
+		return rc;
+	if (!v->cert) {
+		est_fail(&cmd->err, EST_E_USAGE, "no certificate to renew");
+		return est_hint(&cmd->err, "name it with --cert FILE and its key with --key FILE");
+	}
+	if (v->new_key && !v->key_out)
+		return est_fail(&cmd->err, EST_E_USAGE, "--new-key needs --key-out FILE");
+	if (v->key_out && !v->output && !v->combined) {
+		est_fail(&cmd->err, EST_E_USAGE,
+			"--key-out needs -o FILE too: one of the pair alone would not fit the "
+			"other");
+		return est_hint(&cmd->err, "without --key-out the certificate is renewed with its "
+					   "old key, in place");
+	}
+	if (!v->output && !v->combined && strcmp(v->cert, "-") == 0)
+		return est_fail(&cmd->err, EST_E_USAGE, "--cert - needs -o FILE");
+	return EST_OK;
+}
+
+/* A file that holds the key as well would lose it if the certificate replaced it. */
+static enum est_code check_in_place(struct cmd *cmd)
+{
+	static const char marker[] = "PRIVATE KEY-----";
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	if (cmd->v.output || cmd->v.combined)
+		return EST_OK;
+	rc = est_read_file(cmd->v.cert, EST_FILE_MAX, &text, &cmd->err);
+	if (rc == EST_OK && text.n && memmem(text.p, text.n, marker, strlen(marker))) {
+		rc = est_fail(&cmd->err, EST_E_USAGE,
+			"%s holds a private key too, which the new certificate would replace",
+			cmd->v.cert);
+		est_hint(&cmd->err, "--combined %s writes key and certificate together",
+			cmd->v.cert);
+	}
+	est_buf_free(&text);
+	return rc;
+}
+
+static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
+{
+	const char *action = cmd->v.key_out ? "rekeyed" : "renewed";
+	struct est_cert_info info;
+	char until[32] = "";
+	struct tm tm;
+	enum est_code rc;
+
+	rc = est_cert_info(est_certs_get(issued->chain, 0), &info, &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	if (gmtime_r(&info.not_after, &tm))
+		(void)strftime(until, sizeof(until), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	cmd_notice(cmd, "%s %s, valid until %s", action, info.subject, until);
+	est_cert_info_wipe(&info);
+	cmd_json_string(cmd, "action", action);
+	return EST_OK;
+}
+
+static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct request *request,
+	struct delivery *delivery)
+{
+	struct est_issued issued = { 0 };
+	bool sent = false;
+	enum est_code rc;
+
+	rc = est_enroll(
+		client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent, &cmd->err);
+	request_outcome(cmd, request, sent, rc);
+	cmd_report_session(cmd, client);
+	if (rc == EST_OK)
+		rc = delivery_install(cmd, delivery, request, &issued);
+	if (rc == EST_OK)
+		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
+	if (rc == EST_OK)
+		rc = say_done(cmd, &issued);
+	est_issued_wipe(&issued);
+	return rc;
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	const char *key_file = cmd->v.key ? cmd->v.key : cmd->v.cert;
+	const char *output = cmd->v.output;
+	struct est_client *client = NULL;
+	struct delivery delivery = { 0 };
+	struct request request = { 0 };
+	struct est_certs *old = NULL;
+	struct est_key *key = NULL;
+	enum est_code rc;
+
+	rc = check_options(cmd);
+	if (rc == EST_OK)
+		rc = check_in_place(cmd);
+	if (rc == EST_OK)
+		rc = cmd_client(cmd, &client);
+	if (rc == EST_OK)
+		rc = est_certs_load(cmd->v.cert, &old, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
+	if (rc != EST_OK)
+		goto out;
+	if (!output && !cmd->v.combined)
+		output = cmd->v.cert;
+	rc = delivery_open(cmd, output, &delivery);
+	if (rc == EST_OK && !cmd->v.key_out) {
+		request.key = key;
+		key = NULL;
+	}
+	if (rc == EST_OK)
+		rc = request_make(
+			cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL, &request);
+	if (rc == EST_OK && cmd->v.dry_run)
+		cmd_notice(cmd, "dry run: would send a request of %zu bytes", request.csr.n);
+	else if (rc == EST_OK)
+		rc = reenroll(cmd, client, &request, &delivery);
+out:
+	request_wipe(&request);
+	delivery_wipe(&delivery);
+	est_key_free(key);
+	est_certs_free(old);
+	est_client_free(client);
+	return rc;
+}
+
+const struct cmd_applet reenroll_applet = {
+	.operands = "",
+	.groups = { cmd_options_network, options, cmd_options_common },
+	.run = run,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The key and the request of csr, enroll and reenroll. */
+#include "request.h"
+
+#include <string.h>
+
+static bool any_name(const struct cmd_values *v)
+{
+	return v->subject || v->dns.n || v->ip.n || v->email.n || v->uri.n || v->key_usage.n ||
+	       v->ext_key_usage.n || v->hash;
+}
+
+enum est_code request_check(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	struct est_error *err = &cmd->err;
+
+	if ((v->new_key != NULL) + (v->use_key != NULL) + (v->csr != NULL) > 1)
+		return est_fail(
+			err, EST_E_USAGE, "--new-key, --use-key and --csr exclude each other");
+	if (v->csr && any_name(v))
+		return est_fail(err, EST_E_USAGE,
+			"--csr is sent as it is: no --subject, names, usages or --hash with it");
+	if (v->csr && v->key_out)
+		return est_fail(err, EST_E_USAGE, "--key-out is for a new key, not for --csr");
+	if (v->use_key && v->key_out)
+		return est_fail(err, EST_E_USAGE, "--key-out is for a new key, not for --use-key");
+	return EST_OK;
+}
+
+const struct est_key *request_key(const struct request *r)
+{
+	return r->newkey ? est_newkey_key(r->newkey) : r->key;
+}
+
+static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
+{
+	const struct cmd_values *v = &cmd->v;
+	bool resumed = false;
+	enum est_code rc;
+
+	if (v->use_key)
+		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+	if (r->key)
+		return EST_OK; /* the old key, kept */
+	rc = est_newkey_open(v->key_out, v->new_key ? v->new_key : key_type,
+		v->force ? 0 : EST_OUTPUT_NEW, &r->newkey, &resumed, &cmd->err);
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+		est_hint(&cmd->err,
+			"--use-key %s makes the request with that key, --force replaces it",
+			v->key_out);
+	if (rc == EST_OK && resumed)
+		cmd_notice(cmd, "going on with the key of an unfinished run in %s",
+			est_newkey_path(r->newkey));
+	return rc;
+}
+
+enum est_code request_make(
+	struct cmd *cmd, struct est_span renew, const char *key_type, struct request *r)
+{
+	const struct cmd_values *v = &cmd->v;
+	const struct est_csr_spec spec = {
+		.subject = v->subject,
+		.dns = v->dns.v,
+		.ip = v->ip.v,
+		.email = v->email.v,
+		.uri = v->uri.v,
+		.key_usage = v->key_usage.v,
+		.ext_key_usage = v->ext_key_usage.v,
+		.hash = v->hash,
+		.renew = renew,
+	};
+	enum est_code rc;
+
+	if (v->csr)
+		return est_csr_load(v->csr, &r->csr, &cmd->err);
+	rc = make_key(cmd, key_type, r);
+	return rc == EST_OK ? est_csr_build(&spec, request_key(r), &r->csr, &cmd->err) : rc;
+}
+
+/* Only these say that the server has looked at the request and did not issue. */
+static bool certainly_not_issued(bool sent, enum est_code rc)
+{
+	return !sent || rc == EST_E_AUTH || rc == EST_E_REFUSED || rc == EST_E_UNTRUSTED ||
+	       rc == EST_E_INPUT || rc == EST_E_USAGE;
+}
+
+void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)
+{
+	r->keep = rc != EST_OK && !certainly_not_issued(sent, rc);
+	if (r->keep && r->newkey)
+		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
+			est_newkey_path(r->newkey));
+}
+
+void request_wipe(struct request *r)
+{
+	if (r->newkey && !r->keep)
+		est_newkey_discard(r->newkey);
+	est_newkey_free(r->newkey);
+	est_key_free(r->key);
+	est_buf_free(&r->csr);
+	*r = (struct request){ 0 };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What csr, enroll and reenroll share: where the key comes from, and the request made with it. */
+#ifndef EST_CMD_REQUEST_H
+#define EST_CMD_REQUEST_H
+
+#include "cmd.h"
+
+struct request {
+	struct est_key *key;	   /* --use-key, or the old key; NULL with --csr or a new key */
+	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
+	bool keep;		   /* the server may have certified the new key */
+	struct est_buf csr;	   /* DER */
+};
+
+/* Exactly one source for the key, and no names that a ready-made --csr would ignore. */
+enum est_code request_check(struct cmd *cmd) EST_MUST_CHECK;
+/* Loads or makes the key and builds or loads the request; renew: the certificate whose names are
+ * kept, or an empty span; key_type: of a new key when --new-key is not given. */
+enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
+	struct request *out) EST_MUST_CHECK;
+/* The key with which the request was signed; NULL with --csr. */
+const struct est_key *request_key(const struct request *request);
+/* After the POST: decides from how it ended whether the server may have certified the new key, and
+ * says where that key is kept. */
+void request_outcome(struct cmd *cmd, struct request *request, bool sent, enum est_code rc);
+void request_wipe(struct request *request);
+
+/* The files an issued certificate goes to. */
+struct delivery {
+	struct est_output *cert, *chain, *combined;
+	struct est_buf cert_text, chain_text, combined_text;
+};
+
+/* Opens every destination before anything is sent.  cert: NULL or "-" is standard output. */
+enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
+/* Writes and syncs everything, then renames: the key first, for a certificate without its key is
+ * of no use and a key without certificate is what was there before. */
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
+	const struct est_issued *issued) EST_MUST_CHECK;
+void delivery_wipe(struct delivery *d);
+
+#endif

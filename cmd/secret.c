@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Passwords: from a file or descriptor, the environment, or the terminal; never from argv. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The one line end that an editor or echo adds is not part of the secret. */
+static void chomp(struct est_buf *secret)
+{
+	if (secret->n > 0 && secret->p[secret->n - 1] == '\n')
+		secret->n--;
+	if (secret->n > 0 && secret->p[secret->n - 1] == '\r')
+		secret->n--;
+}
+
+static enum est_code read_line(int fd, struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	uint8_t c = 0;
+	ssize_t n;
+
+	while (rc == EST_OK && c != '\n') {
+		n = read(fd, &c, 1);
+		if (n < 0 && errno == EINTR && !cmd_stop)
+			continue;
+		if (n <= 0)
+			rc = cmd_stop ? est_fail(err, EST_E_INTERRUPTED, "interrupted")
+				      : est_fail(err, EST_E_INPUT, "nothing was typed");
+		else if (out->n == EST_SECRET_MAX)
+			rc = est_fail(err, EST_E_INPUT, "longer than %d bytes", EST_SECRET_MAX);
+		else
+			rc = est_buf_append(out, (struct est_span){ &c, 1 }, err);
+	}
+	explicit_bzero(&c, sizeof(c));
+	return rc;
+}
+
+static enum est_code ask_terminal(const char *prompt, const char *option, const char *variable,
+	struct est_buf *out, struct est_error *err)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct termios old, quiet;
+	enum est_code rc;
+
+	if (fd < 0 || tcgetattr(fd, &old) != 0) {
+		if (fd >= 0)
+			(void)close(fd);
+		est_fail(err, EST_E_INPUT, "%s needed, and there is no terminal to ask on", prompt);
+		est_reason(err, "no-secret");
+		return est_hint(err, "give it with --%s FILE or %s", option, variable);
+	}
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	(void)tcsetattr(fd, TCSAFLUSH, &quiet);
+	if (write(fd, prompt, strlen(prompt)) < 0 || write(fd, ": ", 2) < 0)
+		rc = est_fail(
+			err, EST_E_INPUT, "cannot write to the terminal: %s", strerror(errno));
+	else
+		rc = read_line(fd, out, err);
+	(void)tcsetattr(fd, TCSAFLUSH, &old);
+	if (write(fd, "\n", 1) < 0 && rc == EST_OK)
+		rc = est_fail(
+			err, EST_E_INPUT, "cannot write to the terminal: %s", strerror(errno));
+	(void)close(fd);
+	return rc;
+}
+
+enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
+{
+	const struct cmd *cmd = ctx;
+	bool key = strncmp(what, "passphrase", 10) == 0;
+	const char *file = key ? cmd->v.key_password_file : cmd->v.password_file;
+	const char *variable = key ? "EST_KEY_PASSWORD" : "EST_PASSWORD";
+	const char *env = getenv(variable);
+	enum est_code rc;
+
+	if (file)
+		rc = est_read_file(file, EST_SECRET_MAX, out, err);
+	else if (env)
+		rc = est_buf_append(out, est_span_str(env), err);
+	else
+		rc = ask_terminal(
+			what, key ? "key-password-file" : "password-file", variable, out, err);
+	if (rc == EST_OK)
+		chomp(out);
+	return rc;
+}

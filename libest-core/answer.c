@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* What a response means: its status, its media type, the server's words. */
+#include "exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "quirk.h"
+
+/* "; the server says: ..." from a body that is text, escaped and cut; empty otherwise. */
+static enum est_code server_words(
+	const struct http_response *response, struct est_buf *out, struct est_error *err)
+{
+	struct est_span text = est_buf_span(&response->body), value;
+	struct http_media_type media;
+	enum est_code rc;
+
+	while (text.n > 0 && strchr(" \t\r\n", text.p[text.n - 1]))
+		text.n--;
+	if (text.n == 0)
+		return EST_OK;
+	if (http_field(response, "Content-Type", 0, &value) && http_media_type(value, &media) &&
+		media.type.n == strlen("application") &&
+		!http_media_is(&media, "application", "json"))
+		return EST_OK; /* not for reading */
+	rc = est_buf_append(out, est_span_str("; the server says: "), err);
+	return rc == EST_OK ? est_buf_escape(out, text, EST_ERROR_TEXT_MAX, err) : rc;
+}
+
+static enum est_code status_class(int status)
+{
+	if (status == 202)
+		return EST_E_PENDING;
+	if (status == 401 || status == 403)
+		return EST_E_AUTH;
+	if (status == 429 || (status >= 500 && status != 501))
+		return EST_E_SERVER;
+	return EST_E_REFUSED;
+}
+
+static enum est_code fail_redirect(
+	const struct operation *op, const struct http_response *response, struct est_error *err)
+{
+	char shown[300] = "nowhere";
+	struct est_span where;
+
+	if (http_field(response, "Location", 0, &where))
+		est_escape(shown, sizeof(shown), where);
+	est_fail(err, EST_E_REFUSED, "%s: the server redirects (%d) to %s", op->name,
+		response->status, shown);
+	est_hint(err, "redirects are not followed; if that server is the right one, name it with "
+		      "--server");
+	return est_reason(err, "redirect");
+}
+
+static void status_hint(const struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_error *err)
+{
+	switch (response->status) {
+	case 401:
+		if (!c->config.user)
+			est_hint(err, "the server wants a user and password: --user NAME with "
+				      "--password-file FILE");
+		else if (!http_field(response, "WWW-Authenticate", 0, &(struct est_span){ 0 }))
+			est_hint(err, "it names no way to authenticate (no WWW-Authenticate)");
+		else
+			est_hint(err, "user or password is wrong, or it wants another scheme than "
+				      "Basic");
+		break;
+	case 403:
+		if (!c->config.cert_file)
+			est_hint(err, "it may want a client certificate: --cert FILE --key FILE");
+		break;
+	case 404:
+		if (op != &operation_csrattrs)
+			est_hint(err, "no EST server there, or a wrong label (--label)");
+		break;
+	default:
+		break;
+	}
+}
+
+enum est_code client_status(struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_error *err)
+{
+	enum est_code code = status_class(response->status);
+	struct est_buf words = { 0 };
+	enum est_code rc;
+	int64_t retry;
+
+	if (response->status == 200)
+		return EST_OK;
+	if (response->status == 201 && op->content_type)
+		return quirk_note(&c->quirks, EST_Q_STATUS_201, op->name, err);
+	if (response->status == 202 && !op->content_type)
+		code = EST_E_REFUSED; /* RFC 7030 section 4.1.3: only 200 is success */
+	retry = http_retry_after(response, time(NULL));
+	if (code == EST_E_PENDING && retry < 0) {
+		rc = quirk_note(&c->quirks, EST_Q_NO_RETRY_AFTER, op->name, err);
+		if (rc != EST_OK)
+			return rc;
+	}
+	rc = server_words(response, &words, err);
+	if (rc == EST_OK && response->status >= 300 && response->status < 400)
+		code = fail_redirect(op, response, err);
+	else if (rc == EST_OK)
+		est_fail(err, code, "%s: the server answered %d%s%.*s", op->name, response->status,
+			code == EST_E_PENDING ? ", accepted but not issued yet" : "", (int)words.n,
+			words.p ? (const char *)words.p : "");
+	est_buf_free(&words);
+	if (rc != EST_OK)
+		return rc;
+	status_hint(c, op, response, err);
+	err->http_status = response->status;
+	if (code == EST_E_PENDING || code == EST_E_SERVER)
+		err->retry_after_s = retry;
+	if (code == EST_E_PENDING && retry >= 0)
+		est_hint(err, "run the same command again in %lld seconds", (long long)retry);
+	return code;
+}
+
+/* Types that servers send in place of the right one, for bodies that parse (H-01). */
+static bool near_miss(const struct http_media_type *media)
+{
+	static const char *const types[][2] = {
+		{ "application", "pkcs7-mime" },
+		{ "application", "x-pkcs7-mime" },
+		{ "application", "x-pkcs7-certificates" },
+		{ "application", "pkcs7-certificates" },
+		{ "application", "pkix-cert" },
+		{ "application", "x-x509-ca-cert" },
+		{ "application", "x-pem-file" },
+		{ "application", "csrattrs" },
+		{ "application", "octet-stream" },
+		{ "text", "plain" },
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (http_media_is(media, types[i][0], types[i][1]))
+			return true;
+	}
+	return false;
+}
+
+static bool span_is(struct est_span span, const char *text)
+{
+	return span.n == strlen(text) && strncasecmp((const char *)span.p, text, span.n) == 0;
+}
+
+/* certs-only, or a value that promises something else (R7030-3.2.4-02). */
+static enum est_code check_smime_type(struct est_client *c, const struct operation *op,
+	struct est_span smime_type, struct est_error *err)
+{
+	char shown[80];
+
+	if (smime_type.n == 0 && op->content_type)
+		return quirk_note(&c->quirks, EST_Q_SMIME_TYPE, op->name, err);
+	if (smime_type.n == 0 || span_is(smime_type, "certs-only"))
+		return EST_OK;
+	if (!span_is(smime_type, "CMC-response") && !span_is(smime_type, "server-generated-key"))
+		return quirk_note(&c->quirks, EST_Q_SMIME_TYPE, op->name, err);
+	est_escape(shown, sizeof(shown), smime_type);
+	return est_fail(err, EST_E_PROTOCOL,
+		"%s: smime-type is %s, not certs-only "
+		"(RFC 7030 section 4.2.3)",
+		op->name, shown);
+}
+
+static enum est_code check_media_type(struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_error *err)
+{
+	struct http_media_type media;
+	struct est_span value;
+	char shown[120];
+
+	if (!http_field(response, "Content-Type", 0, &value))
+		return est_fail(err, EST_E_PROTOCOL,
+			"%s: a response without Content-Type, not %s (RFC 7030 section 3.2.4)",
+			op->name, op->accept);
+	est_escape(shown, sizeof(shown), value);
+	if (!http_media_type(value, &media))
+		return est_fail(
+			err, EST_E_PROTOCOL, "%s: malformed Content-Type \"%s\"", op->name, shown);
+	if (http_media_is(&media, "application", strchr(op->accept, '/') + 1))
+		return op == &operation_csrattrs ? EST_OK
+						 : check_smime_type(c, op, media.smime_type, err);
+	if (near_miss(&media))
+		return quirk_note(&c->quirks, EST_Q_MEDIA_TYPE, op->name, err);
+	est_fail(err, EST_E_PROTOCOL, "%s: Content-Type is %s, not %s (RFC 7030 section 3.2.4)",
+		op->name, shown, op->accept);
+	if (http_media_is(&media, "text", "html"))
+		est_hint(err, "a web page: is this an EST server, or a portal in between?");
+	return EST_E_PROTOCOL;
+}
+
+enum est_code client_body(struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_buf *der, struct est_error *err)
+{
+	enum est_code rc;
+
+	rc = check_media_type(c, op, response, err);
+	return rc == EST_OK ? est_body_decode(est_buf_span(&response->body), &c->quirks, der, err)
+			    : rc;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What people ask of a certificate.  Everything but the signature is read from the slices that
+ * cert_view() made; GnuTLS verifies, and turns names into text. */
+#include "cert.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+
+#include "x509_text.h"
+
+static gnutls_datum_t datum(struct est_span span)
+{
+	return (gnutls_datum_t){ (unsigned char *)span.p, (unsigned)span.n };
+}
+
+/* Its own key verifies its signature.  Broken hashes count: the question is what kind of
+ * certificate this is, and a trust anchor is trusted for other reasons than its signature. */
+static bool verifies_itself(const struct cert_view *view)
+{
+	const unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1;
+	gnutls_datum_t der = datum(view->der), tbs = datum(view->tbs), signature = { 0 };
+	gnutls_x509_crt_t crt = NULL;
+	gnutls_pubkey_t key = NULL;
+	size_t n = view->der.n;
+	bool verified = false;
+	int algorithm;
+
+	if (gnutls_x509_crt_init(&crt) < 0)
+		return false;
+	if (gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) < 0)
+		goto out;
+	algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+	if (algorithm <= 0)
+		goto out;
+	signature.data = malloc(n); /* the certificate is longer than its signature */
+	if (!signature.data || gnutls_x509_crt_get_signature(crt, (char *)signature.data, &n) < 0)
+		goto out;
+	signature.size = (unsigned)n;
+	/* Not gnutls_x509_crt_verify_data2(): an expired certificate would not be self-signed. */
+	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import_x509(key, crt, 0) < 0)
+		goto out;
+	verified = gnutls_pubkey_verify_data2(
+			   key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs, &signature) >= 0;
+out:
+	free(signature.data);
+	gnutls_pubkey_deinit(key);
+	gnutls_x509_crt_deinit(crt);
+	return verified;
+}
+
+static enum est_code fill_strings(
+	const struct cert_view *view, struct est_cert_info *info, struct est_error *err)
+{
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	rc = x509_name(view->subject, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &info->subject, err);
+	if (rc == EST_OK)
+		rc = x509_name(view->issuer, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &info->issuer, err);
+	if (rc == EST_OK)
+		rc = x509_integer(view->serial, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &info->serial, err);
+	if (rc == EST_OK)
+		rc = x509_key(view->spki, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &info->key, err);
+	if (rc == EST_OK)
+		rc = x509_oid(view->signature_oid, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &info->signature, err);
+	est_buf_free(&text);
+	return rc;
+}
+
+/* The extensions that are lists of words.  One that is there and malformed is refused: showing
+ * less than the certificate says would mislead. */
+static enum est_code fill_lists(
+	const struct cert_view *view, struct est_cert_info *info, struct est_error *err)
+{
+	const struct {
+		struct est_span oid;
+		enum est_code (*read)(struct est_span value, struct x509_list *out, bool *valid,
+			struct est_error *err);
+		char ***item;
+		size_t *n;
+		const char *name;
+	} lists[] = {
+		{ CERT_OID_SAN, x509_sans, &info->sans, &info->n_sans, "subjectAltName" },
+		{ CERT_OID_KEY_USAGE, x509_key_usage, &info->key_usage, &info->n_key_usage,
+			"keyUsage" },
+		{ CERT_OID_EXT_KEY_USAGE, x509_ext_key_usage, &info->ext_key_usage,
+			&info->n_ext_key_usage, "extKeyUsage" },
+	};
+	struct x509_list list;
+	struct est_span value;
+	enum est_code rc;
+	bool valid;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (!cert_extension(view, lists[i].oid, NULL, &value))
+			continue;
+		list = (struct x509_list){ 0 };
+		rc = lists[i].read(value, &list, &valid, err);
+		if (rc != EST_OK)
+			return rc;
+		if (!valid)
+			return est_fail(err, EST_E_PROTOCOL,
+				"certificate: malformed %s extension (RFC 5280 section 4.2.1)",
+				lists[i].name);
+		*lists[i].item = list.item;
+		*lists[i].n = list.n;
+	}
+	return EST_OK;
+}
+
+enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, struct est_error *err)
+{
+	struct est_cert_info info = { 0 };
+	struct cert_view view;
+	enum est_code rc;
+
+	rc = cert_view(der, "certificate", &view, err);
+	if (rc != EST_OK)
+		return rc;
+	info.not_before = view.not_before;
+	info.not_after = view.not_after;
+	info.ca = cert_is_ca(&view, &info.path_len);
+	rc = fill_strings(&view, &info, err);
+	if (rc == EST_OK)
+		rc = fill_lists(&view, &info, err);
+	if (rc == EST_OK)
+		rc = x509_sha256(der, info.sha256, err);
+	if (rc == EST_OK)
+		info.self_signed = cert_is_self_issued(&view) && verifies_itself(&view);
+	if (rc == EST_OK)
+		*out = info;
+	else
+		est_cert_info_wipe(&info);
+	return rc;
+}
+
+void est_cert_info_wipe(struct est_cert_info *info)
+{
+	free(info->subject);
+	free(info->issuer);
+	free(info->serial);
+	free(info->key);
+	free(info->signature);
+	x509_strings_free(info->sans, info->n_sans);
+	x509_strings_free(info->key_usage, info->n_key_usage);
+	x509_strings_free(info->ext_key_usage, info->n_ext_key_usage);
+	*info = (struct est_cert_info){ 0 };
+}

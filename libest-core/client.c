@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* The EST operations: cacerts, csrattrs, simpleenroll, simplereenroll (RFC 7030 section 4). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cert.h"
+#include "check.h"
+#include "csr.h"
+#include "exchange.h"
+#include "quirk.h"
+
+#define DEFAULT_CONNECT_MS 10000
+#define DEFAULT_TOTAL_MS   60000
+#define DEFAULT_IDLE_MS	   20000
+
+static void set_defaults(struct est_config *config)
+{
+	if (!config->connect_timeout_ms)
+		config->connect_timeout_ms = DEFAULT_CONNECT_MS;
+	if (!config->max_time_ms)
+		config->max_time_ms = DEFAULT_TOTAL_MS;
+	if (!config->idle_timeout_ms)
+		config->idle_timeout_ms = DEFAULT_IDLE_MS;
+	if (!config->max_size)
+		config->max_size = EST_BODY_MAX;
+}
+
+static enum est_code client_load(struct est_client *c, struct est_error *err)
+{
+	const struct est_config *config = &c->config;
+	enum est_code rc;
+
+	rc = url_parse(config->server, config->label, &c->url, err);
+	if (rc == EST_OK)
+		rc = net_check_resolve(config->resolve, err);
+	if (rc == EST_OK)
+		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
+			&c->trust, err);
+	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
+}
+
+enum est_code est_client_new(
+	const struct est_config *config, struct est_client **out, struct est_error *err)
+{
+	struct est_client *c = calloc(1, sizeof(*c));
+	enum est_code rc;
+
+	if (!c)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	c->config = *config;
+	set_defaults(&c->config);
+	c->quirks.strict = config->strict;
+	rc = client_load(c, err);
+	if (rc != EST_OK) {
+		est_client_free(c);
+		return rc;
+	}
+	c->params.url = &c->url;
+	c->params.trust = c->trust;
+	c->params.idle_ms = c->config.idle_timeout_ms;
+	c->params.target = (struct net_target){
+		.host = c->url.host,
+		.port = c->url.port,
+		.family = config->family,
+		.resolve = config->resolve,
+		.connect_timeout_ms = c->config.connect_timeout_ms,
+	};
+	*out = c;
+	return EST_OK;
+}
+
+void est_client_free(struct est_client *c)
+{
+	if (!c)
+		return;
+	session_close(c->session);
+	if (c->params.credentials)
+		gnutls_certificate_free_credentials(c->params.credentials);
+	trust_free(c->trust);
+	url_wipe(&c->url);
+	free(c);
+}
+
+const struct est_session_info *est_client_session(const struct est_client *c)
+{
+	return &c->info;
+}
+
+const struct est_quirks *est_client_quirks(const struct est_client *c)
+{
+	return &c->quirks;
+}
+
+/* Request, status, body and its decoding in one; an answer that is not a success is an error. */
+static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
+	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
+{
+	struct http_response response = { 0 };
+	struct est_buf der = { 0 };
+	enum est_code rc;
+
+	rc = client_exchange(c, op, body, &response, sent, err);
+	if (rc == EST_OK)
+		rc = client_status(c, op, &response, err);
+	if (rc == EST_OK)
+		rc = client_body(c, op, &response, &der, err);
+	if (rc == EST_OK)
+		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
+	est_buf_free(&der);
+	http_response_wipe(&response);
+	return rc;
+}
+
+static bool has_root(const struct est_certs *certs)
+{
+	struct est_error ignored;
+	struct cert_view view;
+
+	for (size_t i = 0; i < est_certs_count(certs); i++) {
+		if (cert_view(est_certs_get(certs, i), "", &view, &ignored) == EST_OK &&
+			cert_is_self_issued(&view))
+			return true;
+	}
+	return false;
+}
+
+enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct est_error *err)
+{
+	struct est_certs *certs = NULL;
+	enum est_code rc;
+
+	rc = fetch_certs(c, &operation_cacerts, (struct est_span){ 0 }, NULL, &certs, err);
+	if (rc == EST_OK && !has_root(certs)) {
+		rc = est_fail(err, EST_E_PROTOCOL,
+			"cacerts: no self-signed certificate among the %zu; the current root must "
+			"be there (RFC 7030 section 4.1.3)",
+			est_certs_count(certs));
+		est_reason(err, "no-root");
+	}
+	if (rc == EST_OK)
+		*out = certs;
+	else
+		est_certs_free(certs);
+	return rc;
+}
+
+/* "None available" is an answer (RFC 7030 section 4.5.2). */
+static bool no_attributes(const struct http_response *response)
+{
+	return response->status == 204 || response->status == 404;
+}
+
+enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, struct est_error *err)
+{
+	const struct operation *op = &operation_csrattrs;
+	struct http_response response = { 0 };
+	struct est_buf der = { 0 };
+	enum est_code rc;
+
+	rc = client_exchange(c, op, (struct est_span){ 0 }, &response, NULL, err);
+	if (rc == EST_OK && no_attributes(&response)) {
+		client_log(
+			c, EST_LOG_INFO, "the server has no CSR attributes (%d)", response.status);
+		*out = NULL;
+		goto out;
+	}
+	if (rc == EST_OK)
+		rc = client_status(c, op, &response, err);
+	if (rc == EST_OK && response.body.n == 0) {
+		rc = quirk_note(&c->quirks, EST_Q_EMPTY_BODY, op->name, err);
+		if (rc == EST_OK)
+			*out = NULL;
+		goto out;
+	}
+	if (rc == EST_OK)
+		rc = client_body(c, op, &response, &der, err);
+	if (rc == EST_OK)
+		rc = est_csrattrs_decode(est_buf_span(&der), &c->quirks, out, err);
+out:
+	est_buf_free(&der);
+	http_response_wipe(&response);
+	return rc;
+}
+
+/* The server's path may need an intermediate that only /cacerts has; the connection is open. */
+static enum est_code check_with_cacerts(struct est_client *c, const struct est_certs *certs,
+	size_t index, struct est_certs **chain, struct est_error *err)
+{
+	struct est_certs *more = NULL;
+	struct est_error first = { 0 };
+	enum est_code rc;
+
+	rc = check_issued(c->trust, certs, index, NULL, chain, &first);
+	if (rc != EST_E_REJECTED || !first.reason || strcmp(first.reason, "unknown-ca") != 0) {
+		*err = first;
+		return rc;
+	}
+	client_log(c, EST_LOG_INFO, "looking for the issuer of the certificate in /cacerts");
+	rc = est_cacerts(c, &more, err);
+	if (rc == EST_OK)
+		rc = check_issued(c->trust, certs, index, more, chain, err);
+	else if (rc != EST_E_INTERRUPTED && rc != EST_E_INTERNAL) {
+		*err = first; /* the certificate is what matters, not the second look */
+		rc = first.code;
+	}
+	est_certs_free(more);
+	return rc;
+}
+
+enum est_code est_enroll(struct est_client *c, enum est_operation operation, struct est_span csr,
+	struct est_issued *out, bool *sent, struct est_error *err)
+{
+	const struct operation *op = operation == EST_SIMPLEREENROLL ? &operation_simplereenroll
+								     : &operation_simpleenroll;
+	struct est_certs *certs = NULL;
+	struct est_buf body = { 0 };
+	struct csr_view view;
+	enum est_code rc;
+	size_t index = 0;
+
+	rc = csr_view(csr, "the request", &view, err);
+	if (rc == EST_OK)
+		rc = est_base64_append(&body, csr, err); /* other wrappings get 400 from servers */
+	if (rc == EST_OK)
+		rc = fetch_certs(c, op, est_buf_span(&body), sent, &certs, err);
+	if (rc == EST_OK)
+		rc = check_pick(certs, view.spki, &index, err);
+	if (rc == EST_OK && est_certs_count(certs) > 1)
+		rc = quirk_note(&c->quirks, EST_Q_EXTRA_CERTS, op->name, err);
+	if (rc == EST_OK)
+		rc = check_with_cacerts(c, certs, index, &out->chain, err);
+	est_certs_free(certs);
+	est_buf_free(&body);
+	return rc;
+}
+
+void est_issued_wipe(struct est_issued *issued)
+{
+	est_certs_free(issued->chain);
+	*issued = (struct est_issued){ 0 };
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's state, and one EST operation over HTTP: connections, keep-alive, 401. */
+#ifndef EST_EXCHANGE_H
+#define EST_EXCHANGE_H
+
+#include "http.h"
+#include "identity.h"
+
+struct est_client {
+	struct est_config config; /* its strings are the caller's */
+	struct url url;
+	struct trust *trust;
+	struct session_params params;
+	struct deadline deadline;
+	bool started; /* the deadline runs from the first request */
+	struct session *session;
+	struct est_quirks quirks;
+	struct est_session_info info;
+	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT];
+};
+
+struct operation {
+	const char *name; /* last path segment */
+	const char *method;
+	const char *accept;	  /* the media type it is answered with */
+	const char *content_type; /* of the request; NULL: no body */
+};
+
+extern const struct operation operation_cacerts, operation_csrattrs, operation_simpleenroll,
+	operation_simplereenroll;
+
+void client_log(const struct est_client *client, enum est_log_level level, const char *fmt, ...)
+	EST_PRINTF(3, 4);
+
+/* One request of the operation and its final answer, whatever its status: connects when there is
+ * no usable connection, answers one Basic challenge of the authorised server, repeats a GET once on
+ * a kept connection that turned out to be dead.  *sent (may be NULL): the request may have reached
+ * the server.  out is the caller's to wipe. */
+enum est_code client_exchange(struct est_client *client, const struct operation *operation,
+	struct est_span body, struct http_response *out, bool *sent,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* EST_OK for 200 (201 is tolerated for a POST); otherwise the class of RFC 7030 and the server's
+ * own words, escaped and cut.  retry_after_s is set for 202, 429 and 503. */
+enum est_code client_status(struct est_client *client, const struct operation *operation,
+	const struct http_response *response, struct est_error *err) EST_MUST_CHECK;
+
+/* The decoded body of a success: media type checked, then base64 and its deviations. */
+enum est_code client_body(struct est_client *client, const struct operation *operation,
+	const struct http_response *response, struct est_buf *der,
+	struct est_error *err) EST_MUST_CHECK;
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Names what a file looks like, so that the wrong one is called by its name. */
+#include "der.h"
+#include "pem.h"
+
+#include <string.h>
+
+#define CHILDREN 7 /* as many as it takes to tell the structures apart */
+
+/* The tags of the first children of an element, and how many there are, at most CHILDREN + 1. */
+struct shape {
+	struct der_tlv child[CHILDREN];
+	size_t n;
+};
+
+static bool shape_read(struct est_span body, struct shape *out)
+{
+	struct der_tlv tlv;
+
+	out->n = 0;
+	while (body.n > 0 && out->n <= CHILDREN) {
+		if (!ber_next(&body, &tlv))
+			return false;
+		if (out->n < CHILDREN)
+			out->child[out->n] = tlv;
+		out->n++;
+	}
+	return true;
+}
+
+/* The shape begins with these tags. */
+static bool shape_is(const struct shape *shape, const uint8_t *tags, size_t n)
+{
+	if (shape->n < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (shape->child[i].tag != tags[i])
+			return false;
+	}
+	return true;
+}
+
+#define SHAPE_IS(shape, ...)                                                                       \
+	shape_is((shape), (const uint8_t[]){ __VA_ARGS__ },                                        \
+		sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+static bool is_one_byte(const struct der_tlv *tlv, uint8_t max)
+{
+	return tlv->body.n == 1 && tlv->body.p[0] <= max;
+}
+
+/* SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }: something signed; its first part tells what. */
+static enum est_file_kind signed_kind(const struct der_tlv *tbs)
+{
+	struct shape s;
+	size_t i;
+
+	if (!shape_read(tbs->body, &s))
+		return EST_FILE_CERT; /* broken inside: the likeliest, and the reader says where */
+	if (SHAPE_IS(&s, DER_INTEGER, DER_SEQUENCE, DER_SEQUENCE) &&
+		(s.n == 3 || s.child[3].tag == DER_CONTEXT_C(0)))
+		return EST_FILE_CSR;
+	i = s.n > 0 && s.child[0].tag == DER_INTEGER;
+	if (s.n >= i + 3 && s.child[i].tag == DER_SEQUENCE && s.child[i + 1].tag == DER_SEQUENCE &&
+		(s.child[i + 2].tag == DER_UTCTIME || s.child[i + 2].tag == DER_GENTIME))
+		return EST_FILE_CRL;
+	return EST_FILE_CERT;
+}
+
+/* SEQUENCE { OBJECT IDENTIFIER, ... }: a ContentInfo or a list of attributes. */
+static enum est_file_kind oid_kind(const struct shape *s)
+{
+	static const uint8_t pkcs7[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07 };
+	static const uint8_t smime_ct[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10,
+		0x01 };
+	struct est_span oid = s->child[0].body;
+
+	if (oid.n == sizeof(pkcs7) + 1 && memcmp(oid.p, pkcs7, sizeof(pkcs7)) == 0)
+		return oid.p[oid.n - 1] == 2 ? EST_FILE_SIGNED_DATA : EST_FILE_OTHER_CMS;
+	if (oid.n > sizeof(smime_ct) && memcmp(oid.p, smime_ct, sizeof(smime_ct)) == 0 &&
+		s->n == 2 && s->child[1].tag == DER_CONTEXT_C(0))
+		return EST_FILE_OTHER_CMS;
+	return EST_FILE_CSRATTRS;
+}
+
+/* SEQUENCE { INTEGER, ... }: keys, PKCS#12, SignedData without its wrapper. */
+static enum est_file_kind integer_kind(const struct shape *s)
+{
+	if (SHAPE_IS(s, DER_INTEGER, DER_SET, DER_SEQUENCE))
+		return EST_FILE_BARE_SIGNED;
+	if (SHAPE_IS(s, DER_INTEGER, DER_SEQUENCE, DER_OCTET_STRING) ||
+		(SHAPE_IS(s, DER_INTEGER, DER_OCTET_STRING) && is_one_byte(&s->child[0], 1)) ||
+		(SHAPE_IS(s, DER_INTEGER, DER_INTEGER, DER_INTEGER, DER_INTEGER) &&
+			is_one_byte(&s->child[0], 1)))
+		return EST_FILE_PRIVATE_KEY;
+	if (SHAPE_IS(s, DER_INTEGER, DER_SEQUENCE) && is_one_byte(&s->child[0], 3) && s->n <= 3)
+		return EST_FILE_PKCS12;
+	if (SHAPE_IS(s, DER_INTEGER, DER_INTEGER) && s->n == 2)
+		return EST_FILE_PUBLIC_KEY;
+	return EST_FILE_UNKNOWN;
+}
+
+static enum est_file_kind sequence_kind(const struct shape *s)
+{
+	struct shape first;
+
+	if (SHAPE_IS(s, DER_SEQUENCE, DER_SEQUENCE, DER_BIT_STRING) && s->n == 3)
+		return signed_kind(&s->child[0]);
+	if (!shape_read(s->child[0].body, &first) || first.n == 0 || first.child[0].tag != DER_OID)
+		return EST_FILE_UNKNOWN;
+	if (s->n == 2 && s->child[1].tag == DER_BIT_STRING)
+		return EST_FILE_PUBLIC_KEY;
+	if (s->n == 2 && s->child[1].tag == DER_OCTET_STRING)
+		return EST_FILE_ENCRYPTED_KEY;
+	if (first.n == 2 && first.child[1].tag == DER_SET)
+		return EST_FILE_CSRATTRS;
+	return EST_FILE_UNKNOWN;
+}
+
+static enum est_file_kind der_kind(struct est_span data)
+{
+	struct der_tlv outer;
+	struct shape s;
+
+	if (data.n == 0 || data.p[0] != DER_SEQUENCE || !ber_next(&data, &outer))
+		return EST_FILE_UNKNOWN;
+	if (!shape_read(outer.body, &s))
+		return EST_FILE_UNKNOWN;
+	if (s.n == 0)
+		return EST_FILE_CSRATTRS;
+	switch (s.child[0].tag) {
+	case DER_OID:
+		return oid_kind(&s);
+	case DER_INTEGER:
+		return integer_kind(&s);
+	case DER_SEQUENCE:
+		return sequence_kind(&s);
+	default:
+		return EST_FILE_UNKNOWN;
+	}
+}
+
+static enum est_file_kind pem_kind(struct est_span data)
+{
+	static const struct {
+		const char *label;
+		enum est_file_kind kind;
+	} labels[] = {
+		{ "CERTIFICATE", EST_FILE_CERT },
+		{ "X509 CERTIFICATE", EST_FILE_CERT },
+		{ "TRUSTED CERTIFICATE", EST_FILE_TRUSTED_CERT },
+		{ "CERTIFICATE REQUEST", EST_FILE_CSR },
+		{ "NEW CERTIFICATE REQUEST", EST_FILE_CSR },
+		{ "X509 CRL", EST_FILE_CRL },
+		{ "PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "RSA PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "OPENSSH PRIVATE KEY", EST_FILE_OPENSSH_KEY },
+		{ "PGP PUBLIC KEY BLOCK", EST_FILE_PGP },
+		{ "PGP PRIVATE KEY BLOCK", EST_FILE_PGP },
+		{ "PGP MESSAGE", EST_FILE_PGP },
+		{ "PGP SIGNATURE", EST_FILE_PGP },
+	};
+	struct est_buf der = { 0 };
+	enum est_file_kind kind;
+	struct pem_reader reader;
+	struct pem_block block;
+	struct est_error ignored;
+	bool found;
+
+	pem_init(&reader, data);
+	if (pem_next(&reader, &block, &found, &ignored) != EST_OK || !found)
+		return EST_FILE_OTHER_PEM;
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		if (pem_is(&block, labels[i].label))
+			return labels[i].kind;
+	}
+	if (pem_is_private_key(&block))
+		return pem_is_encrypted(&block) ? EST_FILE_ENCRYPTED_KEY : EST_FILE_PRIVATE_KEY;
+	if (!pem_is(&block, "PKCS7") && !pem_is(&block, "CMS") &&
+		!pem_is(&block, "CERTIFICATE CHAIN"))
+		return EST_FILE_OTHER_PEM;
+	kind = EST_FILE_SIGNED_DATA;
+	if (pem_decode(&block, &der, &ignored) == EST_OK)
+		kind = der_kind(est_buf_span(&der));
+	est_buf_free(&der);
+	return kind == EST_FILE_UNKNOWN ? EST_FILE_SIGNED_DATA : kind;
+}
+
+static bool has_prefix(struct est_span data, const char *prefix, bool any_case)
+{
+	size_t n = strlen(prefix);
+
+	return data.n >= n && (any_case ? strncasecmp((const char *)data.p, prefix, n)
+					: memcmp(data.p, prefix, n)) == 0;
+}
+
+/* Text that is no PEM and no base64 of something known. */
+static enum est_file_kind text_kind(struct est_span data)
+{
+	static const char *const html[] = { "<!doctype html", "<html", "<head", "<body", "<?xml" };
+
+	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++) {
+		if (has_prefix(data, html[i], true))
+			return EST_FILE_HTML;
+	}
+	if (has_prefix(data, "ssh-", false) || has_prefix(data, "ecdsa-sha2-", false))
+		return EST_FILE_OPENSSH_PUBLIC_KEY;
+	if (data.p[0] == '{' || data.p[0] == '[')
+		return EST_FILE_JSON;
+	for (size_t i = 0; i < data.n; i++) {
+		if (data.p[i] < 0x20 && !memchr("\t\n\r\f\v", data.p[i], 5))
+			return EST_FILE_UNKNOWN;
+	}
+	return EST_FILE_TEXT;
+}
+
+static struct est_span skip_blank(struct est_span data)
+{
+	if (data.n >= 3 && memcmp(data.p, "\xef\xbb\xbf", 3) == 0)
+		data = (struct est_span){ data.p + 3, data.n - 3 };
+	while (data.n > 0 && memchr(" \t\r\n\f\v", data.p[0], 6))
+		data = (struct est_span){ data.p + 1, data.n - 1 };
+	return data;
+}
+
+enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding)
+{
+	enum est_encoding ignored_encoding;
+	enum est_file_kind kind;
+	struct est_buf der = { 0 };
+	struct est_error ignored;
+
+	if (!encoding)
+		encoding = &ignored_encoding;
+	*encoding = EST_ENCODING_RAW;
+	if (data.n == 0)
+		return EST_FILE_EMPTY;
+	kind = der_kind(data);
+	if (kind != EST_FILE_UNKNOWN)
+		return kind;
+	if (has_prefix(data, "\x1f\x8b", false))
+		return EST_FILE_GZIP;
+	if (pem_present(data)) {
+		*encoding = EST_ENCODING_PEM;
+		return pem_kind(data);
+	}
+	data = skip_blank(data);
+	if (data.n == 0)
+		return EST_FILE_EMPTY;
+	if (pem_decode_base64(data, &der, &ignored) == EST_OK)
+		kind = der_kind(est_buf_span(&der));
+	est_buf_free(&der);
+	if (kind != EST_FILE_UNKNOWN) {
+		*encoding = EST_ENCODING_BASE64;
+		return kind;
+	}
+	return text_kind(data);
+}
+
+const char *est_file_kind_text(enum est_file_kind kind)
+{
+	static const char *const text[] = {
+		[EST_FILE_UNKNOWN] = "data of an unknown kind",
+		[EST_FILE_EMPTY] = "an empty file",
+		[EST_FILE_TEXT] = "plain text",
+		[EST_FILE_CERT] = "a certificate",
+		[EST_FILE_SIGNED_DATA] = "CMS signed data",
+		[EST_FILE_OTHER_CMS] = "a CMS message that is not signed data",
+		[EST_FILE_BARE_SIGNED] = "CMS signed data without its ContentInfo",
+		[EST_FILE_CSR] = "a certification request (CSR)",
+		[EST_FILE_CRL] = "a certificate revocation list (CRL)",
+		[EST_FILE_CSRATTRS] = "a list of CSR attributes",
+		[EST_FILE_PRIVATE_KEY] = "a private key",
+		[EST_FILE_ENCRYPTED_KEY] = "an encrypted private key",
+		[EST_FILE_PUBLIC_KEY] = "a public key",
+		[EST_FILE_PKCS12] = "a PKCS#12 file",
+		[EST_FILE_TRUSTED_CERT] = "an OpenSSL TRUSTED CERTIFICATE",
+		[EST_FILE_OTHER_PEM] = "PEM with another label",
+		[EST_FILE_OPENSSH_KEY] = "an OpenSSH private key",
+		[EST_FILE_OPENSSH_PUBLIC_KEY] = "an OpenSSH public key",
+		[EST_FILE_PGP] = "OpenPGP data",
+		[EST_FILE_HTML] = "an HTML or XML page",
+		[EST_FILE_JSON] = "JSON",
+		[EST_FILE_GZIP] = "gzip-compressed data",
+	};
+
+	return (unsigned)kind < sizeof(text) / sizeof(text[0]) ? text[kind] : text[0];
+}

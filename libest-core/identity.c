@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The certificate and key that this client shows in TLS. */
+#include "identity.h"
+
+#include <string.h>
+
+#include "key.h"
+#include "trust.h"
+
+/* The leaf alone goes to the server: some refuse a chain. */
+static enum est_code identity_set(gnutls_certificate_credentials_t cred,
+	const struct est_config *config, struct est_error *err)
+{
+	const char *key_file = config->key_file ? config->key_file : config->cert_file;
+	struct est_certs *certs = NULL;
+	gnutls_x509_crt_t crt = NULL;
+	struct est_key *key = NULL;
+	enum est_code rc;
+	int ret;
+
+	rc = est_certs_load(config->cert_file, &certs, err);
+	if (rc == EST_OK)
+		rc = est_key_load(key_file, config->key_password, config->secret_ctx, &key, err);
+	if (rc == EST_OK)
+		rc = est_key_match(key, key_file, est_certs_get(certs, 0), config->cert_file, err);
+	if (rc == EST_OK)
+		rc = trust_import(est_certs_get(certs, 0), config->cert_file, &crt, err);
+	if (rc == EST_E_PROTOCOL)
+		rc = err->code = EST_E_INPUT; /* it is a local file */
+	if (rc != EST_OK)
+		goto out;
+	ret = gnutls_certificate_set_x509_key(cred, &crt, 1, key_x509(key));
+	if (ret < 0)
+		rc = est_fail(err, EST_E_INPUT, "%s with %s cannot be used: %s", config->cert_file,
+			key_file, gnutls_strerror(ret));
+out:
+	if (crt)
+		gnutls_x509_crt_deinit(crt);
+	est_key_free(key);
+	est_certs_free(certs);
+	return rc;
+}
+
+enum est_code identity_load(const struct est_config *config, gnutls_certificate_credentials_t *out,
+	struct est_error *err)
+{
+	gnutls_certificate_credentials_t cred;
+	enum est_code rc = EST_OK;
+	int ret = gnutls_certificate_allocate_credentials(&cred);
+
+	if (ret < 0)
+		return est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret));
+	/* A server whose list of CAs is empty or wrong still gets our certificate: no callback. */
+	if (config->cert_file)
+		rc = identity_set(cred, config, err);
+	if (rc == EST_OK)
+		*out = cred;
+	else
+		gnutls_certificate_free_credentials(cred);
+	return rc;
+}

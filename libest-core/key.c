@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Private keys: made, read, written, compared, used. */
+#include "key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/gnutls.h>
+
+#include "cert.h"
+
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192
+
+struct est_key {
+	gnutls_x509_privkey_t x509;
+	char type[16];
+};
+
+static const struct key_type {
+	const char *name;
+	gnutls_pk_algorithm_t pk;
+	gnutls_ecc_curve_t curve;
+} key_types[] = {
+	{ "ec:p256", GNUTLS_PK_EC, GNUTLS_ECC_CURVE_SECP256R1 },
+	{ "ec:p384", GNUTLS_PK_EC, GNUTLS_ECC_CURVE_SECP384R1 },
+	{ "ec:p521", GNUTLS_PK_EC, GNUTLS_ECC_CURVE_SECP521R1 },
+	{ "ed25519", GNUTLS_PK_EDDSA_ED25519, GNUTLS_ECC_CURVE_ED25519 },
+	{ "ed448", GNUTLS_PK_EDDSA_ED448, GNUTLS_ECC_CURVE_ED448 },
+};
+
+#define KEY_TYPES (sizeof(key_types) / sizeof(key_types[0]))
+
+gnutls_x509_privkey_t key_x509(const struct est_key *key)
+{
+	return key->x509;
+}
+
+const char *est_key_type(const struct est_key *key)
+{
+	return key->type;
+}
+
+void est_key_free(struct est_key *key)
+{
+	if (!key)
+		return;
+	gnutls_x509_privkey_deinit(key->x509);
+	free(key);
+}
+
+static enum est_code key_alloc(struct est_key **out, struct est_error *err)
+{
+	struct est_key *key = calloc(1, sizeof(*key));
+
+	if (!key || gnutls_x509_privkey_init(&key->x509) < 0) {
+		free(key);
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
+	*out = key;
+	return EST_OK;
+}
+
+/* The algorithm and size of a type's name; false: no such type. */
+static bool type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bits)
+{
+	unsigned long n;
+	char *end;
+
+	for (size_t i = 0; i < KEY_TYPES; i++) {
+		if (strcmp(type, key_types[i].name) == 0) {
+			*pk = key_types[i].pk;
+			*bits = GNUTLS_CURVE_TO_BITS(key_types[i].curve);
+			return true;
+		}
+	}
+	if (strncmp(type, "rsa:", 4) != 0 || type[4] < '1' || type[4] > '9')
+		return false;
+	n = strtoul(type + 4, &end, 10);
+	if (*end || n < RSA_BITS_MIN || n > RSA_BITS_MAX || n % 8)
+		return false;
+	*pk = GNUTLS_PK_RSA;
+	*bits = (unsigned)n;
+	return true;
+}
+
+enum est_code est_key_generate(const char *type, struct est_key **out, struct est_error *err)
+{
+	gnutls_pk_algorithm_t pk;
+	struct est_key *key;
+	enum est_code rc;
+	unsigned bits;
+	int ret;
+
+	if (!type_parse(type, &pk, &bits))
+		return est_fail(err, EST_E_USAGE,
+			"no such key type: '%.40s'; there are ec:p256, ec:p384, ec:p521, "
+			"rsa:%d to rsa:%d, ed25519, ed448",
+			type, RSA_BITS_MIN, RSA_BITS_MAX);
+	rc = key_alloc(&key, err);
+	if (rc != EST_OK)
+		return rc;
+	ret = gnutls_x509_privkey_generate(key->x509, pk, bits, 0);
+	if (ret < 0) {
+		est_key_free(key);
+		return est_fail(err, EST_E_INTERNAL, "cannot make a key of type %s: %s", type,
+			gnutls_strerror(ret));
+	}
+	(void)snprintf(key->type, sizeof(key->type), "%s", type);
+	*out = key;
+	return EST_OK;
+}
+
+/* Fills in the type of a key that was read; EST_E_INPUT for one this client does not use. */
+static enum est_code type_detect(struct est_key *key, const char *name, struct est_error *err)
+{
+	gnutls_pk_algorithm_t pk = gnutls_x509_privkey_get_pk_algorithm(key->x509);
+	gnutls_ecc_curve_t curve = GNUTLS_ECC_CURVE_INVALID;
+	unsigned bits = 0;
+
+	(void)gnutls_x509_privkey_get_pk_algorithm2(key->x509, &bits);
+	if (pk == GNUTLS_PK_RSA || pk == GNUTLS_PK_RSA_PSS) {
+		if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+			return est_fail(err, EST_E_INPUT,
+				"%s: an RSA key of %u bits; %d to %d are accepted", name, bits,
+				RSA_BITS_MIN, RSA_BITS_MAX);
+		(void)snprintf(key->type, sizeof(key->type), "rsa:%u", bits);
+		return EST_OK;
+	}
+	if (pk == GNUTLS_PK_EDDSA_ED25519)
+		curve = GNUTLS_ECC_CURVE_ED25519;
+	else if (pk == GNUTLS_PK_EDDSA_ED448)
+		curve = GNUTLS_ECC_CURVE_ED448;
+	else if (pk == GNUTLS_PK_EC)
+		(void)gnutls_x509_privkey_export_ecc_raw(key->x509, &curve, NULL, NULL, NULL);
+	for (size_t i = 0; i < KEY_TYPES; i++) {
+		if (key_types[i].pk == pk && key_types[i].curve == curve) {
+			(void)snprintf(key->type, sizeof(key->type), "%s", key_types[i].name);
+			return EST_OK;
+		}
+	}
+	est_fail(err, EST_E_INPUT, "%s: a %s key cannot sign a request here", name,
+		gnutls_pk_get_name(pk));
+	return est_hint(err, "EC on P-256, P-384 or P-521, RSA, Ed25519 and Ed448 keys can");
+}
+
+static int key_import(struct est_key *key, struct est_span text, const char *password)
+{
+	gnutls_datum_t data = { (unsigned char *)text.p, (unsigned)text.n };
+	bool der = text.n > 0 && text.p[0] == 0x30;
+
+	return gnutls_x509_privkey_import2(key->x509, &data,
+		der ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, password,
+		password ? 0 : GNUTLS_PKCS_PLAIN);
+}
+
+static enum est_code import_encrypted(struct est_key *key, struct est_span text, const char *name,
+	est_secret_fn *ask, void *ctx, struct est_error *err)
+{
+	struct est_buf password = { 0 };
+	char what[160];
+	enum est_code rc;
+	int ret;
+
+	if (!ask)
+		return est_fail(err, EST_E_INPUT, "%s: the key is encrypted", name);
+	(void)snprintf(what, sizeof(what), "passphrase of %.120s", name);
+	rc = ask(ctx, what, &password, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&password, (struct est_span){ (const uint8_t *)"", 1 }, err);
+	if (rc == EST_OK) {
+		ret = key_import(key, text, (const char *)password.p);
+		if (ret < 0) {
+			rc = est_fail(err, EST_E_INPUT, "%s: wrong passphrase, or damaged: %s",
+				name, gnutls_strerror(ret));
+			est_reason(err, "wrong-passphrase");
+		}
+	}
+	est_buf_free(&password);
+	return rc;
+}
+
+/* Whether the text is one that a passphrase opens. */
+static bool looks_encrypted(struct est_span text, int ret)
+{
+	return ret == GNUTLS_E_DECRYPTION_FAILED ||
+	       memmem(text.p, text.n, "ENCRYPTED", strlen("ENCRYPTED")) != NULL ||
+	       (text.p[0] == 0x30 && ret == GNUTLS_E_PK_INVALID_PRIVKEY);
+}
+
+enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
+	struct est_error *err)
+{
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+	struct est_buf text = { 0 };
+	struct est_key *key = NULL;
+	enum est_code rc;
+	int ret;
+
+	rc = est_read_file(path, EST_FILE_MAX, &text, err);
+	if (rc == EST_OK && text.n == 0)
+		rc = est_fail(err, EST_E_INPUT, "%s: empty", name);
+	if (rc == EST_OK)
+		rc = key_alloc(&key, err);
+	if (rc != EST_OK)
+		goto out;
+	ret = key_import(key, est_buf_span(&text), NULL);
+	if (ret < 0 && looks_encrypted(est_buf_span(&text), ret))
+		rc = import_encrypted(key, est_buf_span(&text), name, ask, ctx, err);
+	else if (ret < 0)
+		rc = est_fail(err, EST_E_INPUT, "%s: holds no private key: %s", name,
+			gnutls_strerror(ret));
+	if (rc == EST_OK)
+		rc = type_detect(key, name, err);
+	if (rc != EST_OK)
+		goto out;
+	*out = key;
+	key = NULL;
+out:
+	est_key_free(key);
+	est_buf_free(&text);
+	return rc;
+}
+
+enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct est_error *err)
+{
+	gnutls_datum_t pem = { 0 };
+	enum est_code rc;
+	int ret;
+
+	ret = gnutls_x509_privkey_export2_pkcs8(
+		key->x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	if (ret < 0)
+		return est_fail(
+			err, EST_E_INTERNAL, "cannot write the key: %s", gnutls_strerror(ret));
+	rc = est_buf_append(out, (struct est_span){ pem.data, pem.size }, err);
+	gnutls_memset(pem.data, 0, pem.size);
+	gnutls_free(pem.data);
+	return rc;
+}
+
+enum est_code key_spki(const struct est_key *key, struct est_buf *out, struct est_error *err)
+{
+	gnutls_datum_t der = { 0 };
+	gnutls_privkey_t priv = NULL;
+	gnutls_pubkey_t pub = NULL;
+	enum est_code rc;
+	int ret;
+
+	ret = gnutls_privkey_init(&priv);
+	if (ret >= 0)
+		ret = gnutls_privkey_import_x509(priv, key->x509, 0);
+	if (ret >= 0)
+		ret = gnutls_pubkey_init(&pub);
+	if (ret >= 0)
+		ret = gnutls_pubkey_import_privkey(pub, priv, 0, 0);
+	if (ret >= 0)
+		ret = gnutls_pubkey_export2(pub, GNUTLS_X509_FMT_DER, &der);
+	if (ret < 0)
+		rc = est_fail(
+			err, EST_E_INTERNAL, "cannot get the public key: %s", gnutls_strerror(ret));
+	else
+		rc = est_buf_append(out, (struct est_span){ der.data, der.size }, err);
+	gnutls_free(der.data);
+	gnutls_pubkey_deinit(pub);
+	gnutls_privkey_deinit(priv);
+	return rc;
+}
+
+enum est_code est_key_match(const struct est_key *key, const char *key_name, struct est_span cert,
+	const char *cert_name, struct est_error *err)
+{
+	struct est_buf spki = { 0 };
+	struct cert_view view;
+	enum est_code rc;
+
+	rc = cert_view(cert, cert_name, &view, err);
+	if (rc == EST_OK)
+		rc = key_spki(key, &spki, err);
+	if (rc == EST_OK && !est_span_eq(est_buf_span(&spki), view.spki)) {
+		rc = est_fail(err, EST_E_INPUT, "%s is not the key of %s: their public keys differ",
+			key_name, cert_name);
+		est_reason(err, "key-mismatch");
+	}
+	est_buf_free(&spki);
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What the library itself does with a private key. */
+#ifndef EST_KEY_H
+#define EST_KEY_H
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "est.h"
+
+gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
+/* DER of the SubjectPublicKeyInfo. */
+enum est_code key_spki(
+	const struct est_key *key, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+/* The signature algorithm for a hash ("sha256", ...; NULL: the one that fits the key), its
+ * AlgorithmIdentifier in DER, static.  EST_E_USAGE for a hash the key cannot use. */
+enum est_code key_signature(const struct est_key *key, const char *hash,
+	gnutls_sign_algorithm_t *algorithm, struct est_span *identifier,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,
+	struct est_span data, struct est_buf *signature, struct est_error *err) EST_MUST_CHECK;
+
+#endif

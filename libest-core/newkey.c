@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* The key of an enrolment under way: on disk before its request leaves, so that a crash, a kill or
+ * a 202 never loses a key that the CA has certified. */
+#include "est.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct est_newkey {
+	struct est_key *key;
+	struct est_output *target; /* proves that the final name can be written, keeps its mode */
+	char *path;		   /* KEY.est-new */
+	int fd;			   /* holds the lock */
+};
+
+static enum est_code fail_errno(const char *path, const char *doing, struct est_error *err)
+{
+	return est_fail(err, EST_E_OUTPUT, "%s: %s: %s", path, doing, strerror(errno));
+}
+
+/* Opens and locks the file; a run that has just finished may have renamed it meanwhile. */
+static enum est_code open_locked(struct est_newkey *nk, struct est_error *err)
+{
+	struct stat opened, named;
+
+	nk->fd = open(nk->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (nk->fd < 0)
+		return fail_errno(nk->path, "cannot make it", err);
+	if (flock(nk->fd, LOCK_EX | LOCK_NB) != 0 || fstat(nk->fd, &opened) != 0 ||
+		stat(nk->path, &named) != 0 || opened.st_ino != named.st_ino ||
+		opened.st_dev != named.st_dev) {
+		est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", nk->path);
+		return est_reason(err, "locked");
+	}
+	if (!S_ISREG(opened.st_mode))
+		return est_fail(err, EST_E_OUTPUT, "%s: not a regular file", nk->path);
+	return EST_OK;
+}
+
+static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
+{
+	struct est_buf pem = { 0 };
+	struct est_span in;
+	enum est_code rc;
+	ssize_t n;
+
+	rc = est_key_pem(nk->key, &pem, err);
+	if (rc == EST_OK && ftruncate(nk->fd, 0) != 0)
+		rc = fail_errno(nk->path, "cannot write", err);
+	for (in = est_buf_span(&pem); rc == EST_OK && in.n > 0;) {
+		n = write(nk->fd, in.p, in.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			rc = fail_errno(nk->path, "cannot write", err);
+		else
+			in = (struct est_span){ in.p + n, in.n - (size_t)n };
+	}
+	if (rc == EST_OK && fsync(nk->fd) != 0)
+		rc = fail_errno(nk->path, "cannot sync", err);
+	est_buf_free(&pem);
+	return rc;
+}
+
+/* The key that an earlier run left, if there is a whole one; a torn file was never sent for. */
+static bool resume_key(struct est_newkey *nk)
+{
+	struct est_error ignored;
+
+	return est_key_load(nk->path, NULL, NULL, &nk->key, &ignored) == EST_OK;
+}
+
+static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
+	unsigned flags, bool *resumed, struct est_error *err)
+{
+	enum est_code rc;
+
+	rc = est_output_open(key_file, EST_OUTPUT_SECRET | flags, &nk->target, err);
+	if (rc != EST_OK)
+		return rc;
+	if (asprintf(&nk->path, "%s.est-new", key_file) < 0) {
+		nk->path = NULL;
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
+	rc = open_locked(nk, err);
+	if (rc != EST_OK)
+		return rc;
+	*resumed = resume_key(nk);
+	if (*resumed && strcmp(est_key_type(nk->key), type) != 0) {
+		est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key of type %s, and %s is asked for",
+			nk->path, est_key_type(nk->key), type);
+		return est_hint(err, "ask for the same type, or remove the file if no certificate "
+				     "was issued for it");
+	}
+	if (*resumed)
+		return EST_OK;
+	rc = est_key_generate(type, &nk->key, err);
+	return rc == EST_OK ? write_key(nk, err) : rc;
+}
+
+enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
+	struct est_newkey **out, bool *resumed, struct est_error *err)
+{
+	struct est_newkey *nk = calloc(1, sizeof(*nk));
+	enum est_code rc;
+
+	if (!nk)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	nk->fd = -1;
+	rc = prepare(nk, key_file, type, flags, resumed, err);
+	if (rc != EST_OK) {
+		est_newkey_free(nk);
+		return rc;
+	}
+	*out = nk;
+	return EST_OK;
+}
+
+const struct est_key *est_newkey_key(const struct est_newkey *nk)
+{
+	return nk->key;
+}
+
+const char *est_newkey_path(const struct est_newkey *nk)
+{
+	return nk->path;
+}
+
+enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
+{
+	struct est_buf pem = { 0 };
+	enum est_code rc;
+
+	rc = est_key_pem(nk->key, &pem, err);
+	if (rc == EST_OK)
+		rc = est_output_write(nk->target, est_buf_span(&pem), err);
+	if (rc == EST_OK)
+		rc = est_output_commit(nk->target, NULL, err);
+	est_buf_free(&pem);
+	return rc;
+}
+
+void est_newkey_discard(struct est_newkey *nk)
+{
+	if (nk)
+		(void)unlink(nk->path);
+}
+
+void est_newkey_free(struct est_newkey *nk)
+{
+	if (!nk)
+		return;
+	if (nk->fd >= 0)
+		(void)close(nk->fd);
+	est_output_free(nk->target);
+	est_key_free(nk->key);
+	free(nk->path);
+	free(nk);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS: set up, verify, authorise, look again, then carry bytes. */
+#include "session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gnutls/gnutls.h>
+
+/* NORMAL still has TLS 1.0 on some systems, and a system file can change what it means: each ban
+ * of RFC 7030 section 3.2.3 and 6 and RFC 8996 is spelt out, and checked again afterwards. */
+static const char priorities[] =
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-3DES-CBC:-ARCFOUR-128:-NULL:-ANON-DH:"
+	"-ANON-ECDH:-PSK:-DHE-PSK:-ECDHE-PSK:-RSA-PSK:-SRP:-SRP-RSA:-SRP-DSS:-SIGN-RSA-SHA1:"
+	"-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1:%SAFE_RENEGOTIATION:%PROFILE_MEDIUM";
+
+#define PEERS_MAX 16 /* certificates a server may send */
+#define RENEG_MAX 4  /* requests for renegotiation that are declined before the session ends */
+
+struct session {
+	const struct session_params *params;
+	gnutls_session_t tls;
+	int fd;
+	bool established, broken; /* broken: no close_notify would arrive */
+	unsigned renegotiations;  /* declined so far */
+	uint8_t first[8];	  /* of what the server sent, for a diagnosis */
+	size_t n_first;
+	struct authz *authz;
+	struct est_error verdict; /* of the check inside the handshake */
+	char address[NET_ADDRESS_TEXT];
+	char *description;
+};
+
+const struct authz *session_authz(const struct session *session)
+{
+	return session->authz;
+}
+
+const char *session_address(const struct session *session)
+{
+	return session->address;
+}
+
+const char *session_tls_version(const struct session *session)
+{
+	return gnutls_protocol_get_name(gnutls_protocol_get_version(session->tls));
+}
+
+const char *session_description(const struct session *session)
+{
+	return session->description;
+}
+
+bool session_client_cert_sent(const struct session *session)
+{
+	return gnutls_certificate_client_get_request_status(session->tls) &&
+	       gnutls_certificate_get_ours(session->tls) != NULL;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t size)
+{
+	struct session *s = ptr;
+	ssize_t n = recv(s->fd, out, size, 0);
+	size_t keep;
+
+	if (n > 0 && s->n_first < sizeof(s->first)) {
+		keep = sizeof(s->first) - s->n_first;
+		keep = (size_t)n < keep ? (size_t)n : keep;
+		memcpy(s->first + s->n_first, out, keep);
+		s->n_first += keep;
+	}
+	return n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const void *in, size_t size)
+{
+	return send(((struct session *)ptr)->fd, in, size, MSG_NOSIGNAL);
+}
+
+static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
+{
+	struct pollfd pfd = { .fd = ((struct session *)ptr)->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, (int)ms);
+}
+
+/* Imports what the server sent; *n certificates are the caller's to release. */
+static enum est_code peer_certs(
+	struct session *s, gnutls_x509_crt_t *certs, size_t *n, struct est_error *err)
+{
+	const gnutls_datum_t *raw;
+	enum est_code rc = EST_OK;
+	unsigned count = 0;
+
+	*n = 0;
+	raw = gnutls_certificate_type_get(s->tls) == GNUTLS_CRT_X509
+		      ? gnutls_certificate_get_peers(s->tls, &count)
+		      : NULL;
+	if (!raw || count == 0)
+		return est_fail(err, EST_E_UNTRUSTED, "the server sent no X.509 certificate");
+	if (count > PEERS_MAX)
+		return est_fail(err, EST_E_UNTRUSTED,
+			"the server sent %u certificates, at most %d are read", count, PEERS_MAX);
+	for (unsigned i = 0; rc == EST_OK && i < count; i++) {
+		rc = trust_import((struct est_span){ raw[i].data, raw[i].size },
+			i ? "a certificate the server sent along" : "the server's certificate",
+			&certs[i], err);
+		if (rc == EST_OK)
+			(*n)++;
+	}
+	if (rc == EST_E_PROTOCOL)
+		rc = err->code = EST_E_UNTRUSTED;
+	return rc;
+}
+
+static enum est_code check_peer(struct session *s, struct est_error *err)
+{
+	gnutls_x509_crt_t certs[PEERS_MAX];
+	struct trust_query query = {
+		.certs = certs,
+		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
+		.what = "the server's certificate",
+	};
+	struct trust_answer answer;
+	enum est_code rc;
+
+	rc = peer_certs(s, certs, &query.n, err);
+	if (rc == EST_OK)
+		rc = trust_verify(s->params->trust, &query, &answer, err);
+	if (rc == EST_OK)
+		rc = authz_check(s->params->url, answer.db, certs[0], &s->authz, err);
+	for (size_t i = 0; i < query.n; i++)
+		gnutls_x509_crt_deinit(certs[i]);
+	return rc;
+}
+
+/* Runs before the client certificate is sent; a refusal ends the handshake. */
+static int verify_callback(gnutls_session_t tls)
+{
+	struct session *s = gnutls_session_get_ptr(tls);
+
+	return check_peer(s, &s->verdict) == EST_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static enum est_code session_setup(struct session *s, struct est_error *err)
+{
+	const char *host = s->params->url->host;
+	gnutls_datum_t alpn = { (unsigned char *)"http/1.1", 8 };
+	int ret;
+
+	ret = gnutls_init(&s->tls,
+		GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT);
+	if (ret >= 0)
+		ret = gnutls_priority_set_direct(s->tls, priorities, NULL);
+	if (ret >= 0)
+		ret = gnutls_credentials_set(
+			s->tls, GNUTLS_CRD_CERTIFICATE, s->params->credentials);
+	if (ret >= 0 && !s->params->url->is_ip) /* RFC 6066 section 3: names only */
+		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, host, strlen(host));
+	if (ret >= 0)
+		ret = gnutls_alpn_set_protocols(s->tls, &alpn, 1, 0);
+	if (ret < 0)
+		return est_fail(err, EST_E_INTERNAL, "cannot set up TLS: %s", gnutls_strerror(ret));
+	gnutls_session_set_ptr(s->tls, s);
+	gnutls_session_set_verify_function(s->tls, verify_callback);
+	gnutls_transport_set_ptr(s->tls, s);
+	gnutls_transport_set_pull_function(s->tls, pull);
+	gnutls_transport_set_push_function(s->tls, push);
+	gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
+	gnutls_handshake_set_timeout(s->tls, GNUTLS_INDEFINITE_TIMEOUT); /* ours is the deadline */
+	return EST_OK;
+}
+
+static enum est_code wait_ready(struct session *s, const struct deadline *deadline,
+	const char *doing, struct est_error *err)
+{
+	short events = gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
+
+	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
+}
+
+static enum est_code fail_alert(struct session *s, struct est_error *err)
+{
+	gnutls_alert_description_t alert = gnutls_alert_get(s->tls);
+
+	est_fail(err, EST_E_TLS, "%s ended TLS with the alert \"%s\"", s->address,
+		gnutls_alert_get_name(alert));
+	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED || alert == GNUTLS_A_BAD_CERTIFICATE ||
+		alert == GNUTLS_A_UNKNOWN_CA || alert == GNUTLS_A_CERTIFICATE_EXPIRED ||
+		alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
+		est_hint(err, "the server did not take the client certificate (--cert, --key)");
+	return est_reason(err, "alert");
+}
+
+static enum est_code fail_handshake(struct session *s, int ret, struct est_error *err)
+{
+	char shown[40];
+
+	if (s->verdict.code != EST_OK) {
+		*err = s->verdict;
+		return err->code;
+	}
+	if (s->n_first > 0 && s->first[0] != 0x16 && s->first[0] != 0x15) {
+		est_escape(shown, sizeof(shown), (struct est_span){ s->first, s->n_first });
+		est_fail(err, EST_E_TLS, "%s does not speak TLS: it answered \"%s...\"", s->address,
+			shown);
+		est_reason(err, "not-tls");
+		return est_hint(err, "is this the port for https?");
+	}
+	switch (ret) {
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		return fail_alert(s, err);
+	case GNUTLS_E_PREMATURE_TERMINATION:
+	case GNUTLS_E_PULL_ERROR:
+	case GNUTLS_E_PUSH_ERROR:
+		return est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
+			s->address);
+	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
+		est_fail(err, EST_E_TLS,
+			"%s speaks neither TLS 1.2 nor TLS 1.3, and older ones are not safe "
+			"(RFC 8996)",
+			s->address);
+		return est_reason(err, "version");
+	default:
+		return est_fail(err, EST_E_TLS, "TLS handshake with %s failed: %s", s->address,
+			gnutls_strerror(ret));
+	}
+}
+
+static enum est_code handshake(
+	struct session *s, const struct deadline *deadline, struct est_error *err)
+{
+	enum est_code rc;
+	int ret;
+
+	while ((ret = gnutls_handshake(s->tls)) != GNUTLS_E_SUCCESS) {
+		if (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED) {
+			rc = wait_ready(s, deadline, "in the TLS handshake", err);
+			if (rc != EST_OK)
+				return rc;
+		} else if (gnutls_error_is_fatal(ret)) {
+			(void)gnutls_alert_send_appropriate(s->tls, ret);
+			return fail_handshake(s, ret, err);
+		}
+	}
+	s->established = true;
+	return EST_OK;
+}
+
+static bool weak_signature(gnutls_sign_algorithm_t algorithm)
+{
+	gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm(algorithm);
+
+	return algorithm != GNUTLS_SIGN_UNKNOWN &&
+	       (hash == GNUTLS_DIG_SHA1 || hash == GNUTLS_DIG_MD5);
+}
+
+/* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data. */
+static enum est_code check_negotiated(struct session *s, struct est_error *err)
+{
+	gnutls_protocol_t version = gnutls_protocol_get_version(s->tls);
+	gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
+	gnutls_kx_algorithm_t kx = gnutls_kx_get(s->tls);
+
+	if ((version != GNUTLS_TLS1_2 && version != GNUTLS_TLS1_3) ||
+		cipher == GNUTLS_CIPHER_NULL || cipher == GNUTLS_CIPHER_3DES_CBC ||
+		cipher == GNUTLS_CIPHER_ARCFOUR_128 || cipher == GNUTLS_CIPHER_DES_CBC ||
+		kx == GNUTLS_KX_ANON_DH || kx == GNUTLS_KX_ANON_ECDH ||
+		gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
+		weak_signature(gnutls_sign_algorithm_get(s->tls)) ||
+		weak_signature(gnutls_sign_algorithm_get_client(s->tls)))
+		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
+			s->address, s->description ? s->description : "nothing known");
+	/* The verify callback does not run for a resumed session. */
+	return s->authz ? EST_OK : check_peer(s, err);
+}
+
+enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+	struct session **out, struct est_error *err)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	enum est_code rc;
+
+	if (!s)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	s->params = params;
+	s->fd = -1;
+	rc = net_connect(&params->target, deadline, &s->fd, s->address, err);
+	if (rc == EST_OK)
+		rc = session_setup(s, err);
+	if (rc == EST_OK)
+		rc = handshake(s, deadline, err);
+	if (rc == EST_OK) {
+		s->description = gnutls_session_get_desc(s->tls);
+		rc = check_negotiated(s, err);
+	}
+	if (rc != EST_OK) {
+		session_close(s);
+		return rc;
+	}
+	*out = s;
+	return EST_OK;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	if (s->established && !s->broken)
+		(void)gnutls_bye(s->tls, GNUTLS_SHUT_WR); /* sent if the socket takes it at once */
+	if (s->tls)
+		gnutls_deinit(s->tls);
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	authz_free(s->authz);
+	gnutls_free(s->description);
+	free(s);
+}
+
+static enum est_code fail_record(struct session *s, int ret, struct est_error *err)
+{
+	s->broken = true;
+	if (ret == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return fail_alert(s, err);
+	if (ret == GNUTLS_E_PULL_ERROR || ret == GNUTLS_E_PUSH_ERROR)
+		return est_fail(err, EST_E_NETWORK, "the connection to %s broke", s->address);
+	return est_fail(err, EST_E_TLS, "TLS with %s failed: %s", s->address, gnutls_strerror(ret));
+}
+
+enum est_code session_send(struct session *s, struct est_span bytes,
+	const struct deadline *deadline, struct est_error *err)
+{
+	enum est_code rc;
+	ssize_t n;
+
+	while (bytes.n > 0) {
+		n = gnutls_record_send(s->tls, bytes.p, bytes.n);
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
+			rc = wait_ready(s, deadline, "while sending the request", err);
+			if (rc != EST_OK)
+				return rc;
+		} else if (n < 0) {
+			return fail_record(s, (int)n, err);
+		} else {
+			bytes.p += n;
+			bytes.n -= (size_t)n;
+		}
+	}
+	return EST_OK;
+}
+
+enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t *n, bool *clean,
+	const struct deadline *deadline, struct est_error *err)
+{
+	enum est_code rc;
+	ssize_t got;
+
+	for (;;) {
+		got = gnutls_record_recv(s->tls, out, size);
+		if (got >= 0 || got == GNUTLS_E_PREMATURE_TERMINATION) {
+			*n = got > 0 ? (size_t)got : 0;
+			*clean = got == 0;
+			s->broken = got < 0;
+			return EST_OK;
+		}
+		if (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED) {
+			rc = wait_ready(s, deadline, "while waiting for the server's answer", err);
+			if (rc != EST_OK)
+				return rc;
+		} else if (got == GNUTLS_E_REHANDSHAKE) {
+			/* RFC 7030 section 3.5: none while a request is under way. */
+			if (++s->renegotiations > RENEG_MAX)
+				return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation",
+					s->address);
+			(void)gnutls_alert_send(
+				s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+		} else if (gnutls_error_is_fatal((int)got)) {
+			return fail_record(s, (int)got, err);
+		}
+	}
+}
+
+bool session_spent(struct session *s)
+{
+	struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+	uint8_t byte;
+	ssize_t n;
+
+	if (gnutls_record_check_pending(s->tls) > 0)
+		return true;
+	if (poll(&pfd, 1, 0) <= 0)
+		return false;
+	/* A TLS 1.3 session ticket is no data, and leaves nothing to read. */
+	n = gnutls_record_recv(s->tls, &byte, 1);
+	return n != GNUTLS_E_AGAIN;
+}

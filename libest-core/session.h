@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* One TLS session to a server that was verified and authorised; there is no other kind. */
+#ifndef EST_SESSION_H
+#define EST_SESSION_H
+
+#include "authz.h"
+#include "net.h"
+
+struct session;
+
+struct session_params { /* borrowed for the session's life */
+	const struct url *url;
+	const struct trust *trust;
+	gnutls_certificate_credentials_t credentials;
+	struct net_target target;
+	int64_t idle_ms;
+};
+
+/* TCP, TLS 1.2 or 1.3 by our own priorities, path validation and authorisation inside the
+ * handshake, so that the client certificate goes to nobody else, and a second look at what was
+ * negotiated.  EST_E_NETWORK, EST_E_TIMEOUT, EST_E_TLS, EST_E_UNTRUSTED. */
+enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+	struct session **out, struct est_error *err) EST_MUST_CHECK;
+/* Closes with close_notify; NULL is accepted. */
+void session_close(struct session *session);
+
+/* The proof of authorisation, borrowed; never NULL. */
+const struct authz *session_authz(const struct session *session);
+const char *session_address(const struct session *session);
+const char *session_tls_version(const struct session *session); /* "TLS1.3" */
+const char *session_description(const struct session *session);
+bool session_client_cert_sent(const struct session *session);
+
+/* Sends all of it. */
+enum est_code session_send(struct session *session, struct est_span bytes,
+	const struct deadline *deadline, struct est_error *err) EST_MUST_CHECK;
+/* At least one byte, or the end: *n is 0 then and *clean says whether by close_notify. */
+enum est_code session_recv(struct session *session, uint8_t *out, size_t size, size_t *n,
+	bool *clean, const struct deadline *deadline, struct est_error *err) EST_MUST_CHECK;
+/* Something has come on a connection that waits for nothing: its end, or what nobody asked for.
+ * Either way it cannot carry another request. */
+bool session_spent(struct session *session);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EST_TRAILING_H
+#define EST_TRAILING_H
+
+#include "der.h"
+
+/* Cuts white space and NUL off behind the first element of *in, DER or BER (EST_Q_TRAILING);
+ * anything else there is EST_E_PROTOCOL.  What is no element stays as it is. */
+enum est_code trailing_cut(struct est_span *in, const char *what, struct est_quirks *quirks,
+	struct est_error *err) EST_MUST_CHECK;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The two trust anchor databases (RFC 7030 section 3.1), kept apart, and path validation. */
+#ifndef EST_TRUST_H
+#define EST_TRUST_H
+
+#include <gnutls/x509.h>
+
+#include "est.h"
+
+enum trust_db { TRUST_NONE, TRUST_EXPLICIT, TRUST_IMPLICIT };
+
+#define TRUST_PATH_MAX 16 /* certificates in a path, the anchor's own included */
+
+struct trust;
+
+/* files: the explicit database, NULL-terminated.  Of each file the self-signed certificates are
+ * anchors and the others only help to build paths (RFC 7030 section 4.1.3: an intermediate is not
+ * an anchor); a file without any self-signed certificate was designated as it is, so its
+ * certificates are the anchors.  system: load the implicit database, from system_file when given.
+ * EST_E_INPUT when a file is unusable or no anchor is left. */
+enum est_code trust_load(const char *const *files, bool system, const char *system_file,
+	struct trust **out, struct est_error *err) EST_MUST_CHECK;
+void trust_free(struct trust *trust);
+
+struct trust_query {
+	const gnutls_x509_crt_t *certs; /* [0] is the one in question, then helpers in any order */
+	size_t n;
+	const char *purpose; /* OID the leaf must be good for; NULL: any */
+	unsigned skew_s;     /* tolerated at both ends of every validity */
+	const char *what;    /* begins the message: "the server's certificate" */
+};
+
+struct trust_answer {
+	enum trust_db db;
+	gnutls_x509_crt_t path[TRUST_PATH_MAX]; /* borrowed; [0] the leaf; a root only if it came */
+	size_t n;
+};
+
+/* RFC 5280 section 6 through GnuTLS with 112-bit strength; the explicit database first.
+ * EST_E_UNTRUSTED with reason unknown-ca, expired, not-yet-valid, weak, wrong-purpose, ... */
+enum est_code trust_verify(const struct trust *trust, const struct trust_query *query,
+	struct trust_answer *out, struct est_error *err) EST_MUST_CHECK;
+
+const char *trust_db_name(enum trust_db db); /* "explicit", "implicit" */
+
+/* Imports a certificate that passes cert_view(); released by gnutls_x509_crt_deinit(). */
+enum est_code trust_import(struct est_span der, const char *what, gnutls_x509_crt_t *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+#endif

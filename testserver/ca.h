@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The small CA: a root, an issuing CA under it, and one foreign CA for wrong answers. */
+#ifndef CA_H
+#define CA_H
+
+#include "est.h"
+
+#include <gnutls/x509.h>
+#include <pthread.h>
+
+struct authority {
+	gnutls_x509_crt_t crt;
+	gnutls_x509_privkey_t key;
+	struct est_buf der;
+};
+
+struct ca {
+	pthread_mutex_t lock; /* GnuTLS objects are not shared between threads */
+	struct authority root, issuing;
+	struct authority foreign; /* made when first asked for */
+	gnutls_x509_trust_list_t trust;
+};
+
+/* Loads root, issuing CA and server certificate from dir, or makes them.  names (may be empty:
+ * keep what is there) go into the server certificate. */
+enum est_code ca_open(struct ca *ca, const char *dir, const char *const *names, size_t n_names,
+	struct est_error *err) EST_MUST_CHECK;
+void ca_close(struct ca *ca);
+
+/* RFC 5280 section 6 for the client's chain, without an EKU demand: a certificate for servers
+ * may be renewed with itself.  false: why says the reason. */
+bool ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why, size_t why_size);
+
+struct issue_how {
+	bool other_key, foreign, ca_true, other_subject;
+	int64_t from_s, to_s; /* relative to now */
+};
+
+struct issued {
+	struct est_buf der;
+	char serial[33]; /* lower-case hex */
+};
+
+/* EST_E_INPUT: the request is not a PKCS #10 whose signature verifies. */
+enum est_code ca_check_csr(struct est_span csr, struct est_error *err) EST_MUST_CHECK;
+/* Copies subject and, byte for byte, subjectAltName, keyUsage and extKeyUsage of the request. */
+enum est_code ca_issue(struct ca *ca, struct est_span csr, const struct issue_how *how,
+	struct issued *out, struct est_error *err) EST_MUST_CHECK;
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* est-testserver: what its parts share.  Of the product only est.h is used, and of that only
+ * buffers, errors and file reading: a bug must not be on both sides of a test. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "est.h"
+#include "bytes.h"
+#include "ca.h"
+#include "labels.h"
+
+#include <gnutls/gnutls.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define NAMES_MAX	 32
+#define REQUEST_BODY_MAX (1u << 20)
+#define CSR_MAX		 (64u << 10) /* GnuTLS is quadratic in the number of elements */
+#define DIGEST_SIZE	 32	     /* SHA-256 */
+
+struct options {
+	const char *dir, *bind, *cert, *key, *user, *password_file, *csrattrs, *priority;
+	const char *scripts, *log;
+	const char *names[NAMES_MAX + 1];
+	size_t n_names;
+	long port, raw_port, wrap, validity_s, max_s; /* raw_port -1: no raw listener */
+	bool parent_exit;
+};
+
+struct log {
+	pthread_mutex_t lock;
+	int fd;
+};
+
+struct pending;
+struct filler;
+struct raw;
+struct MHD_Daemon;
+
+struct server {
+	struct options opt;
+	char dir[PATH_MAX];
+	struct ca ca;
+	struct log log;
+	struct est_buf cert_pem, key_pem; /* of the TLS server */
+	struct est_buf trust_pem;	  /* whose names are offered to TLS clients */
+	struct est_buf csrattrs;	  /* DER; empty: none */
+	gnutls_datum_t ticket_key;	  /* both listeners resume each other's sessions */
+	bool has_account;
+	uint8_t account[DIGEST_SIZE]; /* of "user:password", which itself is not kept */
+	struct MHD_Daemon *daemon;
+	struct raw *raw;
+	int stop_fd; /* an eventfd, readable for good once the server stops */
+	int port, raw_port;
+	atomic_ulong conns;	 /* TCP connections, both listeners */
+	pthread_mutex_t lock;	 /* of what follows */
+	unsigned requests;	 /* files in requests/ */
+	struct pending *pending; /* label pending-N: POSTs per public key */
+	struct filler *filler;	 /* label bag-N: kept, as making it takes a second */
+};
+
+/* What is known of the TLS connection a request came over. */
+struct tls_facts {
+	const char *version, *cipher; /* static */
+	bool resumed, trusted;
+	char *subject;		     /* RFC 4514; NULL: no client certificate */
+	char sha256[EST_SHA256_HEX]; /* of the client certificate */
+	char distrust[160];	     /* why the client certificate is not trusted */
+	gnutls_x509_crt_t client;    /* NULL: none */
+};
+
+void tls_facts_get(struct server *srv, gnutls_session_t session, struct tls_facts *out);
+void tls_facts_wipe(struct tls_facts *facts);
+
+struct request {
+	const char *listener; /* "http", "raw" */
+	unsigned long conn;
+	char *method, *target, *version;
+	char *content_type, *authorization; /* or NULL; the second is secret */
+	struct json_object *headers;	    /* lower-case name: value, credentials taken out */
+	struct tls_facts tls;
+	struct est_buf body, csr;
+	bool body_too_big;
+	char bad_body[200]; /* why body is not base64 of something; "": it is */
+	/* from the target */
+	bool est_path;
+	char label[256]; /* last segment, decoded; "": none */
+	char operation[32];
+	char target_bare[1024]; /* the path without its last label */
+	struct label_use use;
+	/* results for the log */
+	int auth_ok; /* -1: nothing to judge */
+	char csr_file[32], issued_file[64];
+};
+
+void request_free(struct request *rq);
+/* Takes a field into headers; the credentials of an Authorization field go to authorization. */
+enum est_code request_header(struct request *rq, struct est_span name, struct est_span value,
+	struct est_error *err) EST_MUST_CHECK;
+/* Splits target into label and operation. */
+void request_parse_target(struct request *rq);
+bool is_operation(const char *segment);
+/* Saves body and CSR of a POST under requests/; a body that is no base64 leaves csr empty and the
+ * reason in bad_body. */
+enum est_code request_store(
+	struct server *srv, struct request *rq, struct est_error *err) EST_MUST_CHECK;
+/* Issues for rq->csr as the label says and saves the certificate under issued/. */
+enum est_code request_issue(struct server *srv, struct request *rq, struct issued *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+#define ANSWER_FIELDS_MAX 6
+
+struct answer {
+	int status;
+	const char *type; /* Content-Type, static; NULL: none */
+	struct {
+		const char *name; /* static */
+		char *value;
+	} field[ANSWER_FIELDS_MAX];
+	size_t n_fields;
+	struct est_buf body;
+};
+
+void answer_wipe(struct answer *ans);
+enum est_code answer_field(struct answer *ans, const char *name, const char *value,
+	struct est_error *err) EST_MUST_CHECK;
+/* A text/plain answer in place of whatever was there. */
+enum est_code answer_text(struct answer *ans, struct est_error *err, int status, const char *fmt,
+	...) EST_PRINTF(4, 5) EST_MUST_CHECK;
+
+/* The whole work between request and answer; never fails, an error becomes a 500. */
+void handle_request(struct server *srv, struct request *rq, struct answer *ans);
+enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+/* 202 with a text, and Retry-After when the label has one. */
+enum est_code answer_wait(
+	const struct request *rq, struct answer *ans, struct est_error *err) EST_MUST_CHECK;
+void pending_free(struct pending *list);
+/* The body of a successful answer, encoded as the label says. */
+enum est_code answer_der(const struct server *srv, const struct request *rq, const char *type,
+	struct est_span der, struct answer *ans, struct est_error *err) EST_MUST_CHECK;
+/* bare is the certificate that the label bare-cert sends alone. */
+enum est_code answer_certs(const struct server *srv, const struct request *rq, const char *type,
+	const struct est_span *certs, size_t n, bool sorted, struct est_span bare,
+	struct answer *ans, struct est_error *err) EST_MUST_CHECK;
+
+/* n self-signed certificates in srv->filler; lock held. */
+enum est_code filler_get(struct server *srv, size_t n, const struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
+void filler_free(struct filler *filler);
+
+enum est_code log_open(struct log *log, const char *path, struct est_error *err) EST_MUST_CHECK;
+void log_close(struct log *log);
+/* Takes obj over; adds the time. */
+void log_write(struct log *log, struct json_object *obj);
+/* status 0: null. */
+void log_request(struct server *srv, const struct request *rq, int status);
+/* Text of any bytes: what is not UTF-8 is read as Latin-1, so nothing is lost. */
+struct json_object *log_string(struct est_span in);
+
+enum est_code http_start(struct server *srv, struct est_error *err) EST_MUST_CHECK;
+void http_stop(struct server *srv);
+/* A listening socket; *port 0 becomes the port that was free. */
+enum est_code listen_on(const char *addr, int *port, int *fd, struct est_error *err) EST_MUST_CHECK;
+
+enum est_code raw_start(struct server *srv, struct est_error *err) EST_MUST_CHECK;
+void raw_stop(struct server *srv);
+
+#endif
