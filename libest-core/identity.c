@@ -29,6 +29,8 @@ static enum est_code identity_set(gnutls_certificate_credentials_t cred,
 		rc = err->code = EST_E_INPUT; /* it is a local file */
 	if (rc != EST_OK)
 		goto out;
+	/* GnuTLS would sign and verify something to learn what est_key_match() knows already. */
+	gnutls_certificate_set_flags(cred, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
 	ret = gnutls_certificate_set_x509_key(cred, &crt, 1, key_x509(key));
 	if (ret < 0)
 		rc = est_fail(err, EST_E_INPUT, "%s with %s cannot be used: %s", config->cert_file,
@@ -50,7 +52,6 @@ enum est_code identity_load(const struct est_config *config, gnutls_certificate_
 
 	if (ret < 0)
 		return est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret));
-	/* A server whose list of CAs is empty or wrong still gets our certificate: no callback. */
 	if (config->cert_file)
 		rc = identity_set(cred, config, err);
 	if (rc == EST_OK)
