@@ -104,7 +104,7 @@ static enum est_code rejected(struct est_error *err)
 	return EST_E_REJECTED;
 }
 
-enum est_code check_issued(const struct trust *trust, const struct est_certs *certs, size_t index,
+enum est_code check_issued(struct trust *trust, const struct est_certs *certs, size_t index,
 	const struct est_certs *more, struct est_certs **chain, struct est_error *err)
 {
 	struct est_span der = est_certs_get(certs, index);

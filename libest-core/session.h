@@ -10,7 +10,7 @@ struct session;
 
 struct session_params { /* borrowed for the session's life */
 	const struct url *url;
-	const struct trust *trust;
+	struct trust *trust;
 	gnutls_certificate_credentials_t credentials;
 	struct net_target target;
 	int64_t idle_ms;

@@ -11,7 +11,10 @@
 #include "cert.h"
 
 struct trust {
-	gnutls_x509_trust_list_t list[3]; /* by enum trust_db; NULL: not in use */
+	gnutls_x509_trust_list_t list[TRUST_DBS]; /* by enum trust_db; NULL: not in use */
+	/* Issuers that a path to that database has proved in this run: the server's certificate
+	 * and the one it issues share them, and signatures are what costs time. */
+	gnutls_x509_trust_list_t proven[TRUST_DBS];
 	gnutls_x509_crt_t *helpers;	  /* intermediates of the explicit files */
 	size_t n_helpers;
 };
@@ -178,6 +181,8 @@ void trust_free(struct trust *trust)
 	for (int db = TRUST_EXPLICIT; db <= TRUST_IMPLICIT; db++) {
 		if (trust->list[db])
 			gnutls_x509_trust_list_deinit(trust->list[db], 1);
+		if (trust->proven[db])
+			gnutls_x509_trust_list_deinit(trust->proven[db], 1);
 	}
 	for (size_t i = 0; i < trust->n_helpers; i++)
 		gnutls_x509_crt_deinit(trust->helpers[i]);
@@ -299,47 +304,90 @@ static enum est_code fail_status(unsigned status, const struct trust_answer *pat
 	return est_reason(err, reason);
 }
 
-static unsigned verify_in(const struct trust *trust, enum trust_db db,
-	const struct trust_query *query, struct trust_answer *path)
+static unsigned verify_in(gnutls_x509_trust_list_t list, const struct trust_query *query,
+	const struct trust_answer *path)
 {
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, NULL, 0 };
-	gnutls_x509_crt_t chain[TRUST_PATH_MAX];
 	unsigned flags = VERIFY_FLAGS, status = GNUTLS_CERT_INVALID;
+	gnutls_x509_crt_t chain[TRUST_PATH_MAX];
 
+	if (!list)
+		return GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND;
 	if (query->skew_s)
 		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* check_times() does it */
 	purpose.data = (unsigned char *)query->purpose;
 	memcpy(chain, path->path, path->n * sizeof(chain[0]));
-	if (gnutls_x509_trust_list_verify_crt2(trust->list[db], chain, (unsigned)path->n, &purpose,
+	if (gnutls_x509_trust_list_verify_crt2(list, chain, (unsigned)path->n, &purpose,
 		    query->purpose ? 1 : 0, flags, &status, NULL) < 0)
 		return GNUTLS_CERT_INVALID;
 	return status;
 }
 
-enum est_code trust_verify(const struct trust *trust, const struct trust_query *query,
+/* Name constraints and the path's length bind what is below in ways that the issuer alone does not
+ * tell: then nothing is taken as proven. */
+static bool constrains(gnutls_x509_crt_t crt)
+{
+	size_t n = 0;
+	int path_len;
+
+	return gnutls_x509_crt_get_extension_by_oid(crt, "2.5.29.30", 0, NULL, &n, NULL) !=
+		GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ||
+		gnutls_x509_crt_get_basic_constraints(crt, NULL, NULL, &path_len) < 0;
+}
+
+/* Remembers the issuer of an end entity whose path has just been verified.  Its own issuers have
+ * allowed exactly one certificate below it, so another end entity in the same place is as good. */
+static void remember_issuer(struct trust *trust, const struct trust_answer *path)
+{
+	gnutls_x509_crt_t anchor = NULL, copy = NULL;
+	gnutls_datum_t der = { 0 };
+	bool bound = path->n < 2;
+
+	for (size_t i = 1; !bound && i < path->n; i++)
+		bound = constrains(path->path[i]);
+	if (bound || gnutls_x509_trust_list_get_issuer(trust->list[path->db],
+			     path->path[path->n - 1], &anchor, 0) < 0 ||
+		constrains(anchor))
+		return;
+	if (!trust->proven[path->db] &&
+		gnutls_x509_trust_list_init(&trust->proven[path->db], 0) < 0)
+		return;
+	if (gnutls_x509_crt_export2(path->path[1], GNUTLS_X509_FMT_DER, &der) < 0 ||
+		gnutls_x509_crt_init(&copy) < 0)
+		goto out;
+	if (gnutls_x509_crt_import(copy, &der, GNUTLS_X509_FMT_DER) >= 0 &&
+		gnutls_x509_trust_list_add_cas(trust->proven[path->db], &copy, 1, 0) > 0)
+		copy = NULL; /* the list's now */
+out:
+	if (copy)
+		gnutls_x509_crt_deinit(copy);
+	gnutls_free(der.data);
+}
+
+enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct trust_answer *out, struct est_error *err)
 {
+	unsigned status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND, found = status;
 	struct trust_answer answer = { 0 };
-	unsigned status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND;
 	enum est_code rc;
 
 	build_path(trust, query, &answer);
-	for (int db = TRUST_EXPLICIT; db <= TRUST_IMPLICIT; db++) {
-		unsigned found;
-
-		if (!trust->list[db])
-			continue;
-		found = verify_in(trust, db, query, &answer);
-		if (found == 0) {
-			answer.db = db;
-			rc = check_times(&answer, query, err);
-			if (rc == EST_OK)
-				*out = answer;
-			return rc;
-		}
+	for (int db = TRUST_EXPLICIT; found != 0 && db <= TRUST_IMPLICIT; db++) {
+		answer.db = db;
+		found = verify_in(trust->proven[db], query, &answer);
+		if (found == 0)
+			break;
+		found = verify_in(trust->list[db], query, &answer);
+		if (found == 0)
+			remember_issuer(trust, &answer);
 		/* The database that knows the issuer has the more telling complaint. */
-		if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		else if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
 			status = found;
 	}
-	return fail_status(status, &answer, query, err);
+	if (found != 0)
+		return fail_status(status, &answer, query, err);
+	rc = check_times(&answer, query, err);
+	if (rc == EST_OK)
+		*out = answer;
+	return rc;
 }

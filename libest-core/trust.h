@@ -9,6 +9,8 @@
 
 enum trust_db { TRUST_NONE, TRUST_EXPLICIT, TRUST_IMPLICIT };
 
+#define TRUST_DBS 3
+
 #define TRUST_PATH_MAX 16 /* certificates in a path, the anchor's own included */
 
 struct trust;
@@ -38,7 +40,7 @@ struct trust_answer {
 
 /* RFC 5280 section 6 through GnuTLS with 112-bit strength; the explicit database first.
  * EST_E_UNTRUSTED with reason unknown-ca, expired, not-yet-valid, weak, wrong-purpose, ... */
-enum est_code trust_verify(const struct trust *trust, const struct trust_query *query,
+enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct trust_answer *out, struct est_error *err) EST_MUST_CHECK;
 
 const char *trust_db_name(enum trust_db db); /* "explicit", "implicit" */
