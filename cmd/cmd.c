@@ -198,6 +198,16 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 	return rc;
 }
 
+/* A mistake before --json was reached does not take the promised object away. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	}
+	return false;
+}
+
 int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 {
 	struct cmd_parsed parsed = { 0 };
@@ -210,7 +220,7 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	cmd.v = parsed.v;
 	cmd.operands = parsed.operands;
 	cmd.n_operands = parsed.n_operands;
-	if (cmd.v.json)
+	if (cmd.v.json || (rc != EST_OK && wants_json(argc, argv)))
 		cmd.json = json_object_new_object();
 	if (rc == EST_E_USAGE && !cmd.err.hint[0])
 		est_hint(&cmd.err, "est help %s lists the options", entry->name);

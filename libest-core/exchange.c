@@ -133,6 +133,7 @@ static bool offers_basic(const struct http_response *response)
 static enum est_code answer_challenge(struct est_client *c, const struct authz *authz,
 	struct est_buf *authorization, struct est_error *err)
 {
+	int64_t asked_ms = deadline_now_ms();
 	struct est_buf password = { 0 };
 	char what[320];
 	enum est_code rc;
@@ -145,6 +146,7 @@ static enum est_code answer_challenge(struct est_client *c, const struct authz *
 	if (rc == EST_OK)
 		rc = http_basic(c->config.user, est_buf_span(&password), authorization, err);
 	est_buf_free(&password);
+	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time is not the server's */
 	return rc;
 }
 
