@@ -49,42 +49,39 @@ static bool der_alone(struct est_span in, struct der_tlv *out)
 	return in.n > 0 && in.p[0] == DER_SEQUENCE && ber_next(&rest, out) && is_filler(rest);
 }
 
-static enum est_code note_trailing(struct est_span in, const struct der_tlv *tlv,
-	struct est_quirks *quirks, struct est_error *err)
+/* Appends a value that may have filler behind it; what is no such value is left to the reader. */
+static enum est_code append_value(
+	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
 {
-	return tlv->whole.n == in.n ? EST_OK : quirk_note(quirks, EST_Q_TRAILING, BODY, err);
+	struct der_tlv tlv;
+	enum est_code rc;
+
+	if (der_alone(in, &tlv) && tlv.whole.n < in.n) {
+		rc = quirk_note(quirks, EST_Q_TRAILING, BODY, err);
+		if (rc != EST_OK)
+			return rc;
+		in = tlv.whole;
+	}
+	return est_buf_append(der, in, err);
 }
 
-static enum est_code raw_der(struct est_span in, const struct der_tlv *tlv,
-	struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+static enum est_code raw_der(
+	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
 {
 	enum est_code rc = quirk_note(quirks, EST_Q_RAW_DER, BODY, err);
 
-	if (rc == EST_OK)
-		rc = note_trailing(in, tlv, quirks, err);
-	return rc == EST_OK ? est_buf_append(der, tlv->whole, err) : rc;
+	return rc == EST_OK ? append_value(in, quirks, der, err) : rc;
 }
 
 static enum est_code base64_der(
 	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
 {
 	struct est_buf raw = { 0 };
-	struct est_span value;
-	struct der_tlv tlv;
 	enum est_code rc;
 
 	rc = base64_decode(in, BODY, quirks, &raw, err);
-	if (rc != EST_OK)
-		goto out;
-	value = est_buf_span(&raw);
-	if (der_alone(value, &tlv)) {
-		rc = note_trailing(value, &tlv, quirks, err);
-		if (rc != EST_OK)
-			goto out;
-		value = tlv.whole;
-	}
-	rc = est_buf_append(der, value, err);
-out:
+	if (rc == EST_OK)
+		rc = append_value(est_buf_span(&raw), quirks, der, err);
 	est_buf_free(&raw); /* may be a private key */
 	return rc;
 }
@@ -193,15 +190,15 @@ static enum est_code pem_add(struct pem_body *pem, struct est_span label, struct
 }
 
 /* One block as it is; several certificates as the certs-only message they should have been. */
-static enum est_code pem_result(
-	const struct pem_body *pem, struct est_buf *der, struct est_error *err)
+static enum est_code pem_result(const struct pem_body *pem, struct est_quirks *quirks,
+	struct est_buf *der, struct est_error *err)
 {
 	struct est_span *certs;
 	size_t start = 0;
 	enum est_code rc;
 
 	if (pem->n == 1)
-		return est_buf_append(der, est_buf_span(&pem->der), err);
+		return append_value(est_buf_span(&pem->der), quirks, der, err);
 	certs = calloc(pem->n, sizeof(*certs));
 	if (!certs)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
@@ -247,7 +244,7 @@ static enum est_code pem_der(
 			break;
 	}
 	if (rc == EST_OK)
-		rc = pem_result(pem, der, err);
+		rc = pem_result(pem, quirks, der, err);
 	est_buf_free(&pem->der);
 	free(pem);
 	return rc;
@@ -295,7 +292,7 @@ enum est_code est_body_decode(
 		return est_fail(err, EST_E_PROTOCOL,
 			BODY " is empty where base64 of DER was due (RFC 8951 section 3)");
 	if (der_alone(body, &tlv))
-		return raw_der(body, &tlv, quirks, der, err);
+		return raw_der(body, quirks, der, err);
 	/* "0" begins base64 text too; a length octet with the high bit set does not. */
 	if (body.p[0] == DER_SEQUENCE && body.n > 1 && body.p[1] & 0x80)
 		return est_fail(err, EST_E_PROTOCOL,

@@ -292,16 +292,18 @@ static enum est_code append_label(
 {
 	struct est_buf segment = { 0 };
 	struct est_span raw;
+	size_t total = 0;
 	enum est_code rc;
 
-	if (label.n > URL_LABEL_MAX)
-		return est_fail(err, EST_E_USAGE, "label of %zu bytes, the limit is %d", label.n,
-			URL_LABEL_MAX);
 	for (;;) {
 		raw = until(label, "/");
 		segment.n = 0;
 		rc = in_url ? percent_decode(raw, &segment, err)
 			    : est_buf_append(&segment, raw, err);
+		total += segment.n + 1; /* with the slash before it */
+		if (rc == EST_OK && total > URL_LABEL_MAX)
+			rc = est_fail(err, EST_E_USAGE, "the label is longer than %d bytes",
+				URL_LABEL_MAX - 1);
 		if (rc == EST_OK)
 			rc = check_segment(est_buf_span(&segment), in_url, err);
 		if (rc == EST_OK)

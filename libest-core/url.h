@@ -6,7 +6,7 @@
 #include "est.h"
 
 #define URL_HOST_MAX  253
-#define URL_LABEL_MAX 1024 /* bytes of all label segments, decoded */
+#define URL_LABEL_MAX 1024 /* bytes of the label, decoded, with the slash before each segment */
 
 struct url {
 	char *host; /* lower case, no brackets, no port */

@@ -247,6 +247,8 @@ static void pem_armour_is_tolerated(void **state)
 	expect_der("-----BEGIN PKCS7-----" DER_B64 "-----END PKCS7-----", BIT(PEM));
 	expect(text("-----BEGIN PKCS7-----\nMAA\n-----END PKCS7-----"), "\x30\x00", 2,
 		BIT(PEM) | BIT(PADDING));
+	expect(text("-----BEGIN PKCS7-----\nMAAK\n-----END PKCS7-----"), "\x30\x00", 2,
+		BIT(PEM) | BIT(TRAILING));
 }
 
 static void broken_pem_is_refused(void **state)

@@ -129,15 +129,17 @@ static void formatted_text_is_appended_without_its_nul(void **state)
 
 static void an_impossible_size_is_refused(void **state)
 {
+	volatile size_t huge = SIZE_MAX; /* or the compiler sees what is meant and warns */
 	struct est_error err = { 0 };
 	struct est_buf buf = { 0 };
+	struct est_span in;
 
 	(void)state;
 	assert_int_equal(est_buf_append(&buf, est_span_str("x"), &err), EST_OK);
-	assert_int_equal(
-		est_buf_append(&buf, (struct est_span){ buf.p, SIZE_MAX }, &err), EST_E_INTERNAL);
-	assert_int_equal(est_buf_append(&buf, (struct est_span){ buf.p, SIZE_MAX / 2 }, &err),
-		EST_E_INTERNAL);
+	for (size_t shift = 0; shift < 2; shift++) {
+		in = (struct est_span){ buf.p, huge >> shift };
+		assert_int_equal(est_buf_append(&buf, in, &err), EST_E_INTERNAL);
+	}
 	assert_int_equal(buf.n, 1);
 	est_buf_free(&buf);
 }
