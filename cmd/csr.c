@@ -53,10 +53,10 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 		rc = est_buf_append(&text, der, &cmd->err);
 	else
 		rc = est_pem_append(&text, "CERTIFICATE REQUEST", der, &cmd->err);
-	if (rc == EST_OK && request->newkey)
-		rc = est_newkey_commit(request->newkey, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+	if (rc == EST_OK && request->newkey)
+		rc = est_newkey_commit(request->newkey, &cmd->err);
 	if (rc == EST_OK && !out)
 		cmd_json_text(cmd, "csr", est_buf_span(&text));
 	est_buf_free(&text);

@@ -67,14 +67,14 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = est_output_write(d->chain, est_buf_span(&d->chain_text), err);
 	if (rc == EST_OK && d->combined)
 		rc = est_output_write(d->combined, est_buf_span(&d->combined_text), err);
-	if (rc == EST_OK && request->newkey && cmd->v.key_out)
-		rc = est_newkey_commit(request->newkey, err);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->combined, &changed);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->chain, &changed);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->cert, &changed);
+	if (rc == EST_OK && request->newkey)
+		rc = est_newkey_commit(request->newkey, err);
 	if (rc != EST_OK) {
 		request->keep = true; /* issued, and not everything is in place */
 		return rc;

@@ -33,8 +33,8 @@ struct delivery {
 
 /* Opens every destination before anything is sent.  cert: NULL or "-" is standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
-/* Writes and syncs everything, then renames: the key first, for a certificate without its key is
- * of no use and a key without certificate is what was there before. */
+/* Writes and syncs everything, then renames, the key last: until then KEY.est-new has it and the
+ * old key is untouched, so that whatever fails in between, no key is lost. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
 	const struct est_issued *issued) EST_MUST_CHECK;
 void delivery_wipe(struct delivery *d);

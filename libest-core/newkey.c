@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The key of an enrolment under way: on disk before its request leaves, so that a crash, a kill or
  * a 202 never loses a key that the CA has certified. */
-#include "est.h"
+#include "store.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,56 +13,41 @@
 
 struct est_newkey {
 	struct est_key *key;
-	struct est_output *target; /* proves that the final name can be written, keeps its mode */
-	char *path;		   /* KEY.est-new */
-	int fd;			   /* holds the lock */
+	struct store_target target; /* the final name */
+	char *path;                 /* KEY.est-new, beside it */
+	int fd;                     /* holds the lock */
+	bool committed;
 };
-
-static enum est_code fail_errno(const char *path, const char *doing, struct est_error *err)
-{
-	return est_fail(err, EST_E_OUTPUT, "%s: %s: %s", path, doing, strerror(errno));
-}
 
 /* Opens and locks the file; a run that has just finished may have renamed it meanwhile. */
 static enum est_code open_locked(struct est_newkey *nk, struct est_error *err)
 {
 	struct stat opened, named;
 
-	nk->fd = open(nk->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (nk->fd < 0)
-		return fail_errno(nk->path, "cannot make it", err);
-	if (flock(nk->fd, LOCK_EX | LOCK_NB) != 0 || fstat(nk->fd, &opened) != 0 ||
-		stat(nk->path, &named) != 0 || opened.st_ino != named.st_ino ||
-		opened.st_dev != named.st_dev) {
+	nk->fd = open(nk->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (nk->fd < 0 || fstat(nk->fd, &opened) != 0)
+		return store_fail(nk->path, "cannot make it", err);
+	if (!S_ISREG(opened.st_mode))
+		return est_fail(err, EST_E_OUTPUT, "%s: not a regular file", nk->path);
+	if (flock(nk->fd, LOCK_EX | LOCK_NB) != 0 || stat(nk->path, &named) != 0 ||
+		opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
 		est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", nk->path);
 		return est_reason(err, "locked");
 	}
-	if (!S_ISREG(opened.st_mode))
-		return est_fail(err, EST_E_OUTPUT, "%s: not a regular file", nk->path);
 	return EST_OK;
 }
 
+/* On disk, name and all, before anything is sent. */
 static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 {
 	struct est_buf pem = { 0 };
-	struct est_span in;
 	enum est_code rc;
-	ssize_t n;
 
 	rc = est_key_pem(nk->key, &pem, err);
-	if (rc == EST_OK && ftruncate(nk->fd, 0) != 0)
-		rc = fail_errno(nk->path, "cannot write", err);
-	for (in = est_buf_span(&pem); rc == EST_OK && in.n > 0;) {
-		n = write(nk->fd, in.p, in.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			rc = fail_errno(nk->path, "cannot write", err);
-		else
-			in = (struct est_span){ in.p + n, in.n - (size_t)n };
-	}
-	if (rc == EST_OK && fsync(nk->fd) != 0)
-		rc = fail_errno(nk->path, "cannot sync", err);
+	if (rc == EST_OK)
+		rc = store_write(nk->fd, est_buf_span(&pem), nk->path, err);
+	if (rc == EST_OK)
+		rc = store_sync_dir(nk->target.dir, err);
 	est_buf_free(&pem);
 	return rc;
 }
@@ -81,10 +65,10 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 {
 	enum est_code rc;
 
-	rc = est_output_open(key_file, EST_OUTPUT_SECRET | flags, &nk->target, err);
+	rc = store_target_init(key_file, flags, &nk->target, err);
 	if (rc != EST_OK)
 		return rc;
-	if (asprintf(&nk->path, "%s.est-new", key_file) < 0) {
+	if (asprintf(&nk->path, "%s.est-new", nk->target.path) < 0) {
 		nk->path = NULL;
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
@@ -135,21 +119,18 @@ const char *est_newkey_path(const struct est_newkey *nk)
 
 enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 {
-	struct est_buf pem = { 0 };
 	enum est_code rc;
 
-	rc = est_key_pem(nk->key, &pem, err);
+	rc = store_set_mode(&nk->target, nk->fd, true, err);
 	if (rc == EST_OK)
-		rc = est_output_write(nk->target, est_buf_span(&pem), err);
-	if (rc == EST_OK)
-		rc = est_output_commit(nk->target, NULL, err);
-	est_buf_free(&pem);
+		rc = store_rename(nk->path, &nk->target, err);
+	nk->committed = rc == EST_OK;
 	return rc;
 }
 
 void est_newkey_discard(struct est_newkey *nk)
 {
-	if (nk)
+	if (!nk->committed)
 		(void)unlink(nk->path);
 }
 
@@ -159,7 +140,7 @@ void est_newkey_free(struct est_newkey *nk)
 		return;
 	if (nk->fd >= 0)
 		(void)close(nk->fd);
-	est_output_free(nk->target);
+	store_target_wipe(&nk->target);
 	est_key_free(nk->key);
 	free(nk->path);
 	free(nk);

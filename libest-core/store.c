@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are replaced by one rename, or not at all. */
-#include "est.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +12,20 @@
 #include <unistd.h>
 
 #define ROOM_BYTES   (64 << 10) /* proved to be there before anything is sent */
+#define KEY_MODE     0600
 #define KEY_MODE_MAX 0640
 #define NEW_MODE     0644
 #define LINKS_MAX    40
 
 struct est_output {
-	char *target; /* after symbolic links */
-	char *temp;   /* in the same directory; NULL once it is renamed */
-	char *dir;
+	struct store_target target;
+	char *temp; /* in the same directory; NULL once it is renamed */
 	int fd;
-	bool exists, secret, written;
-	struct stat old;
+	bool secret, written;
 	struct est_span content; /* borrowed between write and commit: compared with the target */
 };
 
-static enum est_code fail_errno(const char *path, const char *doing, struct est_error *err)
+enum est_code store_fail(const char *path, const char *doing, struct est_error *err)
 {
 	int error = errno;
 
@@ -52,7 +51,7 @@ static enum est_code follow(char **path, struct est_error *err)
 	ssize_t n = readlink(*path, link, sizeof(link) - 1);
 
 	if (n < 0)
-		return fail_errno(*path, "cannot read the link", err);
+		return store_fail(*path, "cannot read the link", err);
 	link[n] = '\0';
 	dir = dir_of(*path);
 	if (link[0] == '/')
@@ -67,82 +66,153 @@ static enum est_code follow(char **path, struct est_error *err)
 	return EST_OK;
 }
 
-/* Where the rename will land: the links are kept, what they point to is replaced. */
-static enum est_code resolve_target(const char *path, struct est_output *out, struct est_error *err)
+static const char *kind_of(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return "a directory";
+	return S_ISFIFO(mode) ? "a FIFO" : "a device or socket";
+}
+
+/* The links are kept, what they point to is replaced. */
+static enum est_code follow_links(const char *path, struct store_target *target,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	unsigned links = 0;
 
-	out->target = strdup(path);
-	if (!out->target)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (;;) {
-		if (lstat(out->target, &out->old) != 0)
-			break;
-		if (!S_ISLNK(out->old.st_mode)) {
-			out->exists = true;
-			break;
-		}
+	while (rc == EST_OK) {
+		target->exists = lstat(target->path, &target->old) == 0;
+		if (!target->exists && errno != ENOENT)
+			return store_fail(path, "cannot look at it", err);
+		if (!target->exists || !S_ISLNK(target->old.st_mode))
+			return EST_OK;
 		if (++links > LINKS_MAX)
 			return est_fail(err, EST_E_OUTPUT, "%s: too many symbolic links", path);
-		rc = follow(&out->target, err);
-		if (rc != EST_OK)
-			return rc;
+		rc = follow(&target->path, err);
 	}
-	if (!out->exists && errno != ENOENT)
-		return fail_errno(path, "cannot look at it", err);
-	if (out->exists && !S_ISREG(out->old.st_mode))
-		return est_fail(err, EST_E_OUTPUT, "%s: is %s, not a regular file", path,
-			S_ISDIR(out->old.st_mode)    ? "a directory"
-			: S_ISFIFO(out->old.st_mode) ? "a FIFO"
-						     : "a device or socket");
-	return EST_OK;
+	return rc;
 }
 
-/* The old mode and owner, a key never wider than 0640; a new file as the umask has it. */
-static enum est_code set_mode(struct est_output *out, struct est_error *err)
+enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,
+	struct est_error *err)
+{
+	struct store_target target = { .path = strdup(path) };
+	enum est_code rc;
+
+	if (!target.path)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	rc = follow_links(path, &target, err);
+	if (rc == EST_OK && target.exists && !S_ISREG(target.old.st_mode))
+		rc = est_fail(err, EST_E_OUTPUT, "%s: is %s, not a regular file", path,
+			kind_of(target.old.st_mode));
+	if (rc == EST_OK && target.exists && flags & EST_OUTPUT_NEW) {
+		rc = est_fail(err, EST_E_OUTPUT, "%s: exists already", path);
+		est_reason(err, "exists");
+	}
+	if (rc == EST_OK) {
+		target.dir = dir_of(target.path);
+		if (!target.dir)
+			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
+	if (rc == EST_OK)
+		*out = target;
+	else
+		store_target_wipe(&target);
+	return rc;
+}
+
+void store_target_wipe(struct store_target *target)
+{
+	free(target->path);
+	free(target->dir);
+	*target = (struct store_target){ 0 };
+}
+
+enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
+	struct est_error *err)
 {
 	mode_t mask = umask(0), mode;
 
 	(void)umask(mask);
-	mode = out->secret ? 0600 : NEW_MODE & ~mask;
-	if (out->exists) {
-		mode = out->old.st_mode & 07777;
-		if (out->secret)
+	mode = secret ? KEY_MODE : NEW_MODE & ~mask;
+	if (target->exists) {
+		mode = target->old.st_mode & 07777;
+		if (secret)
 			mode &= KEY_MODE_MAX;
 		/* Not being root, the file then belongs to whoever renews it. */
-		if ((out->old.st_uid != geteuid() || out->old.st_gid != getegid()) &&
-			fchown(out->fd, out->old.st_uid, out->old.st_gid) != 0 && errno != EPERM)
-			return fail_errno(out->temp, "cannot keep the owner", err);
+		if ((target->old.st_uid != geteuid() || target->old.st_gid != getegid()) &&
+			fchown(fd, target->old.st_uid, target->old.st_gid) != 0 && errno != EPERM)
+			return store_fail(target->path, "cannot keep the owner", err);
 	}
-	if (fchmod(out->fd, mode) != 0)
-		return fail_errno(out->temp, "cannot set the mode", err);
+	if (fchmod(fd, mode) != 0)
+		return store_fail(target->path, "cannot set the mode", err);
 	return EST_OK;
+}
+
+enum est_code store_write(int fd, struct est_span content, const char *name,
+	struct est_error *err)
+{
+	ssize_t n;
+
+	if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+		return store_fail(name, "cannot write", err);
+	while (content.n > 0) {
+		n = write(fd, content.p, content.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return store_fail(name, "cannot write", err);
+		content.p += n;
+		content.n -= (size_t)n;
+	}
+	return fsync(fd) == 0 ? EST_OK : store_fail(name, "cannot sync", err);
+}
+
+enum est_code store_sync_dir(const char *dir, struct est_error *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum est_code rc = EST_OK;
+
+	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+		rc = store_fail(dir, "cannot sync the directory", err);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+enum est_code store_rename(const char *from, const struct store_target *target,
+	struct est_error *err)
+{
+	if (rename(from, target->path) != 0)
+		return store_fail(target->path, "cannot rename the new file into place", err);
+	return store_sync_dir(target->dir, err);
 }
 
 static enum est_code make_temp(struct est_output *out, struct est_error *err)
 {
-	const char *base = strrchr(out->target, '/') ? strrchr(out->target, '/') + 1 : out->target;
+	const struct store_target *target = &out->target;
+	const char *slash = strrchr(target->path, '/');
 	char *temp;
 	int error;
 
-	if (asprintf(&temp, "%s/.%.200s.XXXXXX", out->dir, base) < 0)
+	if (asprintf(&temp, "%s/.%.200s.XXXXXX", target->dir, slash ? slash + 1 : target->path) <
+		0)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	out->fd = mkostemp(temp, O_CLOEXEC); /* O_EXCL, mode 0600 */
 	if (out->fd < 0) {
 		free(temp);
-		return fail_errno(out->dir, "cannot make a file in this directory", err);
+		return store_fail(target->dir, "cannot make a file in this directory", err);
 	}
 	out->temp = temp;
 	error = posix_fallocate(out->fd, 0, ROOM_BYTES);
 	if (error == 0 || error == EOPNOTSUPP || error == EINVAL)
 		return EST_OK;
 	errno = error;
-	return fail_errno(out->dir, "no room for a file of 64 KiB", err);
+	return store_fail(target->dir, "no room for a file of 64 KiB", err);
 }
 
-enum est_code est_output_open(
-	const char *path, unsigned flags, struct est_output **out, struct est_error *err)
+enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
+	struct est_error *err)
 {
 	struct est_output *o = calloc(1, sizeof(*o));
 	enum est_code rc;
@@ -151,17 +221,11 @@ enum est_code est_output_open(
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	o->fd = -1;
 	o->secret = flags & EST_OUTPUT_SECRET;
-	rc = resolve_target(path, o, err);
-	if (rc == EST_OK && o->exists && flags & EST_OUTPUT_NEW) {
-		rc = est_fail(err, EST_E_OUTPUT, "%s: exists already", path);
-		est_reason(err, "exists");
-	}
-	if (rc == EST_OK) {
-		o->dir = dir_of(o->target);
-		rc = o->dir ? make_temp(o, err) : est_fail(err, EST_E_INTERNAL, "out of memory");
-	}
+	rc = store_target_init(path, flags, &o->target, err);
 	if (rc == EST_OK)
-		rc = set_mode(o, err);
+		rc = make_temp(o, err);
+	if (rc == EST_OK)
+		rc = store_set_mode(&o->target, o->fd, o->secret, err);
 	if (rc != EST_OK) {
 		est_output_free(o);
 		return rc;
@@ -170,32 +234,11 @@ enum est_code est_output_open(
 	return EST_OK;
 }
 
-static enum est_code write_all(struct est_output *out, struct est_span in, struct est_error *err)
+enum est_code est_output_write(struct est_output *out, struct est_span content,
+	struct est_error *err)
 {
-	ssize_t n;
+	enum est_code rc = store_write(out->fd, content, out->temp, err);
 
-	while (in.n > 0) {
-		n = write(out->fd, in.p, in.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_errno(out->temp, "cannot write", err);
-		in.p += n;
-		in.n -= (size_t)n;
-	}
-	return EST_OK;
-}
-
-enum est_code est_output_write(
-	struct est_output *out, struct est_span content, struct est_error *err)
-{
-	enum est_code rc;
-
-	if (ftruncate(out->fd, 0) != 0 || lseek(out->fd, 0, SEEK_SET) != 0)
-		return fail_errno(out->temp, "cannot write", err);
-	rc = write_all(out, content, err);
-	if (rc == EST_OK && fsync(out->fd) != 0)
-		rc = fail_errno(out->temp, "cannot sync", err);
 	out->written = rc == EST_OK;
 	out->content = content;
 	return rc;
@@ -208,42 +251,32 @@ static bool same_content(const struct est_output *out)
 	struct est_buf old = { 0 };
 	bool same;
 
-	if (!out->exists || (uint64_t)out->old.st_size != out->content.n)
+	if (!out->target.exists || (uint64_t)out->target.old.st_size != out->content.n)
 		return false;
-	same = est_read_file(out->target, out->content.n, &old, &ignored) == EST_OK &&
-	       est_span_eq(est_buf_span(&old), out->content);
+	same = est_read_file(out->target.path, out->content.n, &old, &ignored) == EST_OK &&
+		est_span_eq(est_buf_span(&old), out->content);
 	est_buf_free(&old);
 	return same;
 }
 
-static enum est_code sync_dir(const char *dir, struct est_error *err)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum est_code rc = EST_OK;
-
-	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-		rc = fail_errno(dir, "cannot sync the directory", err);
-	if (fd >= 0)
-		(void)close(fd);
-	return rc;
-}
-
 enum est_code est_output_commit(struct est_output *out, bool *changed, struct est_error *err)
 {
+	enum est_code rc;
 	bool same;
 
 	if (!out->written)
-		return est_fail(err, EST_E_INTERNAL, "%s: nothing written yet", out->target);
+		return est_fail(err, EST_E_INTERNAL, "%s: nothing written yet", out->target.path);
 	same = same_content(out);
 	if (changed)
 		*changed = !same;
 	if (same)
 		return EST_OK;
-	if (rename(out->temp, out->target) != 0)
-		return fail_errno(out->target, "cannot rename the new file into place", err);
-	free(out->temp);
-	out->temp = NULL;
-	return sync_dir(out->dir, err);
+	rc = store_rename(out->temp, &out->target, err);
+	if (rc == EST_OK) {
+		free(out->temp);
+		out->temp = NULL;
+	}
+	return rc;
 }
 
 void est_output_free(struct est_output *out)
@@ -253,9 +286,8 @@ void est_output_free(struct est_output *out)
 	if (out->fd >= 0)
 		(void)close(out->fd);
 	if (out->temp)
-		(void)unlink(out->temp);
+		(void)unlink(out->temp); /* renamed already if only the directory's sync failed */
 	free(out->temp);
-	free(out->target);
-	free(out->dir);
+	store_target_wipe(&out->target);
 	free(out);
 }

@@ -325,10 +325,10 @@ EST_API enum est_code est_newkey_open(const char *key_file, const char *type, un
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
 EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
-/* Puts the key under its final name; KEY.est-new is still there afterwards. */
+/* Renames KEY.est-new to its final name: the last step, when the certificate is in place. */
 EST_API enum est_code est_newkey_commit(struct est_newkey *newkey, struct est_error *err)
 	EST_MUST_CHECK;
-/* Removes KEY.est-new: after the commit, or when the server has certainly not issued. */
+/* Removes KEY.est-new when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */
 EST_API void est_newkey_free(struct est_newkey *newkey);
