@@ -63,9 +63,10 @@ bool der_expect(struct est_span *in, uint8_t tag, struct der_tlv *out)
 	return in->n > 0 && in->p[0] == tag && der_next(in, out);
 }
 
-/* One open constructed element on the walk's stack. */
+/* One open constructed element on the walk's stack; the one at the bottom is the whole input. */
 struct frame {
-	const uint8_t *end; /* NULL: indefinite, ends with end-of-contents octets */
+	const uint8_t *limit; /* its end, or with an indefinite length that of what it lies in */
+	bool indefinite;      /* ends with end-of-contents octets */
 };
 
 /* Walks elements from the front of in until the first one is complete.  *at is the offset of the
@@ -73,53 +74,45 @@ struct frame {
 static bool walk_one(struct est_span in, bool ber, size_t *used, struct der_stats *stats,
 	const char **why, size_t *at)
 {
-	struct frame stack[EST_DEPTH_MAX];
-	const uint8_t *p = in.p, *end = in.p + in.n, *limit;
+	struct frame stack[EST_DEPTH_MAX + 1] = { { .limit = in.p + in.n } };
+	struct frame *top = stack;
+	const uint8_t *p = in.p;
 	bool indefinite, minimal;
-	unsigned depth = 0;
 	size_t hdr, len;
 
-	for (;;) {
-		limit = end;
-		for (unsigned i = depth; i > 0; i--) {
-			if (stack[i - 1].end) {
-				limit = stack[i - 1].end;
-				break;
-			}
-		}
+	do {
 		*at = (size_t)(p - in.p);
-		if (depth > 0 && !stack[depth - 1].end && limit - p >= 2 && p[0] == 0 &&
-			p[1] == 0) {
+		if (top->indefinite && top->limit - p >= 2 && p[0] == 0 && p[1] == 0) {
 			p += 2; /* end-of-contents */
-			depth--;
+			top--;
 		} else {
-			if (!header_read((struct est_span){ p, (size_t)(limit - p) }, ber, &hdr,
-				    &len, &indefinite, &minimal)) {
+			if (!header_read((struct est_span){ p, (size_t)(top->limit - p) }, ber,
+				    &hdr, &len, &indefinite, &minimal)) {
 				*why = "no valid tag and length here, or cut short";
 				return false;
 			}
 			stats->elements++;
 			stats->ber |= indefinite || !minimal;
 			if (p[0] & TAG_CONSTRUCTED) {
-				if (depth == EST_DEPTH_MAX) {
+				if (top == stack + EST_DEPTH_MAX) {
 					*why = "nested too deeply";
 					return false;
 				}
-				stack[depth++].end = indefinite ? NULL : p + hdr + len;
-				if (depth > stats->depth)
-					stats->depth = depth;
+				top[1].limit = indefinite ? top->limit : p + hdr + len;
+				top[1].indefinite = indefinite;
+				top++;
+				if (top - stack > (ptrdiff_t)stats->depth)
+					stats->depth = (unsigned)(top - stack);
 				p += hdr;
 			} else {
 				p += hdr + len;
 			}
 		}
-		while (depth > 0 && stack[depth - 1].end == p)
-			depth--;
-		if (depth == 0) {
-			*used = (size_t)(p - in.p);
-			return true;
-		}
-	}
+		while (top > stack && !top->indefinite && top->limit == p)
+			top--;
+	} while (top > stack);
+	*used = (size_t)(p - in.p);
+	return true;
 }
 
 bool ber_next(struct est_span *in, struct der_tlv *out)

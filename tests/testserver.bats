@@ -137,12 +137,12 @@ teardown() {
 	csr -utf8 -subj '/CN=Gerät/OU=x/OU=y' -addext subjectAltName=critical,otherName:1.2.3.4\;UTF8:x
 	[ "$(post "$est/simpleenroll" "${account[@]}")" = 200 ]
 	unpack
-	openssl x509 -in cert-1.pem -outform DER | xxd -p | tr -d '\n' >cert.hex
+	openssl x509 -in cert-1.pem -outform DER | hex >cert.hex
 	openssl asn1parse -inform DER -in csr.der -strparse \
 		"$(openssl asn1parse -inform DER -in csr.der | sed -n '4s/:.*//p')" -noout -out name.der
-	grep -q "$(xxd -p name.der | tr -d '\n')" cert.hex
+	grep -q "$(hex <name.der)" cert.hex
 	# From the OID to the end of the otherName, as it stands in the request.
-	san=$(xxd -p csr.der | tr -d '\n' | grep -o '0603551d110101ff.*06032a0304.*0c0178')
+	san=$(hex <csr.der | grep -o '0603551d110101ff.*06032a0304.*0c0178')
 	[ -n "$san" ]
 	grep -q "$san" cert.hex
 }

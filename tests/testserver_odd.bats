@@ -80,7 +80,7 @@ enrol_label() {
 @test "server: wrap-N, and no newline with wrap-0" {
 	get "$est/cacerts"
 	[ "$(head -n 1 body | tr -d '\n' | wc -c)" = 64 ]
-	[ "$(tail -c 1 body | xxd -p)" = 0a ]
+	[ "$(tail -c 1 body | hex)" = 0a ]
 	mv body usual
 	get "$est/wrap-76/cacerts"
 	[ "$(head -n 1 body | tr -d '\n' | wc -c)" = 76 ]
@@ -117,6 +117,16 @@ enrol_label() {
 	[ "$(head_field Content-Type)" = text/html ]
 }
 
+@test "server: odd field names and values leave a log that is JSON and UTF-8" {
+	get "$est/cacerts" -H $'X-\xff\x80: \xc3\xa9\xff\x1b' -H 'X-A: 1' -H 'x-a: 2'
+	get "$raw/none/cacerts" -H $'X-\xff"\x80: \xff\x1b'
+	iconv -f UTF-8 -t UTF-8 "$EST_TEST_DIR/log.jsonl" >log
+	jq -es 'length == 3' log
+	[ "$(server_log 'select(.listener == "http") | .headers["x-a"]')" = '"1, 2"' ]
+	[ "$(server_log 'select(.operation and .listener == "raw") | .headers["x-?\"?"]')" = \
+		'"ÿ\u001b"' ]
+}
+
 @test "server: any status, and 401 without a challenge" {
 	for status in 200 204 304 401 403 404 429 500 501 503 599; do
 		[ "$(get "$est/status-$status/cacerts")" = $status ]
@@ -140,9 +150,9 @@ enrol_label() {
 	[ "$(get "$est/error-json/cacerts")" = 400 ]
 	jq -e '.errors[0]' body
 	[ "$(get "$est/error-controls/cacerts")" = 400 ]
-	xxd -p body | tr -d '\n' >hex
-	grep -q 1b5b324a hex
-	grep -q e280ae hex
+	hex <body >bytes
+	grep -q 1b5b324a bytes
+	grep -q e280ae bytes
 	[ "$(tr -dc '\0' <body | wc -c)" = 1 ]
 	run ! iconv -f UTF-8 -t UTF-8 body
 	[ "$(get "$est/error-big/cacerts")" = 500 ]

@@ -133,8 +133,9 @@ void log_request(struct server *srv, const struct request *rq, int status)
 {
 	struct json_object *obj = json_object_new_object();
 	char hash[EST_SHA256_HEX];
+	/* Without a scheme there is nothing but the credentials. */
+	struct est_span scheme = est_span_str(rq->authorization ? rq->authorization : "");
 	const char *space = rq->authorization ? strchr(rq->authorization, ' ') : NULL;
-	struct est_span scheme = { 0 };
 
 	add_text(obj, "listener", rq->listener);
 	(void)json_object_object_add(obj, "conn", json_object_new_int64((int64_t)rq->conn));
@@ -155,11 +156,7 @@ void log_request(struct server *srv, const struct request *rq, int status)
 		obj, "client_trusted", json_object_new_boolean(rq->tls.trusted));
 	add_text(obj, "client_distrust", rq->tls.distrust);
 	(void)json_object_object_add(obj, "headers", json_object_get(rq->headers));
-	if (rq->authorization) {
-		scheme = est_span_str(rq->authorization);
-		if (space)
-			scheme.n = (size_t)(space - rq->authorization);
-	}
+	scheme.n = space ? (size_t)(space - rq->authorization) : 0;
 	(void)json_object_object_add(
 		obj, "authorization", rq->authorization ? log_string(scheme) : NULL);
 	(void)json_object_object_add(

@@ -2,6 +2,7 @@
 /* Requests of both listeners: their target, fields, TLS facts and the files kept of them. */
 #include "server.h"
 
+#include <ctype.h>
 #include <gnutls/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,8 +54,7 @@ enum est_code request_header(
 	if (name.n >= sizeof(key))
 		name.n = sizeof(key) - 1;
 	for (i = 0; i < name.n; i++)
-		key[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] | 0x20
-								     : name.p[i]);
+		key[i] = name.p[i] > ' ' && name.p[i] < 0x7f ? (char)tolower(name.p[i]) : '?';
 	key[name.n] = '\0';
 	secret = strcmp(key, "authorization") == 0 || strcmp(key, "proxy-authorization") == 0 ||
 		 strcmp(key, "cookie") == 0;

@@ -56,3 +56,8 @@ enrolled() {
 same_key() {
 	[ "$(openssl x509 -in "$1" -noout -pubkey)" = "$(openssl pkey -in key.pem -pubout)" ]
 }
+
+# stdin as lower-case hex on one line.
+hex() {
+	od -An -v -tx1 | tr -d ' \n'
+}
