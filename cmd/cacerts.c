@@ -66,6 +66,8 @@ static enum est_code run(struct cmd *cmd)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = cmd_output(cmd, cmd->v.output, 0, &out);
+	if (rc == EST_OK && cmd->v.dry_run)
+		cmd_json_string(cmd, "action", "dry-run");
 	if (rc != EST_OK || cmd->v.dry_run)
 		goto out;
 	rc = est_cacerts(client, &certs, &cmd->err);

@@ -95,6 +95,13 @@ enum est_code cmd_stdout(struct est_span bytes, struct est_error *err)
 	return est_fail(err, EST_E_OUTPUT, "cannot write to standard output: %s", strerror(errno));
 }
 
+enum est_code cmd_flush(struct est_error *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EST_OK;
+	return est_fail(err, EST_E_OUTPUT, "cannot write to standard output: %s", strerror(errno));
+}
+
 enum est_code cmd_output(struct cmd *cmd, const char *path, unsigned flags, struct est_output **out)
 {
 	if (!path || strcmp(path, "-") == 0)
@@ -188,9 +195,8 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 {
 	if (rc == EST_OK && !cmd->json && cmd->product.n > 0)
 		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
-	if (rc == EST_OK && (fflush(stdout) != 0 || ferror(stdout)))
-		rc = est_fail(&cmd->err, EST_E_OUTPUT, "cannot write to standard output: %s",
-			strerror(errno));
+	if (rc == EST_OK)
+		rc = cmd_flush(&cmd->err);
 	if (rc != EST_OK)
 		print_error(cmd);
 	if (cmd->json)

@@ -57,6 +57,7 @@ void cmd_verbose(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
 /* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */
 enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_CHECK;
+enum est_code cmd_flush(struct est_error *err) EST_MUST_CHECK; /* of stdout; EST_E_OUTPUT */
 /* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */
 enum est_code cmd_output(
 	struct cmd *cmd, const char *path, unsigned flags, struct est_output **out) EST_MUST_CHECK;

@@ -24,8 +24,6 @@ static enum est_code check_options(struct cmd *cmd)
 
 	if (rc == EST_OK)
 		rc = request_check(cmd);
-	if (rc == EST_OK)
-		rc = cmd_check_stdout(cmd, v->output);
 	if (rc != EST_OK)
 		return rc;
 	if (v->outform && strcmp(v->outform, "pem") && strcmp(v->outform, "der"))
@@ -74,7 +72,9 @@ static enum est_code run(struct cmd *cmd)
 		rc = cmd_output(cmd, cmd->v.output, 0, &out);
 	if (rc == EST_OK)
 		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
-	if (rc == EST_OK && !cmd->v.dry_run)
+	if (rc == EST_OK && cmd->v.dry_run)
+		cmd_json_string(cmd, "action", "dry-run");
+	else if (rc == EST_OK)
 		rc = write_request(cmd, &request, out);
 	request_wipe(&request);
 	est_output_free(out);

@@ -29,8 +29,6 @@ static enum est_code check_options(struct cmd *cmd)
 
 	if (rc == EST_OK)
 		rc = request_check(cmd);
-	if (rc == EST_OK)
-		rc = cmd_check_stdout(cmd, v->output);
 	if (rc != EST_OK)
 		return rc;
 	if (v->csr && v->combined)
@@ -88,7 +86,7 @@ static enum est_code run(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
 	if (rc == EST_OK && cmd->v.dry_run)
-		cmd_notice(cmd, "dry run: would send a request of %zu bytes", request.csr.n);
+		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
 		rc = enroll(cmd, client, &request, &delivery);
 	request_wipe(&request);

@@ -90,7 +90,7 @@ static void help_exit_codes(void)
 
 int cmd_help(int argc, char **argv)
 {
-	bool options = argc == 3 && strcmp(argv[1], "--options") == 0;
+	bool options = argc >= 2 && strcmp(argv[1], "--options") == 0;
 	const struct cmd_entry *entry;
 
 	if (argc == 1) {
@@ -101,7 +101,11 @@ int cmd_help(int argc, char **argv)
 		help_exit_codes();
 		return 0;
 	}
-	entry = argc == 2 || options ? cmd_find(argv[argc - 1]) : NULL;
+	if (argc != 2 + options) {
+		fprintf(stderr, "usage: est help [APPLET | exit-codes | --options APPLET]\n");
+		return EST_E_USAGE;
+	}
+	entry = cmd_find(argv[argc - 1]);
 	if (!entry) {
 		fprintf(stderr, "est: help: no such applet: %s\n", argv[argc - 1]);
 		return EST_E_USAGE;

@@ -49,10 +49,12 @@ static int install_links(const char *dir)
 
 static int finish_stdout(int code)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	struct est_error err;
+
+	if (code != 0 || cmd_flush(&err) == EST_OK)
 		return code;
-	fprintf(stderr, "est: cannot write to standard output: %s\n", strerror(errno));
-	return code ? code : EST_E_OUTPUT;
+	fprintf(stderr, "est: %s\n", err.msg);
+	return EST_E_OUTPUT;
 }
 
 static int list_applets(void)
@@ -73,7 +75,7 @@ int main(int argc, char **argv)
 	if (strncmp(name, "est-", 4) == 0) {
 		entry = cmd_find(name + 4);
 		if (entry)
-			return finish_stdout(cmd_main(entry, argc, argv));
+			return cmd_main(entry, argc, argv);
 		fprintf(stderr, "est: no such applet: %s\n%s", name + 4, usage);
 		return EST_E_USAGE;
 	}
@@ -83,7 +85,7 @@ int main(int argc, char **argv)
 	}
 	entry = cmd_find(argv[1]);
 	if (entry)
-		return finish_stdout(cmd_main(entry, argc - 1, argv + 1));
+		return cmd_main(entry, argc - 1, argv + 1);
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
 		strcmp(argv[1], "-h") == 0)
 		return finish_stdout(cmd_help(argc - 1, argv + 1));

@@ -34,7 +34,7 @@ static enum est_code check_options(struct cmd *cmd)
 	enum est_code rc = cmd_no_operands(cmd);
 
 	if (rc == EST_OK)
-		rc = cmd_check_stdout(cmd, v->output);
+		rc = request_check_files(cmd);
 	if (rc != EST_OK)
 		return rc;
 	if (!v->cert) {
@@ -89,7 +89,11 @@ static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 		return rc;
 	if (gmtime_r(&info.not_after, &tm))
 		(void)strftime(until, sizeof(until), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	cmd_notice(cmd, "%s %s, valid until %s", action, info.subject, until);
+	cmd_notice(cmd, "%s %s, valid until %s", action,
+		*info.subject ? info.subject
+		: info.n_sans ? info.sans[0]
+			      : info.serial,
+		until);
 	est_cert_info_wipe(&info);
 	cmd_json_string(cmd, "action", action);
 	return EST_OK;
@@ -149,7 +153,7 @@ static enum est_code run(struct cmd *cmd)
 		rc = request_make(
 			cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL, &request);
 	if (rc == EST_OK && cmd->v.dry_run)
-		cmd_notice(cmd, "dry run: would send a request of %zu bytes", request.csr.n);
+		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
 		rc = reenroll(cmd, client, &request, &delivery);
 out:

@@ -10,6 +10,25 @@ static bool any_name(const struct cmd_values *v)
 	       v->ext_key_usage.n || v->hash;
 }
 
+enum est_code request_check_files(struct cmd *cmd)
+{
+	const struct {
+		const char *name, *value;
+	} files[] = {
+		{ "key-out", cmd->v.key_out },
+		{ "chain-out", cmd->v.chain_out },
+		{ "combined", cmd->v.combined },
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i].value && strcmp(files[i].value, "-") == 0)
+			return est_fail(&cmd->err, EST_E_USAGE,
+				"--%s needs a file: standard output is for the certificate",
+				files[i].name);
+	}
+	return cmd_check_stdout(cmd, cmd->v.output);
+}
+
 enum est_code request_check(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -25,7 +44,7 @@ enum est_code request_check(struct cmd *cmd)
 		return est_fail(err, EST_E_USAGE, "--key-out is for a new key, not for --csr");
 	if (v->use_key && v->key_out)
 		return est_fail(err, EST_E_USAGE, "--key-out is for a new key, not for --use-key");
-	return EST_OK;
+	return request_check_files(cmd);
 }
 
 const struct est_key *request_key(const struct request *r)
@@ -36,7 +55,6 @@ const struct est_key *request_key(const struct request *r)
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
-	bool resumed = false;
 	enum est_code rc;
 
 	if (v->use_key)
@@ -44,12 +62,12 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	if (r->key)
 		return EST_OK; /* the old key, kept */
 	rc = est_newkey_open(v->key_out, v->new_key ? v->new_key : key_type,
-		v->force ? 0 : EST_OUTPUT_NEW, &r->newkey, &resumed, &cmd->err);
+		v->force ? 0 : EST_OUTPUT_NEW, &r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
 		est_hint(&cmd->err,
 			"--use-key %s makes the request with that key, --force replaces it",
 			v->key_out);
-	if (rc == EST_OK && resumed)
+	if (rc == EST_OK && r->resumed)
 		cmd_notice(cmd, "going on with the key of an unfinished run in %s",
 			est_newkey_path(r->newkey));
 	return rc;
@@ -88,14 +106,20 @@ static bool certainly_not_issued(bool sent, enum est_code rc)
 void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)
 {
 	r->keep = rc != EST_OK && !certainly_not_issued(sent, rc);
-	if (r->keep && r->newkey)
+	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
 		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
 			est_newkey_path(r->newkey));
 }
 
+void request_dry_run(struct cmd *cmd, const struct request *r)
+{
+	cmd_notice(cmd, "dry run: would send a request of %zu bytes", r->csr.n);
+	cmd_json_string(cmd, "action", "dry-run");
+}
+
 void request_wipe(struct request *r)
 {
-	if (r->newkey && !r->keep)
+	if (r->newkey && !r->keep && !r->resumed)
 		est_newkey_discard(r->newkey);
 	est_newkey_free(r->newkey);
 	est_key_free(r->key);

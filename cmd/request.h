@@ -8,12 +8,15 @@
 struct request {
 	struct est_key *key;	   /* --use-key, or the old key; NULL with --csr or a new key */
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
-	bool keep;		   /* the server may have certified the new key */
+	bool resumed;              /* it is that of an unfinished run */
+	bool keep;                 /* the server may have certified it */
 	struct est_buf csr;	   /* DER */
 };
 
 /* Exactly one source for the key, and no names that a ready-made --csr would ignore. */
 enum est_code request_check(struct cmd *cmd) EST_MUST_CHECK;
+/* Only the certificate, or the request, may go to standard output, and not with --json. */
+enum est_code request_check_files(struct cmd *cmd) EST_MUST_CHECK;
 /* Loads or makes the key and builds or loads the request; renew: the certificate whose names are
  * kept, or an empty span; key_type: of a new key when --new-key is not given. */
 enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
@@ -23,6 +26,7 @@ const struct est_key *request_key(const struct request *request);
 /* After the POST: decides from how it ended whether the server may have certified the new key, and
  * says where that key is kept. */
 void request_outcome(struct cmd *cmd, struct request *request, bool sent, enum est_code rc);
+void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
 
 /* The files an issued certificate goes to. */

@@ -135,6 +135,9 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 		rc = authz_check(s->params->url, answer.db, certs[0], &s->authz, err);
 	for (size_t i = 0; i < query.n; i++)
 		gnutls_x509_crt_deinit(certs[i]);
+	if (rc == EST_E_UNTRUSTED && err->reason && strcmp(err->reason, "unknown-ca") == 0)
+		est_hint(err, "if this is the right server, name the root certificate of its CA "
+			      "with --cacert FILE");
 	return rc;
 }
 

@@ -164,7 +164,7 @@ static bool is_ipv4(struct est_span text)
 	return inet_pton(AF_INET, copy, &addr) == 1;
 }
 
-static enum est_code parse_authority(struct est_span in, struct url *url, struct est_error *err)
+enum est_code url_authority(struct est_span in, struct url *url, struct est_error *err)
 {
 	struct est_buf host = { 0 }, authority = { 0 };
 	struct est_span name;
@@ -423,7 +423,7 @@ enum est_code url_parse(
 		est_fail(err, EST_E_USAGE, "a server with a path must be a full https:// URL");
 		return est_hint(err, "give host[:port] and --label, or https://host" WELL_KNOWN);
 	}
-	rc = parse_authority(authority, &url, err);
+	rc = url_authority(authority, &url, err);
 	if (rc == EST_OK)
 		rc = parse_path(in, label, &url, err);
 	if (rc != EST_OK) {
