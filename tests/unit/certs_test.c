@@ -94,7 +94,7 @@ static struct est_span some_certs(unsigned n, struct est_buf *buf)
 	return est_buf_span(buf);
 }
 
-/* proves: R7030-4.1.3-03 R7030-4.1.3-06 */
+/* proves: R7030-4.1.3-03 */
 static void the_four_certificates_of_rfc_7030_a1_come_in_their_order(void **state)
 {
 	static const char *const subjects[] = { "CN=estExampleCA OwO", "CN=estExampleCA NwO",
