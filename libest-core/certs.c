@@ -126,7 +126,7 @@ enum est_code certs_add(struct est_certs *certs, struct est_span der, bool uniqu
 	struct est_error *err)
 {
 	enum est_code rc;
-	uint64_t hash;
+	uint64_t hash = 0;
 	uint32_t *slot;
 	uint8_t *copy;
 

@@ -157,6 +157,9 @@ static enum est_code signed_data(struct source *src, struct est_span body, struc
 
 	if (!take(src, &body, DER_INTEGER, &sd->version))
 		return malformed(src, body.p, "no version");
+	/* Which of 1 to 5 it has to be depends on what else is there; servers get it wrong. */
+	if (sd->version.body.n != 1 || sd->version.body.p[0] < 1 || sd->version.body.p[0] > 5)
+		return malformed(src, sd->version.whole.p, "a version other than 1 to 5");
 	if (!take(src, &body, DER_SET, &sd->digests))
 		return malformed(src, body.p, "no digestAlgorithms");
 	if (!take(src, &body, DER_SEQUENCE, &sd->encap))

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* est inspect: what is in a certificate file or bag, offline.  Nothing is fetched, no key is ever
+ * shown, and a broken object does not hide the others. */
+#include "cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "inspect_show.h"
+
+#define INSPECT_FILE_MAX (256u << 20) /* bytes; text goes out object by object */
+#define BROKEN_SHOWN_MAX 100	      /* of a file's broken objects, one by one */
+
+static const struct cmd_option options[] = { { 0 } };
+
+struct inspect {
+	struct cmd *cmd;
+	const char *file; /* escaped */
+	struct est_quirks quirks;
+	struct est_buf text;
+	struct json_object *certs, *requests, *crls, *csrattrs, *keys, *broken;
+	size_t n_shown;	 /* in all files */
+	size_t n_broken; /* in this file */
+	uint64_t *seen;	 /* beginnings of this file's fingerprints */
+	size_t n_seen, cap_seen;
+	enum est_code rc;      /* the first failure among the files: the exit code */
+	struct est_error kept; /* its message */
+};
+
+/* A failure of one object or file; the work goes on.  Every message but one is printed now, that
+ * one at the end. */
+static void keep_failure(struct inspect *in, const struct est_error *why)
+{
+	if (in->rc == EST_OK) {
+		in->rc = why->code;
+		in->kept = *why;
+		return;
+	}
+	cmd_notice(in->cmd, "%s", why->msg);
+	if (why->hint[0])
+		cmd_notice(in->cmd, "hint: %s", why->hint);
+}
+
+static void add_place(
+	struct json_object *o, const struct inspect *in, const struct est_object *object)
+{
+	json_object_object_add(o, "file", json_object_new_string(in->file));
+	json_object_object_add(o, "index", json_object_new_int64((int64_t)object->index));
+	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
+}
+
+static void report_broken(
+	struct inspect *in, const struct est_object *object, const struct est_error *why)
+{
+	struct est_error err = { 0 };
+	struct json_object *o;
+
+	if (++in->n_broken > BROKEN_SHOWN_MAX)
+		return;
+	est_fail(&err, EST_E_INPUT, "%s: object %zu at offset %zu: %.480s", in->file, object->index,
+		object->offset, why->msg);
+	if (why->hint[0])
+		est_hint(&err, "%s", why->hint);
+	keep_failure(in, &err);
+	if (!in->broken)
+		return;
+	o = json_object_new_object();
+	add_place(o, in, object);
+	json_object_object_add(o, "message", json_object_new_string(why->msg));
+	json_object_array_add(in->broken, o);
+}
+
+/* The lines that say which object this is. */
+static enum est_code begin_text(struct inspect *in, const struct est_object *object,
+	const char *name, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	in->text.n = 0;
+	if (in->n_shown > 0)
+		rc = est_buf_append(&in->text, est_span_str("\n"), err);
+	if (rc == EST_OK)
+		rc = text_line(&in->text, "object", name, err);
+	if (rc == EST_OK)
+		rc = text_line(&in->text, "file", in->file, err);
+	if (rc == EST_OK)
+		rc = text_line(&in->text, "index", "", err);
+	if (rc != EST_OK)
+		return rc;
+	in->text.n--;
+	return est_buf_printf(&in->text, err, "%zu\n", object->index);
+}
+
+static enum est_code end_object(struct inspect *in, const struct est_object *object,
+	struct json_object *o, struct json_object *list, struct est_error *err)
+{
+	in->n_shown++;
+	if (!in->cmd->json)
+		return cmd_stdout(est_buf_span(&in->text), err);
+	add_place(o, in, object);
+	json_object_array_add(list, o);
+	return EST_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static enum est_code remember(struct inspect *in, const char *sha256, struct est_error *err)
+{
+	size_t cap = in->cap_seen ? in->cap_seen * 2 : 256;
+	char first[17] = "";
+	uint64_t *seen;
+
+	if (in->n_seen == in->cap_seen) {
+		seen = realloc(in->seen, cap * sizeof(*seen));
+		if (!seen)
+			return est_fail(err, EST_E_INTERNAL, "out of memory");
+		in->seen = seen;
+		in->cap_seen = cap;
+	}
+	memcpy(first, sha256, sizeof(first) - 1);
+	in->seen[in->n_seen++] = strtoull(first, NULL, 16);
+	return EST_OK;
+}
+
+static enum est_code on_cert(
+	struct inspect *in, const struct est_object *object, struct est_error *err)
+{
+	struct est_cert_info info = { 0 };
+	struct json_object *o = NULL;
+	struct est_error why;
+	enum est_code rc;
+
+	rc = est_cert_info(object->der, &info, &why);
+	if (rc == EST_E_PROTOCOL) {
+		report_broken(in, object, &why);
+		return EST_OK;
+	}
+	if (rc != EST_OK) {
+		*err = why;
+		return rc;
+	}
+	rc = remember(in, info.sha256, err);
+	if (rc == EST_OK && in->cmd->json) {
+		o = cmd_json_cert(&info);
+	} else if (rc == EST_OK) {
+		rc = begin_text(in, object, "certificate", err);
+		if (rc == EST_OK)
+			rc = text_cert(&info, &in->text, err);
+	}
+	est_cert_info_wipe(&info);
+	return rc == EST_OK ? end_object(in, object, o, in->certs, err) : rc;
+}
+
+static enum est_code on_csr(
+	struct inspect *in, const struct est_object *object, struct est_error *err)
+{
+	struct est_csr_info info = { 0 };
+	struct json_object *o = NULL;
+	struct est_error why;
+	enum est_code rc;
+
+	rc = est_csr_info(object->der, &info, &why);
+	if (rc == EST_E_PROTOCOL) {
+		report_broken(in, object, &why);
+		return EST_OK;
+	}
+	if (rc != EST_OK) {
+		*err = why;
+		return rc;
+	}
+	if (in->cmd->json) {
+		o = json_csr(&info);
+	} else {
+		rc = begin_text(in, object, "request", err);
+		if (rc == EST_OK)
+			rc = text_csr(&info, &in->text, err);
+	}
+	est_csr_info_wipe(&info);
+	return rc == EST_OK ? end_object(in, object, o, in->requests, err) : rc;
+}
+
+static enum est_code on_crl(
+	struct inspect *in, const struct est_object *object, struct est_error *err)
+{
+	struct est_crl_info info = { 0 };
+	struct json_object *o = NULL;
+	struct est_error why;
+	enum est_code rc;
+
+	rc = est_crl_info(object->der, &info, &why);
+	if (rc == EST_E_PROTOCOL) {
+		report_broken(in, object, &why);
+		return EST_OK;
+	}
+	if (rc != EST_OK) {
+		*err = why;
+		return rc;
+	}
+	if (in->cmd->json) {
+		o = json_crl(&info);
+	} else {
+		rc = begin_text(in, object, "crl", err);
+		if (rc == EST_OK)
+			rc = text_crl(&info, &in->text, err);
+	}
+	est_crl_info_wipe(&info);
+	return rc == EST_OK ? end_object(in, object, o, in->crls, err) : rc;
+}
+
+static enum est_code on_csrattrs(
+	struct inspect *in, const struct est_object *object, struct est_error *err)
+{
+	struct est_csrattrs *attrs = NULL;
+	struct json_object *o = NULL;
+	struct est_error why;
+	enum est_code rc;
+
+	rc = est_csrattrs_decode(object->der, &in->quirks, &attrs, &why);
+	if (rc == EST_E_PROTOCOL) {
+		report_broken(in, object, &why);
+		return EST_OK;
+	}
+	if (rc != EST_OK) {
+		*err = why;
+		return rc;
+	}
+	if (in->cmd->json) {
+		rc = json_csrattrs(attrs, &o, err);
+	} else {
+		rc = begin_text(in, object, "csrattrs", err);
+		if (rc == EST_OK)
+			rc = text_csrattrs(attrs, &in->text, err);
+	}
+	est_csrattrs_free(attrs);
+	return rc == EST_OK ? end_object(in, object, o, in->csrattrs, err) : rc;
+}
+
+/* Keys and other blocks are named and not opened. */
+static enum est_code on_named(
+	struct inspect *in, const struct est_object *object, struct est_error *err)
+{
+	const char *name = est_file_kind_text(object->kind);
+	struct json_object *o = NULL;
+	enum est_code rc = EST_OK;
+
+	if (object->kind == EST_FILE_OTHER_PEM)
+		name = "other PEM block";
+	else if (strncmp(name, "a ", 2) == 0 || strncmp(name, "an ", 3) == 0)
+		name = strchr(name, ' ') + 1;
+	if (in->cmd->json) {
+		o = json_object_new_object();
+		json_object_object_add(o, "kind", json_object_new_string(name));
+	} else {
+		rc = begin_text(in, object, name, err);
+	}
+	return rc == EST_OK ? end_object(in, object, o, in->keys, err) : rc;
+}
+
+static enum est_code on_object(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	struct inspect *in = ctx;
+
+	if (cmd_stop)
+		return est_fail(err, EST_E_INTERRUPTED, "interrupted");
+	if (object->broken) {
+		report_broken(in, object, object->broken);
+		return EST_OK;
+	}
+	switch (object->kind) {
+	case EST_FILE_CERT:
+	case EST_FILE_TRUSTED_CERT:
+		return on_cert(in, object, err);
+	case EST_FILE_CSR:
+		return on_csr(in, object, err);
+	case EST_FILE_CRL:
+		return on_crl(in, object, err);
+	case EST_FILE_CSRATTRS:
+		return on_csrattrs(in, object, err);
+	default:
+		return on_named(in, object, err);
+	}
+}
+
+/* What is odd about a file that could be read; with --strict it is an error. */
+static void report_quirks(struct inspect *in)
+{
+	struct est_error err = { 0 };
+
+	if (in->n_seen > 1)
+		qsort(in->seen, in->n_seen, sizeof(*in->seen), by_value);
+	for (size_t i = 1; i < in->n_seen; i++) {
+		if (in->seen[i] == in->seen[i - 1])
+			in->quirks.seen |= 1u << EST_Q_DUPLICATE;
+	}
+	for (int q = 0; q < EST_QUIRKS; q++) {
+		if (!(in->quirks.seen & 1u << q))
+			continue;
+		if (in->cmd->v.strict) {
+			est_fail(&err, EST_E_PROTOCOL, "%s: %s (%s), refused by --strict", in->file,
+				est_quirk_text(q), est_quirk_id(q));
+			keep_failure(in, &err);
+		} else {
+			cmd_verbose(in->cmd, "%s: %s (%s)", in->file, est_quirk_text(q),
+				est_quirk_id(q));
+		}
+	}
+}
+
+/* EST_OK also when the file is bad, which in->rc then says; another code ends the run. */
+static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t *quirks)
+{
+	struct est_error err = { 0 }, inner;
+	struct est_buf data = { 0 };
+	char shown[512];
+	enum est_code rc;
+	size_t before = in->n_shown;
+
+	in->file = strcmp(path, "-") == 0 ? "standard input"
+					  : est_escape(shown, sizeof(shown), est_span_str(path));
+	in->quirks = (struct est_quirks){ 0 };
+	in->n_seen = in->n_broken = 0;
+	rc = est_read_file(path, INSPECT_FILE_MAX, &data, &err);
+	if (rc == EST_OK) {
+		rc = est_objects(est_buf_span(&data), &in->quirks, on_object, in, &err);
+		if (rc == EST_E_INPUT || rc == EST_E_PROTOCOL) {
+			inner = err;
+			rc = est_fail(&err, EST_E_INPUT, "%s: %.480s", in->file, inner.msg);
+		}
+	}
+	est_buf_free(&data);
+	if (rc == EST_OK && in->n_broken > BROKEN_SHOWN_MAX) {
+		est_fail(
+			&err, EST_E_INPUT, "%s: %zu broken objects in all", in->file, in->n_broken);
+		keep_failure(in, &err);
+	}
+	if (rc == EST_OK && in->n_shown == before && in->n_broken == 0) {
+		est_fail(&err, EST_E_INPUT, "%s: nothing to show in it", in->file);
+		keep_failure(in, &err);
+	}
+	report_quirks(in);
+	*quirks |= in->quirks.seen;
+	if (rc == EST_E_INPUT) {
+		keep_failure(in, &err);
+		rc = EST_OK;
+	}
+	if (rc != EST_OK)
+		in->cmd->err = err;
+	return rc;
+}
+
+static struct json_object *json_list(struct cmd *cmd, const char *name)
+{
+	struct json_object *list;
+
+	if (!cmd->json)
+		return NULL;
+	list = json_object_new_array();
+	json_object_object_add(cmd->json, name, list);
+	return list;
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	struct inspect in = { .cmd = cmd };
+	struct est_quirks all = { 0 };
+	enum est_code rc = EST_OK;
+
+	if (cmd->n_operands == 0) {
+		est_fail(&cmd->err, EST_E_USAGE, "no file given");
+		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
+	}
+	in.certs = json_list(cmd, "certificates");
+	in.requests = json_list(cmd, "requests");
+	in.crls = json_list(cmd, "crls");
+	in.csrattrs = json_list(cmd, "csrattrs");
+	in.keys = json_list(cmd, "keys");
+	in.broken = json_list(cmd, "broken");
+	for (int i = 0; i < cmd->n_operands && rc == EST_OK; i++)
+		rc = inspect_file(&in, cmd->operands[i], &all.seen);
+	cmd_json_quirks(cmd, &all);
+	if (rc == EST_OK && in.rc != EST_OK) {
+		cmd->err = in.kept;
+		rc = in.rc;
+	}
+	est_buf_free(&in.text);
+	free(in.seen);
+	return rc;
+}
+
+const struct cmd_applet inspect_applet = {
+	.operands = "FILE...",
+	.groups = { options, cmd_options_common },
+	.run = run,
+};

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects as JSON; the names are those of the text, with underscores. */
+#include "inspect_show.h"
+
+#include <json-c/json.h>
+
+#include "cmd.h"
+
+static void add_string(struct json_object *o, const char *name, const char *value)
+{
+	json_object_object_add(o, name, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_bool(struct json_object *o, const char *name, bool value)
+{
+	json_object_object_add(o, name, json_object_new_boolean(value));
+}
+
+static void add_strings(struct json_object *o, const char *name, char *const *v, size_t n)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(array, json_object_new_string(v[i]));
+	json_object_object_add(o, name, array);
+}
+
+struct json_object *json_csr(const struct est_csr_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "subject", info->subject);
+	add_string(o, "key", info->key);
+	add_string(o, "signature", info->signature);
+	add_bool(o, "verified", info->verified);
+	add_strings(o, "sans", info->sans, info->n_sans);
+	add_strings(o, "key_usage", info->key_usage, info->n_key_usage);
+	add_strings(o, "ext_key_usage", info->ext_key_usage, info->n_ext_key_usage);
+	add_strings(o, "attributes", info->attributes, info->n_attributes);
+	add_bool(o, "challenge_password", info->challenge_password);
+	add_string(o, "sha256", info->sha256);
+	return o;
+}
+
+struct json_object *json_crl(const struct est_crl_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "issuer", info->issuer);
+	json_object_object_add(o, "this_update", cmd_json_time(info->this_update));
+	json_object_object_add(
+		o, "next_update", info->has_next_update ? cmd_json_time(info->next_update) : NULL);
+	add_string(o, "number", info->number);
+	add_string(o, "signature", info->signature);
+	json_object_object_add(o, "revoked", json_object_new_int64((int64_t)info->n_revoked));
+	add_string(o, "sha256", info->sha256);
+	return o;
+}
+
+static enum est_code json_attr(
+	const struct est_csrattr *attr, struct json_object *o, struct est_error *err)
+{
+	struct json_object *values = json_object_new_array();
+	struct est_buf text = { 0 };
+	enum est_code rc = EST_OK;
+
+	add_string(o, "oid", attr->oid);
+	add_string(o, "name", attr->name);
+	add_string(o, "kind", attr->attribute ? "attribute" : "oid");
+	json_object_object_add(o, "values", values);
+	for (size_t i = 0; i < attr->n_values && rc == EST_OK; i++) {
+		text.n = 0;
+		rc = est_csrattr_value_text(attr, i, &text, err);
+		if (rc == EST_OK)
+			json_object_array_add(values,
+				json_object_new_string_len((const char *)text.p, (int)text.n));
+	}
+	est_buf_free(&text);
+	return rc;
+}
+
+enum est_code json_csrattrs(
+	const struct est_csrattrs *attrs, struct json_object **out, struct est_error *err)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array(), *attr;
+	enum est_code rc = EST_OK;
+
+	json_object_object_add(o, "attributes", list);
+	for (size_t i = 0; i < est_csrattrs_count(attrs) && rc == EST_OK; i++) {
+		attr = json_object_new_object();
+		json_object_array_add(list, attr);
+		rc = json_attr(est_csrattrs_get(attrs, i), attr, err);
+	}
+	if (rc == EST_OK)
+		*out = o;
+	else
+		json_object_put(o);
+	return rc;
+}

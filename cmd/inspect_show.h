@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* How est inspect says what an object is: as lines of text, and as JSON. */
+#ifndef EST_CMD_INSPECT_SHOW_H
+#define EST_CMD_INSPECT_SHOW_H
+
+#include "est.h"
+
+struct json_object;
+
+/* Text is appended to out, one aligned "name:  value" line for each fact. */
+enum est_code text_line(struct est_buf *out, const char *name, const char *value,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code text_csr(
+	const struct est_csr_info *info, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code text_crl(
+	const struct est_crl_info *info, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* Owned by the caller.  Certificates: cmd_json_cert(). */
+struct json_object *json_csr(const struct est_csr_info *info);
+struct json_object *json_crl(const struct est_crl_info *info);
+enum est_code json_csrattrs(const struct est_csrattrs *attrs, struct json_object **out,
+	struct est_error *err) EST_MUST_CHECK;
+
+#endif
