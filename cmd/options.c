@@ -13,6 +13,7 @@
 #define OPTIONS_MAX 96
 #define LIST_MAX    1024 /* values of one repeated option */
 #define LONG_BASE   256	 /* getopt values above every letter */
+#define SHOWN_MAX   80	 /* of a word that may come from a file, escaped */
 
 static const struct cmd_option *option_at(const struct cmd_option *const *groups, size_t index)
 {
@@ -46,6 +47,7 @@ static enum est_code parse_seconds(
 	const char *name, const char *text, unsigned *out, struct est_error *err)
 {
 	unsigned long ms, scale = 1000;
+	char shown[SHOWN_MAX];
 	const char *p = text;
 
 	for (ms = 0; *p >= '0' && *p <= '9' && ms <= SECONDS_MAX; p++)
@@ -53,7 +55,7 @@ static enum est_code parse_seconds(
 	if (p == text || ms > SECONDS_MAX)
 		goto bad;
 	ms *= 1000;
-	if (*p == '.') {
+	if (*p == '.' && p[1]) {
 		for (p++; *p >= '0' && *p <= '9' && scale > 1; p++) {
 			scale /= 10;
 			ms += (unsigned long)(*p - '0') * scale;
@@ -65,13 +67,14 @@ static enum est_code parse_seconds(
 	return EST_OK;
 bad:
 	return est_fail(err, EST_E_USAGE, "--%s: '%s' is not a number of seconds from 0.001 to %u",
-		name, text, SECONDS_MAX);
+		name, est_escape(shown, sizeof(shown), est_span_str(text)), SECONDS_MAX);
 }
 
 static enum est_code parse_bytes(
 	const char *name, const char *text, size_t *out, struct est_error *err)
 {
 	unsigned long long n = 0;
+	char shown[SHOWN_MAX];
 	const char *p = text;
 	unsigned shift = 0;
 
@@ -85,7 +88,7 @@ static enum est_code parse_bytes(
 	if (p == text || p[shift ? 1 : 0] || n == 0 || n > INT_MAX)
 		return est_fail(err, EST_E_USAGE,
 			"--%s: '%s' is not a number of bytes from 1 to %d (K and M may follow)",
-			name, text, INT_MAX);
+			name, est_escape(shown, sizeof(shown), est_span_str(text)), INT_MAX);
 	*out = (size_t)n;
 	return EST_OK;
 }
@@ -149,22 +152,29 @@ static char *trim(char *s)
 	return s;
 }
 
-static enum est_code config_flag(
-	const struct cmd_option *o, const char *value, bool *on, struct est_error *err)
+/* A flag or a count; "no" takes back what an earlier line has said. */
+static enum est_code config_flag(const struct cmd_option *o, const char *value,
+	struct cmd_values *out, struct est_error *err)
 {
-	*on = strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
-	if (*on || strcmp(value, "no") == 0 || strcmp(value, "false") == 0)
-		return EST_OK;
-	return est_fail(err, EST_E_USAGE, "%s is yes or no, not '%s'", o->name, value);
+	char shown[SHOWN_MAX];
+
+	if (strcmp(value, "yes") == 0 || strcmp(value, "true") == 0)
+		return option_set(o, NULL, out, err);
+	if (strcmp(value, "no") != 0 && strcmp(value, "false") != 0)
+		return est_fail(err, EST_E_USAGE, "%s is yes or no, not '%s'", o->name,
+			est_escape(shown, sizeof(shown), est_span_str(value)));
+	if (o->kind == CMD_COUNT)
+		*(unsigned *)value_at(out, o) = 0;
+	else
+		*(bool *)value_at(out, o) = false;
+	return EST_OK;
 }
 
 static enum est_code config_line(const struct cmd_option *const *groups, char *line,
 	bool (*known)(const char *), struct cmd_values *out, struct est_error *err)
 {
 	const struct cmd_option *o;
-	char *name, *value, *eq;
-	enum est_code rc;
-	bool on;
+	char *name, *value, *eq, shown[SHOWN_MAX];
 
 	name = trim(line);
 	if (!*name || *name == '#')
@@ -179,14 +189,12 @@ static enum est_code config_line(const struct cmd_option *const *groups, char *l
 	if (!o && known && known(name))
 		return EST_OK; /* for another applet that shares the file */
 	if (!o)
-		return est_fail(err, EST_E_USAGE, "no such option: '%.40s'", name);
+		return est_fail(err, EST_E_USAGE, "no such option: '%s'",
+			est_escape(shown, sizeof(shown), est_span_str(name)));
 	if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0 ||
 		strcmp(name, "version") == 0)
 		return est_fail(err, EST_E_USAGE, "'%s' cannot stand in a config file", name);
-	if (o->arg)
-		return option_set(o, value, out, err);
-	rc = config_flag(o, value, &on, err);
-	return rc == EST_OK && on ? option_set(o, NULL, out, err) : rc;
+	return o->arg ? option_set(o, value, out, err) : config_flag(o, value, out, err);
 }
 
 enum est_code cmd_parse_config(const struct cmd_option *const *groups, const char *path,
@@ -296,6 +304,32 @@ static const struct cmd_option *option_by_value(
 	return NULL;
 }
 
+/* getopt_long() has refused something, or taken an abbreviation. */
+static enum est_code fail_word(
+	const struct cmd_option *const *groups, int value, char **argv, struct est_error *err)
+{
+	const struct cmd_option *o;
+	struct est_span word;
+	char shown[SHOWN_MAX];
+	uint8_t letter;
+
+	if (value == '?' && optopt >= LONG_BASE) {
+		o = option_at(groups, (size_t)optopt - LONG_BASE);
+		return est_fail(err, EST_E_USAGE, "--%s: takes no value", o ? o->name : "");
+	}
+	if (value == '?' && optopt) {
+		letter = (uint8_t)optopt;
+		est_escape(shown, sizeof(shown), (struct est_span){ &letter, 1 });
+		return est_fail(err, EST_E_USAGE, "no such option: -%s", shown);
+	}
+	word = est_span_str(value == ':' ? argv[optind - 1] : taken_word(argv));
+	word.n = strcspn((const char *)word.p, "="); /* the value may be a secret */
+	est_escape(shown, sizeof(shown), word);
+	if (value == ':')
+		return est_fail(err, EST_E_USAGE, "%s: needs a value", shown);
+	return est_fail(err, EST_E_USAGE, "no such option: %s", shown);
+}
+
 static enum est_code parse_argv(const struct cmd_option *const *groups, int argc, char **argv,
 	struct cmd_parsed *out, struct est_error *err)
 {
@@ -307,17 +341,12 @@ static enum est_code parse_argv(const struct cmd_option *const *groups, int argc
 	int value;
 
 	tables_make(groups, &tables);
-	optind = 1;
+	optind = 0; /* not 1: a cluster of letters left by a refusal is forgotten too */
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, tables.shortopts, tables.longopts, NULL)) != -1) {
-		if (value == ':')
-			return est_fail(err, EST_E_USAGE, "%s: needs a value", argv[optind - 1]);
-		o = value == '?' ? NULL : option_by_value(groups, value, argv);
-		if (!o && optopt && value == '?' && optopt < LONG_BASE)
-			return est_fail(err, EST_E_USAGE, "no such option: -%c", optopt);
+		o = value == '?' || value == ':' ? NULL : option_by_value(groups, value, argv);
 		if (!o)
-			return est_fail(err, EST_E_USAGE, "no such option: %.*s",
-				(int)strcspn(taken_word(argv), "="), taken_word(argv));
+			return fail_word(groups, value, argv, err);
 		for (index = 0; option_at(groups, index) != o; index++)
 			;
 		if (o->kind == CMD_LIST && !replaced[index])
@@ -334,39 +363,44 @@ static enum est_code parse_argv(const struct cmd_option *const *groups, int argc
 	return EST_OK;
 }
 
-/* The last --config of argv, found before the rest is parsed; NULL: none.  A value that happens
- * to be spelt like this is not an option: the full parse that follows tells. */
-static const char *config_of(const struct cmd_option *const *groups, int argc, char **argv)
+/* The last --config of argv and --json, found before the rest is parsed: an error of the config
+ * file has to be said in JSON too.  A value that happens to be spelt like an option is not one:
+ * the full parse that follows tells. */
+static enum est_code look_ahead(const struct cmd_option *const *groups, int argc, char **argv,
+	const char **config, bool *json, struct est_error *err)
 {
-	const char *path = NULL;
+	const struct cmd_option *o;
 	struct tables tables;
 	char **copy;
 	int value;
 
 	copy = calloc((size_t)argc + 1, sizeof(*copy));
 	if (!copy)
-		return NULL;
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	memcpy(copy, argv, (size_t)argc * sizeof(*copy)); /* getopt_long() reorders it */
 	tables_make(groups, &tables);
-	optind = 1;
+	optind = 0;
 	opterr = 0;
 	while ((value = getopt_long(argc, copy, tables.shortopts, tables.longopts, NULL)) != -1) {
-		if (value >= LONG_BASE &&
-			strcmp(option_at(groups, (size_t)value - LONG_BASE)->name, "config") == 0)
-			path = optarg;
+		o = value >= LONG_BASE ? option_by_value(groups, value, copy) : NULL;
+		if (o && o->at == CMD_AT(config))
+			*config = optarg;
+		if (o && o->at == CMD_AT(json))
+			*json = true;
 	}
 	free(copy);
-	return path;
+	return EST_OK;
 }
 
 enum est_code cmd_parse(const struct cmd_option *const *groups, int argc, char **argv,
 	char *(*getenv_fn)(const char *), bool (*known)(const char *name), struct cmd_parsed *out,
 	struct est_error *err)
 {
-	const char *config = config_of(groups, argc, argv);
-	enum est_code rc = EST_OK;
+	const char *config = NULL;
+	enum est_code rc;
 
-	if (config) {
+	rc = look_ahead(groups, argc, argv, &config, &out->v.json, err);
+	if (rc == EST_OK && config) {
 		rc = est_read_file(config, CONFIG_MAX, &out->config, err);
 		if (rc == EST_OK)
 			rc = cmd_parse_config(groups, config, &out->config, known, &out->v, err);

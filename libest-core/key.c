@@ -9,9 +9,11 @@
 #include <gnutls/gnutls.h>
 
 #include "cert.h"
+#include "pem.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
+#define KEY_MAX	     (16u << 10) /* bytes of one key: the library is quadratic in its attributes */
 
 struct est_key {
 	gnutls_x509_privkey_t x509;
@@ -120,7 +122,7 @@ static enum est_code type_detect(struct est_key *key, const char *name, struct e
 	unsigned bits = 0;
 
 	(void)gnutls_x509_privkey_get_pk_algorithm2(key->x509, &bits);
-	if (pk == GNUTLS_PK_RSA || pk == GNUTLS_PK_RSA_PSS) {
+	if (pk == GNUTLS_PK_RSA) {
 		if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
 			return est_fail(err, EST_E_INPUT,
 				"%s: an RSA key of %u bits; %d to %d are accepted", name, bits,
@@ -148,10 +150,9 @@ static enum est_code type_detect(struct est_key *key, const char *name, struct e
 static int key_import(struct est_key *key, struct est_span text, const char *password)
 {
 	gnutls_datum_t data = { (unsigned char *)text.p, (unsigned)text.n };
-	bool der = text.n > 0 && text.p[0] == 0x30;
 
 	return gnutls_x509_privkey_import2(key->x509, &data,
-		der ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, password,
+		pem_present(text) ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER, password,
 		password ? 0 : GNUTLS_PKCS_PLAIN);
 }
 
@@ -181,12 +182,52 @@ static enum est_code import_encrypted(struct est_key *key, struct est_span text,
 	return rc;
 }
 
-/* Whether the text is one that a passphrase opens. */
-static bool looks_encrypted(struct est_span text, int ret)
+/* The first private key of the text, and whether a passphrase opens it.  A certificate or
+ * parameters may come before it. */
+static bool find_key(struct est_span text, struct est_span *out, bool *encrypted)
 {
-	return ret == GNUTLS_E_DECRYPTION_FAILED ||
-	       memmem(text.p, text.n, "ENCRYPTED", strlen("ENCRYPTED")) != NULL ||
-	       (text.p[0] == 0x30 && ret == GNUTLS_E_PK_INVALID_PRIVKEY);
+	struct pem_reader reader;
+	struct pem_block block;
+	struct est_error ignored;
+	bool found = true;
+
+	if (!pem_present(text)) {
+		*out = text;
+		*encrypted = est_file_kind(text, NULL) == EST_FILE_ENCRYPTED_KEY;
+		return text.n > 0 && text.p[0] == 0x30;
+	}
+	pem_init(&reader, text);
+	while (pem_next(&reader, &block, &found, &ignored) == EST_OK && found) {
+		if (!pem_is_private_key(&block))
+			continue;
+		*out = (struct est_span){ text.p + block.offset, reader.offset - block.offset };
+		*encrypted = pem_is(&block, "ENCRYPTED PRIVATE KEY") || pem_is_encrypted(&block);
+		return true;
+	}
+	return false;
+}
+
+static enum est_code import(struct est_key *key, struct est_span text, const char *name,
+	est_secret_fn *ask, void *ctx, struct est_error *err)
+{
+	struct est_span one;
+	bool encrypted;
+	int ret;
+
+	if (!find_key(text, &one, &encrypted))
+		return est_fail(err, EST_E_INPUT, "%s: holds no private key but %s", name,
+			est_file_kind_text(est_file_kind(text, NULL)));
+	if (one.n > KEY_MAX)
+		return est_fail(err, EST_E_INPUT,
+			"%s: holds no private key but something of %zu bytes, over the limit of %u",
+			name, one.n, KEY_MAX);
+	if (encrypted)
+		return import_encrypted(key, one, name, ask, ctx, err);
+	ret = key_import(key, one, NULL);
+	if (ret < 0)
+		return est_fail(err, ret == GNUTLS_E_MEMORY_ERROR ? EST_E_INTERNAL : EST_E_INPUT,
+			"%s: holds no private key: %s", name, gnutls_strerror(ret));
+	return EST_OK;
 }
 
 enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
@@ -196,7 +237,6 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 	struct est_buf text = { 0 };
 	struct est_key *key = NULL;
 	enum est_code rc;
-	int ret;
 
 	rc = est_read_file(path, EST_FILE_MAX, &text, err);
 	if (rc == EST_OK && text.n == 0)
@@ -205,12 +245,7 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 		rc = key_alloc(&key, err);
 	if (rc != EST_OK)
 		goto out;
-	ret = key_import(key, est_buf_span(&text), NULL);
-	if (ret < 0 && looks_encrypted(est_buf_span(&text), ret))
-		rc = import_encrypted(key, est_buf_span(&text), name, ask, ctx, err);
-	else if (ret < 0)
-		rc = est_fail(err, EST_E_INPUT, "%s: holds no private key: %s", name,
-			gnutls_strerror(ret));
+	rc = import(key, est_buf_span(&text), name, ask, ctx, err);
 	if (rc == EST_OK)
 		rc = type_detect(key, name, err);
 	if (rc != EST_OK)

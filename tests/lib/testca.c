@@ -1,165 +1,213 @@
 /* SPDX-License-Identifier: MIT */
-/* A small CA for tests. */
+/* A small CA for unit tests, on GnuTLS alone: the code under test makes nothing of it. */
 #include "testca.h"
 
-#include <arpa/inet.h>
+#include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define DAY 86400
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 
-static void must(int ret, const char *what)
+#include "forge.h"
+
+static void must(int ret, const char *doing)
 {
 	if (ret < 0) {
-		fprintf(stderr, "testca: %s: %s\n", what, gnutls_strerror(ret));
+		fprintf(stderr, "testca: %s: %s\n", doing, gnutls_strerror(ret));
 		abort();
 	}
 }
 
-static void take_der(gnutls_datum_t *der, struct est_buf *out)
+static void must_be(bool ok, const char *doing)
 {
-	struct est_error err;
-
-	if (est_buf_append(out, (struct est_span){ der->data, der->size }, &err) != EST_OK)
+	if (!ok) {
+		fprintf(stderr, "testca: %s failed\n", doing);
 		abort();
-	gnutls_free(der->data);
+	}
 }
 
-static gnutls_x509_privkey_t key_make(const struct testca_spec *spec)
+gnutls_x509_privkey_t testca_key(gnutls_pk_algorithm_t algorithm, unsigned bits)
 {
-	gnutls_pk_algorithm_t pk = spec->pk ? spec->pk : GNUTLS_PK_ECDSA;
-	unsigned bits = spec->bits;
 	gnutls_x509_privkey_t key;
 
-	if (bits == 0)
-		bits = pk == GNUTLS_PK_ECDSA ? GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)
-		       : pk == GNUTLS_PK_RSA ? 2048
-					     : 0;
-	must(gnutls_x509_privkey_init(&key), "key");
-	must(gnutls_x509_privkey_generate(key, pk, bits, 0), "generate");
+	must(gnutls_x509_privkey_init(&key), "privkey_init");
+	must(gnutls_x509_privkey_generate(key, algorithm, bits, 0), "privkey_generate");
 	return key;
 }
 
-static size_t address(const char *text, unsigned char out[16])
+/* By hand: GnuTLS ends a name at its first NUL. */
+static void set_sans(gnutls_x509_crt_t crt, const struct testca_spec *spec)
 {
-	if (inet_pton(AF_INET, text, out) == 1)
-		return 4;
-	return inet_pton(AF_INET6, text, out) == 1 ? 16 : 0;
+	static const uint8_t tags[] = { [GNUTLS_SAN_DNSNAME] = 0x82,
+		[GNUTLS_SAN_RFC822NAME] = 0x81,
+		[GNUTLS_SAN_URI] = 0x86,
+		[GNUTLS_SAN_IPADDRESS] = 0x87 };
+	struct est_buf names = { 0 };
+
+	for (size_t i = 0; i < 4 && spec->sans[i].value.p; i++)
+		forge_put(&names, tags[spec->sans[i].type], spec->sans[i].value);
+	if (names.n > 0) {
+		forge_wrap(&names, DER_SEQUENCE);
+		must(gnutls_x509_crt_set_extension_by_oid(crt, "2.5.29.17", names.p, names.n, 0),
+			"subjectAltName");
+	}
+	est_buf_free(&names);
 }
 
-static void add_names(gnutls_x509_crt_t crt, const struct testca_spec *spec)
+static void set_extensions(gnutls_x509_crt_t crt, const struct testca_spec *spec)
 {
-	unsigned char ip[16];
+	const struct testca_extension *e = &spec->extension;
+	gnutls_x509_name_constraints_t names;
+	gnutls_datum_t dns;
 
-	if (spec->dns)
-		must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, spec->dns,
-			     (unsigned)strlen(spec->dns), GNUTLS_FSAN_APPEND),
-			"dns");
-	if (spec->email)
-		must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_RFC822NAME, spec->email,
-			     (unsigned)strlen(spec->email), GNUTLS_FSAN_APPEND),
-			"email");
-	if (spec->uri)
-		must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_URI, spec->uri,
-			     (unsigned)strlen(spec->uri), GNUTLS_FSAN_APPEND),
-			"uri");
-	if (spec->ip)
-		must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, ip,
-			     (unsigned)address(spec->ip, ip), GNUTLS_FSAN_APPEND),
-			"ip");
+	if (spec->ca)
+		must(gnutls_x509_crt_set_basic_constraints(
+			     crt, 1, spec->no_path_len ? -1 : spec->path_len),
+			"basicConstraints");
+	if (spec->usage)
+		must(gnutls_x509_crt_set_key_usage(crt, spec->usage), "keyUsage");
+	if (spec->purpose)
+		must(gnutls_x509_crt_set_key_purpose_oid(crt, spec->purpose, 0), "extKeyUsage");
+	set_sans(crt, spec);
+	if (e->oid)
+		must(gnutls_x509_crt_set_extension_by_oid(
+			     crt, e->oid, e->value.p, e->value.n, e->critical),
+			e->oid);
+	if (!spec->permitted_dns)
+		return;
+	dns = (gnutls_datum_t){ (unsigned char *)spec->permitted_dns,
+		(unsigned)strlen(spec->permitted_dns) };
+	must(gnutls_x509_name_constraints_init(&names), "nameConstraints");
+	must(gnutls_x509_name_constraints_add_permitted(names, GNUTLS_SAN_DNSNAME, &dns),
+		"nameConstraints");
+	must(gnutls_x509_crt_set_name_constraints(crt, names, 1), "nameConstraints");
+	gnutls_x509_name_constraints_deinit(names);
 }
 
-void testca_make(const struct testca_spec *spec, const struct testca *issuer, struct testca *out)
+void testca_issue(const struct testca_spec *spec, struct testca *out)
 {
-	gnutls_digest_algorithm_t hash = spec->hash ? spec->hash : GNUTLS_DIG_SHA256;
+	bool dates = spec->from || spec->until;
+	gnutls_datum_t der = { 0 };
+	const char *where;
+	struct est_error err;
+	uint8_t serial[8];
 	time_t now = time(NULL);
-	unsigned char serial[8];
-	gnutls_datum_t der;
-	const char *bad;
 
-	*out = (struct testca){ .key = key_make(spec) };
-	must(gnutls_x509_crt_init(&out->crt), "certificate");
-	must(gnutls_x509_crt_set_version(out->crt, 3), "version");
-	for (size_t i = 0; i < sizeof(serial); i++)
-		serial[i] = (unsigned char)(rand() & 0x7f) | 1;
+	*out = (struct testca){ .own_key = !spec->key };
+	out->key = spec->key ? spec->key
+			     : testca_key(GNUTLS_PK_EC,
+				       GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+	must(gnutls_x509_crt_init(&out->crt), "crt_init");
+	must(gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof(serial)), "rnd");
+	serial[0] &= 0x7f;
+	serial[0] |= 1;
 	must(gnutls_x509_crt_set_serial(out->crt, serial, sizeof(serial)), "serial");
-	must(gnutls_x509_crt_set_dn(out->crt, spec->dn ? spec->dn : "CN=test", &bad), "dn");
+	must(gnutls_x509_crt_set_version(out->crt, spec->version ? spec->version : 3), "version");
 	must(gnutls_x509_crt_set_activation_time(
-		     out->crt, spec->not_before ? spec->not_before : now - DAY),
+		     out->crt, now + (dates ? spec->from : -TESTCA_DAY)),
 		"notBefore");
 	must(gnutls_x509_crt_set_expiration_time(
-		     out->crt, spec->not_after ? spec->not_after : now + 365 * DAY),
+		     out->crt, now + (dates ? spec->until : 10 * TESTCA_DAY)),
 		"notAfter");
+	must(gnutls_x509_crt_set_dn(out->crt, spec->subject ? spec->subject : "CN=test", &where),
+		"subject");
 	must(gnutls_x509_crt_set_key(out->crt, out->key), "key");
-	must(gnutls_x509_crt_set_basic_constraints(
-		     out->crt, spec->ca, spec->ca ? spec->path_len : -1),
-		"basicConstraints");
-	if (spec->key_usage)
-		must(gnutls_x509_crt_set_key_usage(out->crt, spec->key_usage), "keyUsage");
-	if (spec->eku)
-		must(gnutls_x509_crt_set_key_purpose_oid(out->crt, spec->eku, 0), "extKeyUsage");
-	add_names(out->crt, spec);
-	must(gnutls_x509_crt_sign2(out->crt, issuer ? issuer->crt : out->crt,
-		     issuer ? issuer->key : out->key,
-		     spec->pk == GNUTLS_PK_EDDSA_ED25519 && !issuer ? GNUTLS_DIG_SHA512 : hash, 0),
+	set_extensions(out->crt, spec);
+	must(gnutls_x509_crt_sign2(out->crt, spec->issuer ? spec->issuer->crt : out->crt,
+		     spec->issuer ? spec->issuer->key : out->key,
+		     spec->hash ? spec->hash : GNUTLS_DIG_SHA256, 0),
 		"sign");
 	must(gnutls_x509_crt_export2(out->crt, GNUTLS_X509_FMT_DER, &der), "export");
-	take_der(&der, &out->der);
+	must_be(est_buf_append(&out->der, (struct est_span){ der.data, der.size }, &err) == EST_OK,
+		"append");
+	/* What was made is not what was read: GnuTLS caches some extensions when it imports. */
+	gnutls_x509_crt_deinit(out->crt);
+	must(gnutls_x509_crt_init(&out->crt), "crt_init");
+	must(gnutls_x509_crt_import(out->crt, &der, GNUTLS_X509_FMT_DER), "import");
+	gnutls_free(der.data);
 }
 
-void testca_wipe(struct testca *ca)
+void testca_wipe(struct testca *cert)
 {
-	gnutls_x509_crt_deinit(ca->crt);
-	gnutls_x509_privkey_deinit(ca->key);
-	est_buf_free(&ca->der);
-	*ca = (struct testca){ 0 };
+	if (cert->crt)
+		gnutls_x509_crt_deinit(cert->crt);
+	if (cert->own_key)
+		gnutls_x509_privkey_deinit(cert->key);
+	est_buf_free(&cert->der);
+	*cert = (struct testca){ 0 };
 }
 
-void testca_csr(const struct testca_spec *spec, const char *challenge, struct est_buf *out)
+void testca_root(struct testca *out)
 {
-	gnutls_x509_privkey_t key = key_make(spec);
-	gnutls_x509_crq_t crq;
-	gnutls_datum_t der;
-	const char *bad;
-
-	must(gnutls_x509_crq_init(&crq), "request");
-	must(gnutls_x509_crq_set_version(crq, 1), "version");
-	must(gnutls_x509_crq_set_dn(crq, spec->dn ? spec->dn : "CN=test", &bad), "dn");
-	must(gnutls_x509_crq_set_key(crq, key), "key");
-	if (spec->dns)
-		must(gnutls_x509_crq_set_subject_alt_name(crq, GNUTLS_SAN_DNSNAME, spec->dns,
-			     (unsigned)strlen(spec->dns), GNUTLS_FSAN_APPEND),
-			"dns");
-	if (spec->key_usage)
-		must(gnutls_x509_crq_set_key_usage(crq, spec->key_usage), "keyUsage");
-	if (challenge)
-		must(gnutls_x509_crq_set_challenge_password(crq, challenge), "challenge");
-	must(gnutls_x509_crq_sign2(crq, key, GNUTLS_DIG_SHA256, 0), "sign");
-	must(gnutls_x509_crq_export2(crq, GNUTLS_X509_FMT_DER, &der), "export");
-	take_der(&der, out);
-	gnutls_x509_crq_deinit(crq);
-	gnutls_x509_privkey_deinit(key);
+	testca_issue(&(struct testca_spec){ .subject = "CN=root",
+			     .ca = true,
+			     .no_path_len = true,
+			     .usage = GNUTLS_KEY_KEY_CERT_SIGN },
+		out);
 }
 
-void testca_crl(const struct testca *ca, unsigned n, struct est_buf *out)
+void testca_inter(const struct testca *root, struct testca *out)
 {
-	time_t now = time(NULL);
-	gnutls_x509_crl_t crl;
-	gnutls_datum_t der;
+	testca_issue(&(struct testca_spec){ .subject = "CN=inter",
+			     .issuer = root,
+			     .ca = true,
+			     .no_path_len = true,
+			     .usage = GNUTLS_KEY_KEY_CERT_SIGN },
+		out);
+}
 
-	must(gnutls_x509_crl_init(&crl), "CRL");
-	must(gnutls_x509_crl_set_version(crl, 2), "version");
-	must(gnutls_x509_crl_set_this_update(crl, now), "thisUpdate");
-	must(gnutls_x509_crl_set_next_update(crl, now + DAY), "nextUpdate");
-	must(gnutls_x509_crl_set_number(crl, "\x01\x02", 2), "number");
-	for (unsigned i = 0; i < n; i++) {
-		unsigned char serial[2] = { 1, (unsigned char)i };
+char *testca_dir(void)
+{
+	char *dir = strdup("/tmp/est-unit-XXXXXX");
 
-		must(gnutls_x509_crl_set_crt_serial(crl, serial, sizeof(serial), now), "serial");
-	}
-	must(gnutls_x509_crl_sign2(crl, ca->crt, ca->key, GNUTLS_DIG_SHA256, 0), "sign");
-	must(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_DER, &der), "export");
-	take_der(&der, out);
-	gnutls_x509_crl_deinit(crl);
+	must_be(dir && mkdtemp(dir), "mkdtemp");
+	return dir;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+void testca_dir_remove(char *dir)
+{
+	must_be(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0, "removing the directory");
+	free(dir);
+}
+
+const char *testca_path(const char *dir, const char *name)
+{
+	static char path[8][PATH_MAX];
+	static unsigned turn;
+	char *out = path[turn++ % 8];
+
+	must_be(snprintf(out, PATH_MAX, "%s/%s", dir, name) < PATH_MAX, "path");
+	return out;
+}
+
+void testca_write(const char *path, struct est_span bytes)
+{
+	FILE *f = fopen(path, "wb");
+
+	must_be(f && fwrite(bytes.p, 1, bytes.n, f) == bytes.n && fclose(f) == 0, path);
+}
+
+void testca_write_pem(const char *path, const struct testca *const *certs, size_t n)
+{
+	struct est_buf text = { 0 };
+	struct est_error err;
+
+	for (size_t i = 0; i < n; i++)
+		must_be(est_pem_append(&text, "CERTIFICATE", est_buf_span(&certs[i]->der), &err) ==
+				EST_OK,
+			"pem");
+	testca_write(path, est_buf_span(&text));
+	est_buf_free(&text);
 }

@@ -1,39 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* Real certificates and requests, made with GnuTLS at run time so that none expires.  Everything
- * here ends the test when it cannot be done. */
+/* Certificates that verify, made at run time, so that no test expires: roots, intermediates and
+ * what they issue, right or wrong in one respect.  Everything here ends the test when it fails. */
 #ifndef EST_TESTS_TESTCA_H
 #define EST_TESTS_TESTCA_H
 
-#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
 #include "est.h"
 
-struct testca {
+#define TESTCA_DAY (24 * 60 * 60)
+
+struct testca { /* a certificate and its key */
 	gnutls_x509_crt_t crt;
 	gnutls_x509_privkey_t key;
 	struct est_buf der;
+	bool own_key;
 };
 
-struct testca_spec {		  /* all may be 0 */
-	const char *dn;		  /* RFC 4514; NULL: CN=test */
-	gnutls_pk_algorithm_t pk; /* 0: ECDSA */
-	unsigned bits;		  /* 0: P-256, or 2048 for RSA; GNUTLS_CURVE_TO_BITS() for curves */
+struct testca_san {
+	gnutls_x509_subject_alt_name_t type; /* dNSName, address as 4 or 16 bytes, URI, mail */
+	struct est_span value;
+};
+
+struct testca_extension {
+	const char *oid;
+	struct est_span value;
+	bool critical;
+};
+
+/* Zero-initialised is a self-signed end entity certificate on P-256, valid from yesterday for ten
+ * days, named CN=test, without extensions. */
+struct testca_spec {
+	const char *subject;	     /* RFC 4514 */
+	const struct testca *issuer; /* NULL: itself */
+	gnutls_x509_privkey_t key;   /* borrowed; NULL: a new one */
 	bool ca;
-	int path_len;			    /* with ca; -1: none */
-	const char *dns, *email, *uri, *ip; /* subjectAltNames */
-	unsigned key_usage;		    /* GNUTLS_KEY_... */
-	const char *eku;		    /* dotted */
-	time_t not_before, not_after;	    /* 0: yesterday, in a year */
-	gnutls_digest_algorithm_t hash;	    /* 0: SHA-256 */
+	bool no_path_len; /* with ca: path_len does not count */
+	int path_len;
+	unsigned usage;			   /* GNUTLS_KEY_...; 0: no keyUsage */
+	const char *purpose;		   /* OID; NULL: no extKeyUsage */
+	struct testca_san sans[4];	   /* value.p == NULL ends them */
+	struct testca_extension extension; /* oid == NULL: none more */
+	const char *permitted_dns;	   /* nameConstraints; NULL: none */
+	time_t from, until;		   /* seconds from now; both 0: the default */
+	gnutls_digest_algorithm_t hash;	   /* 0: SHA-256 */
+	int version;			   /* 0: 3 */
 };
 
-/* issuer NULL: self-signed. */
-void testca_make(const struct testca_spec *spec, const struct testca *issuer, struct testca *out);
-void testca_wipe(struct testca *ca);
-/* A request for the same; challenge may be NULL.  DER is appended. */
-void testca_csr(const struct testca_spec *spec, const char *challenge, struct est_buf *out);
-/* A CRL of that CA with n serial numbers. */
-void testca_crl(const struct testca *ca, unsigned n, struct est_buf *out);
+gnutls_x509_privkey_t testca_key(gnutls_pk_algorithm_t algorithm, unsigned bits);
+void testca_issue(const struct testca_spec *spec, struct testca *out);
+void testca_wipe(struct testca *cert);
+
+/* A root named CN=root and an intermediate named CN=inter under it. */
+void testca_root(struct testca *out);
+void testca_inter(const struct testca *root, struct testca *out);
+
+/* A new directory that is removed with all that is in it. */
+char *testca_dir(void);
+void testca_dir_remove(char *dir);
+/* DIR/NAME; borrowed until the eighth call from here. */
+const char *testca_path(const char *dir, const char *name);
+void testca_write(const char *path, struct est_span bytes);
+/* n certificates as PEM, one file. */
+void testca_write_pem(const char *path, const struct testca *const *certs, size_t n);
 
 #endif

@@ -11,7 +11,7 @@
 
 #include "cert.h"
 #include "forge.h"
-#include "testca.h"
+#include "certmake.h"
 
 static void assert_info(struct est_span der, struct est_cert_info *info)
 {
@@ -23,7 +23,7 @@ static void assert_info(struct est_span der, struct est_cert_info *info)
 
 static void every_field_of_a_certificate_is_read(void **state)
 {
-	const struct testca_spec spec = {
+	const struct certmake_spec spec = {
 		.dn = "CN=dev1,O=Example,C=DE",
 		.dns = "a.example",
 		.email = "x@a.example",
@@ -36,11 +36,11 @@ static void every_field_of_a_certificate_is_read(void **state)
 		.not_after = 253402300799,
 	};
 	struct est_cert_info info;
-	struct testca ca, leaf;
+	struct certmake ca, leaf;
 
 	(void)state;
-	testca_make(&(struct testca_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL, &ca);
-	testca_make(&spec, &ca, &leaf);
+	certmake_make(&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL, &ca);
+	certmake_make(&spec, &ca, &leaf);
 	assert_info(est_buf_span(&leaf.der), &info);
 	assert_string_equal(info.subject, "CN=dev1,O=Example,C=DE");
 	assert_string_equal(info.issuer, "CN=Root");
@@ -71,8 +71,8 @@ static void every_field_of_a_certificate_is_read(void **state)
 	assert_true(info.self_signed);
 	est_cert_info_wipe(&info);
 	assert_null(info.subject);
-	testca_wipe(&leaf);
-	testca_wipe(&ca);
+	certmake_wipe(&leaf);
+	certmake_wipe(&ca);
 }
 
 static void keys_are_named_with_their_size(void **state)
@@ -88,17 +88,17 @@ static void keys_are_named_with_their_size(void **state)
 		{ GNUTLS_PK_EDDSA_ED25519, 0, "Ed25519" },
 	};
 	struct est_cert_info info;
-	struct testca ca;
+	struct certmake ca;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		testca_make(
-			&(struct testca_spec){ .pk = keys[i].pk, .bits = keys[i].bits }, NULL, &ca);
+		certmake_make(
+			&(struct certmake_spec){ .pk = keys[i].pk, .bits = keys[i].bits }, NULL, &ca);
 		assert_info(est_buf_span(&ca.der), &info);
 		assert_string_equal(info.key, keys[i].text);
 		assert_true(info.self_signed);
 		est_cert_info_wipe(&info);
-		testca_wipe(&ca);
+		certmake_wipe(&ca);
 	}
 }
 
@@ -120,12 +120,12 @@ static void an_unknown_key_is_a_dotted_oid(void **state)
 static void only_a_signature_that_verifies_makes_it_self_signed(void **state)
 {
 	struct est_cert_info info;
-	struct testca ca, twin;
+	struct certmake ca, twin;
 	struct est_buf der = { 0 };
 
 	(void)state;
 	/* SHA-1 and long expired, as the samples of RFC 7030: still self-signed. */
-	testca_make(&(struct testca_spec){ .pk = GNUTLS_PK_RSA,
+	certmake_make(&(struct certmake_spec){ .pk = GNUTLS_PK_RSA,
 			    .hash = GNUTLS_DIG_SHA1,
 			    .ca = true,
 			    .path_len = -1,
@@ -137,7 +137,7 @@ static void only_a_signature_that_verifies_makes_it_self_signed(void **state)
 	assert_true(info.self_signed);
 	est_cert_info_wipe(&info);
 	/* Same name as its issuer, another key: self-issued and not self-signed. */
-	testca_make(&(struct testca_spec){ 0 }, &ca, &twin);
+	certmake_make(&(struct certmake_spec){ 0 }, &ca, &twin);
 	assert_info(est_buf_span(&twin.der), &info);
 	assert_string_equal(info.subject, info.issuer);
 	assert_false(info.self_signed);
@@ -149,8 +149,8 @@ static void only_a_signature_that_verifies_makes_it_self_signed(void **state)
 	assert_false(info.self_signed);
 	est_cert_info_wipe(&info);
 	est_buf_free(&der);
-	testca_wipe(&twin);
-	testca_wipe(&ca);
+	certmake_wipe(&twin);
+	certmake_wipe(&ca);
 }
 
 static void the_empty_name_is_an_empty_string(void **state)
@@ -268,7 +268,7 @@ static void a_malformed_usage_is_refused_and_not_left_out(void **state)
 
 static void a_request_is_read_but_its_password_is_not_shown(void **state)
 {
-	const struct testca_spec spec = {
+	const struct certmake_spec spec = {
 		.dn = "CN=dev1", .dns = "d.example", .key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE
 	};
 	struct est_csr_info info;
@@ -276,7 +276,7 @@ static void a_request_is_read_but_its_password_is_not_shown(void **state)
 	struct est_buf der = { 0 };
 
 	(void)state;
-	testca_csr(&spec, "hunter2", &der);
+	certmake_csr(&spec, "hunter2", &der);
 	assert_int_equal(est_csr_info(est_buf_span(&der), &info, &err), EST_OK);
 	assert_string_equal(info.subject, "CN=dev1");
 	assert_string_equal(info.key, "EC P-256");
@@ -331,12 +331,12 @@ static void a_crl_is_counted_in_one_pass(void **state)
 	struct est_crl_info info;
 	struct est_error err;
 	struct est_buf der = { 0 };
-	struct testca ca;
+	struct certmake ca;
 
 	(void)state;
-	testca_make(
-		&(struct testca_spec){ .dn = "CN=Root", .ca = true, .path_len = -1 }, NULL, &ca);
-	testca_crl(&ca, 5, &der);
+	certmake_make(
+		&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = -1 }, NULL, &ca);
+	certmake_crl(&ca, 5, &der);
 	assert_int_equal(est_crl_info(est_buf_span(&der), &info, &err), EST_OK);
 	assert_string_equal(info.issuer, "CN=Root");
 	assert_string_equal(info.number, "0102");
@@ -349,13 +349,13 @@ static void a_crl_is_counted_in_one_pass(void **state)
 		assert_int_equal(
 			est_crl_info((struct est_span){ der.p, n }, &info, &err), EST_E_PROTOCOL);
 	est_buf_free(&der);
-	testca_crl(&ca, 0, &der);
+	certmake_crl(&ca, 0, &der);
 	assert_int_equal(est_crl_info(est_buf_span(&der), &info, &err), EST_OK);
 	assert_int_equal(info.n_revoked, 0);
 	est_crl_info_wipe(&info);
 	est_buf_free(&der);
 	assert_int_equal(est_crl_info(est_buf_span(&ca.der), &info, &err), EST_E_PROTOCOL);
-	testca_wipe(&ca);
+	certmake_wipe(&ca);
 }
 
 int main(void)
