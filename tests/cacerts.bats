@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # the arrays and status are set in lib/est.bash
+# shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
 # est cacerts: what it fetches, how it says it, what it tolerates and what it refuses.
 
 bats_require_minimum_version 1.5.0
