@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""peer MODE [OPTIONS]: a server that a client meets on a bad day.  Prints `port N` when ready.
+
+  blackhole     a full queue: no connection is ever established
+  silent        accepts, says nothing
+  close         accepts, and closes at once
+  bytes FILE    accepts, sends the bytes of FILE whatever was asked, waits
+  tls           TLS of Python's ssl module (OpenSSL): reads a request, plays an answer
+
+Options of tls:
+  --cert FILE, --key FILE     chain and key of the server
+  --answer FILE               what is sent after each request; else nothing is
+  --min 1.2, --max 1.3        versions
+  --ciphers LIST              of TLS 1.2 and below
+  --client-ca FILE            a client certificate is required
+  --bind ADDR                 127.0.0.1
+Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
+is appended.
+"""
+import argparse
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+
+VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1,
+            "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "tls"])
+    parser.add_argument("file", nargs="?")
+    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture"):
+        parser.add_argument("--" + name)
+    parser.add_argument("--min", default="1.2")
+    parser.add_argument("--max", default="1.3")
+    parser.add_argument("--bind", default="127.0.0.1")
+    return parser.parse_args()
+
+
+def capture(opt, data):
+    if opt.capture and data:
+        with open(opt.capture, "ab") as out:
+            out.write(data)
+
+
+def context(opt):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.minimum_version, ctx.maximum_version = VERSIONS[opt.min], VERSIONS[opt.max]
+    ctx.set_ciphers(opt.ciphers or "DEFAULT:@SECLEVEL=0")
+    ctx.load_cert_chain(opt.cert, opt.key)
+    if opt.client_ca:
+        ctx.verify_mode = ssl.CERT_REQUIRED
+        ctx.load_verify_locations(opt.client_ca)
+    return ctx
+
+
+def request(opt, conn):
+    """One request; False when there was none."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        got = conn.recv(65536)
+        if not got:
+            return False
+        capture(opt, got)
+        data += got
+    head, body = data.split(b"\r\n\r\n", 1)
+    length = 0
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    while len(body) < length:
+        got = conn.recv(65536)
+        if not got:
+            return False
+        capture(opt, got)
+        body += got
+    return True
+
+
+def serve(opt, ctx, conn):
+    try:
+        if opt.mode == "silent":
+            while got := conn.recv(65536):
+                capture(opt, got)
+        elif opt.mode == "bytes":
+            with open(opt.file, "rb") as answer:
+                conn.sendall(answer.read())
+            while got := conn.recv(65536):
+                capture(opt, got)
+        elif opt.mode == "tls":
+            conn = ctx.wrap_socket(conn, server_side=True)
+            while request(opt, conn):
+                if opt.answer:
+                    with open(opt.answer, "rb") as answer:
+                        conn.sendall(answer.read())
+    except OSError:
+        pass
+    finally:
+        conn.close()
+
+
+def main():
+    opt = options()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    family = socket.AF_INET6 if ":" in opt.bind else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    ctx = context(opt) if opt.mode == "tls" else None
+    listener.bind((opt.bind, 0))
+    listener.listen(0 if opt.mode == "blackhole" else 64)
+    filled = []
+    if opt.mode == "blackhole":
+        while True:  # connections until one more is not answered
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.settimeout(0.3)
+            filled.append(sock)
+            try:
+                sock.connect(listener.getsockname())
+            except OSError:
+                break
+    print("port", listener.getsockname()[1], flush=True)
+    while opt.mode == "blackhole":
+        signal.pause()
+    while True:
+        conn, _ = listener.accept()
+        if opt.mode == "close":
+            conn.close()
+            continue
+        threading.Thread(target=serve, args=(opt, ctx, conn), daemon=True).start()
+
+
+sys.exit(main())
