@@ -441,3 +441,28 @@ bool cert_is_self_issued(const struct cert_view *view)
 {
 	return est_span_eq(view->issuer, view->subject);
 }
+
+bool cert_has_name_constraints(const struct cert_view *view)
+{
+	struct est_span value;
+	bool critical;
+
+	return cert_extension(view, CERT_OID_NAME_CONSTRAINTS, &critical, &value);
+}
+
+bool cert_is_root(const struct cert_view *view)
+{
+	struct est_span own, issuer, body;
+	struct der_tlv tlv, id;
+	bool critical;
+
+	if (!cert_is_self_issued(view))
+		return false;
+	if (!cert_extension(view, CERT_OID_SUBJECT_KEY_ID, &critical, &own) ||
+		!cert_extension(view, CERT_OID_AUTHORITY_KEY_ID, &critical, &issuer))
+		return true;
+	if (!der_expect(&own, DER_OCTET_STRING, &id) || !der_expect(&issuer, DER_SEQUENCE, &tlv))
+		return true;
+	body = tlv.body;
+	return !der_expect(&body, DER_CONTEXT(0), &tlv) || est_span_eq(tlv.body, id.body);
+}

@@ -33,6 +33,11 @@ bool cert_extension(
 	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value);
 /* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
 bool cert_is_ca(const struct cert_view *view, int *path_len);
+/* Self-issued, and its key identifiers do not say that another key signed it, as those of a link
+ * certificate between an old and a new root do (RFC 4210 section 4.4).  The signature is not
+ * looked at. */
+bool cert_is_root(const struct cert_view *view);
+bool cert_has_name_constraints(const struct cert_view *view);
 /* Subject and issuer are byte-equal; says nothing of the signature. */
 bool cert_is_self_issued(const struct cert_view *view);
 
@@ -42,6 +47,9 @@ bool cert_is_self_issued(const struct cert_view *view);
 #define CERT_OID_SAN		   CERT_OID(0x55, 0x1d, 0x11)
 #define CERT_OID_BASIC_CONSTRAINTS CERT_OID(0x55, 0x1d, 0x13)
 #define CERT_OID_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x0f)
+#define CERT_OID_SUBJECT_KEY_ID    CERT_OID(0x55, 0x1d, 0x0e)
+#define CERT_OID_AUTHORITY_KEY_ID  CERT_OID(0x55, 0x1d, 0x23)
+#define CERT_OID_NAME_CONSTRAINTS  CERT_OID(0x55, 0x1d, 0x1e)
 #define CERT_OID_EXT_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x25)
 
 #endif

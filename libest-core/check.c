@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gnutls/gnutls.h>
-
 #include "cert.h"
 #include "certs.h"
 
@@ -35,59 +33,36 @@ enum est_code check_pick(
 	return est_reason(err, "wrong-key");
 }
 
-struct pool {
-	gnutls_x509_crt_t *certs;
-	size_t n;
-};
-
-static void pool_free(struct pool *pool)
+/* Everything that may help to build the path, the certificate in question first. */
+static enum est_code gather(const struct est_certs *certs, size_t index,
+	const struct est_certs *more, struct est_span **out, size_t *n, struct est_error *err)
 {
-	for (size_t i = 0; i < pool->n; i++)
-		gnutls_x509_crt_deinit(pool->certs[i]);
-	free(pool->certs);
-}
+	size_t n_certs = est_certs_count(certs), n_more = more ? est_certs_count(more) : 0;
+	struct est_span *all = calloc(n_certs + n_more, sizeof(*all));
 
-static enum est_code pool_add(
-	struct pool *pool, const struct est_certs *certs, size_t skip, struct est_error *err)
-{
-	size_t n = est_certs_count(certs);
-	gnutls_x509_crt_t *grown;
-	enum est_code rc = EST_OK;
-
-	grown = realloc(pool->certs, (pool->n + n + 1) * sizeof(*grown));
-	if (!grown)
+	if (!all)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	pool->certs = grown;
-	for (size_t i = 0; rc == EST_OK && i < n; i++) {
-		if (i == skip)
-			continue;
-		rc = trust_import(est_certs_get(certs, i), "certificate in the answer",
-			&pool->certs[pool->n], err);
-		if (rc == EST_OK)
-			pool->n++;
+	*n = 0;
+	all[(*n)++] = est_certs_get(certs, index);
+	for (size_t i = 0; i < n_certs; i++) {
+		if (i != index)
+			all[(*n)++] = est_certs_get(certs, i);
 	}
-	return rc;
+	for (size_t i = 0; i < n_more; i++)
+		all[(*n)++] = est_certs_get(more, i);
+	*out = all;
+	return EST_OK;
 }
 
-static enum est_code make_chain(
-	const struct trust_answer *answer, struct est_certs **out, struct est_error *err)
+static enum est_code make_chain(const struct trust_answer *answer, struct est_certs **out,
+	struct est_error *err)
 {
 	struct est_certs *chain = NULL;
-	gnutls_datum_t der = { 0 };
 	enum est_code rc;
 
 	rc = certs_new(&chain, err);
-	for (size_t i = 0; rc == EST_OK && i < answer->n; i++) {
-		if (i > 0 && gnutls_x509_crt_check_issuer(answer->path[i], answer->path[i]))
-			break; /* the root is the reader's own */
-		if (gnutls_x509_crt_export2(answer->path[i], GNUTLS_X509_FMT_DER, &der) < 0)
-			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-		else
-			rc = certs_add(
-				chain, (struct est_span){ der.data, der.size }, false, NULL, err);
-		gnutls_free(der.data);
-		der.data = NULL;
-	}
+	for (size_t i = 0; rc == EST_OK && i < answer->n; i++)
+		rc = certs_add(chain, answer->path[i], false, NULL, err);
 	if (rc == EST_OK)
 		*out = chain;
 	else
@@ -109,8 +84,8 @@ enum est_code check_issued(struct trust *trust, const struct est_certs *certs, s
 {
 	struct est_span der = est_certs_get(certs, index);
 	struct trust_query query = { .skew_s = SKEW_S, .what = "the certificate issued" };
+	struct est_span *all = NULL;
 	struct trust_answer answer;
-	struct pool pool = { 0 };
 	struct cert_view view;
 	enum est_code rc;
 
@@ -122,25 +97,15 @@ enum est_code check_issued(struct trust *trust, const struct est_certs *certs, s
 			"the certificate issued is a CA certificate, and none was asked for");
 		return est_reason(err, "is-ca");
 	}
-	pool.certs = calloc(1, sizeof(*pool.certs));
-	if (!pool.certs)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	rc = trust_import(der, query.what, &pool.certs[0], err);
-	if (rc == EST_OK)
-		pool.n = 1;
-	if (rc == EST_OK)
-		rc = pool_add(&pool, certs, index, err);
-	if (rc == EST_OK && more)
-		rc = pool_add(&pool, more, SIZE_MAX, err);
+	rc = gather(certs, index, more, &all, &query.n, err);
 	if (rc == EST_OK) {
-		query.certs = pool.certs;
-		query.n = pool.n;
+		query.certs = all;
 		rc = trust_verify(trust, &query, &answer, err);
-		if (rc == EST_E_UNTRUSTED)
-			rc = rejected(err);
 	}
+	if (rc == EST_E_UNTRUSTED)
+		rc = rejected(err);
 	if (rc == EST_OK)
 		rc = make_chain(&answer, chain, err);
-	pool_free(&pool);
+	free(all);
 	return rc;
 }

@@ -118,7 +118,7 @@ static bool has_root(const struct est_certs *certs)
 
 	for (size_t i = 0; i < est_certs_count(certs); i++) {
 		if (cert_view(est_certs_get(certs, i), "", &view, &ignored) == EST_OK &&
-			cert_is_self_issued(&view))
+			cert_is_root(&view))
 			return true;
 	}
 	return false;

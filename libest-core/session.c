@@ -88,53 +88,49 @@ static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
 	return poll(&pfd, 1, (int)ms);
 }
 
-/* Imports what the server sent; *n certificates are the caller's to release. */
-static enum est_code peer_certs(
-	struct session *s, gnutls_x509_crt_t *certs, size_t *n, struct est_error *err)
+/* The certificates the server sent, borrowed from GnuTLS. */
+static enum est_code peer_certs(struct session *s, struct est_span *certs, size_t *n,
+	struct est_error *err)
 {
 	const gnutls_datum_t *raw;
-	enum est_code rc = EST_OK;
 	unsigned count = 0;
 
-	*n = 0;
 	raw = gnutls_certificate_type_get(s->tls) == GNUTLS_CRT_X509
-		      ? gnutls_certificate_get_peers(s->tls, &count)
-		      : NULL;
+		? gnutls_certificate_get_peers(s->tls, &count)
+		: NULL;
 	if (!raw || count == 0)
 		return est_fail(err, EST_E_UNTRUSTED, "the server sent no X.509 certificate");
 	if (count > PEERS_MAX)
 		return est_fail(err, EST_E_UNTRUSTED,
 			"the server sent %u certificates, at most %d are read", count, PEERS_MAX);
-	for (unsigned i = 0; rc == EST_OK && i < count; i++) {
-		rc = trust_import((struct est_span){ raw[i].data, raw[i].size },
-			i ? "a certificate the server sent along" : "the server's certificate",
-			&certs[i], err);
-		if (rc == EST_OK)
-			(*n)++;
-	}
-	if (rc == EST_E_PROTOCOL)
-		rc = err->code = EST_E_UNTRUSTED;
-	return rc;
+	for (*n = 0; *n < count; (*n)++)
+		certs[*n] = (struct est_span){ raw[*n].data, raw[*n].size };
+	return EST_OK;
 }
 
 static enum est_code check_peer(struct session *s, struct est_error *err)
 {
-	gnutls_x509_crt_t certs[PEERS_MAX];
+	struct est_span certs[PEERS_MAX];
 	struct trust_query query = {
 		.certs = certs,
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.what = "the server's certificate",
 	};
 	struct trust_answer answer;
+	gnutls_x509_crt_t leaf = NULL;
 	enum est_code rc;
 
 	rc = peer_certs(s, certs, &query.n, err);
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
 	if (rc == EST_OK)
-		rc = authz_check(s->params->url, answer.db, certs[0], &s->authz, err);
-	for (size_t i = 0; i < query.n; i++)
-		gnutls_x509_crt_deinit(certs[i]);
+		rc = trust_import(certs[0], query.what, &leaf, err);
+	if (rc == EST_OK)
+		rc = authz_check(s->params->url, answer.db, leaf, &s->authz, err);
+	if (leaf)
+		gnutls_x509_crt_deinit(leaf);
+	if (rc == EST_E_PROTOCOL)
+		rc = err->code = EST_E_UNTRUSTED;
 	if (rc == EST_E_UNTRUSTED && err->reason && strcmp(err->reason, "unknown-ca") == 0)
 		est_hint(err, "if this is the right server, name the root certificate of its CA "
 			      "with --cacert FILE");

@@ -9,9 +9,9 @@
 
 enum trust_db { TRUST_NONE, TRUST_EXPLICIT, TRUST_IMPLICIT };
 
-#define TRUST_DBS 3
-
-#define TRUST_PATH_MAX 16 /* certificates in a path, the anchor's own included */
+#define TRUST_DBS      3
+#define TRUST_PATH_MAX 16 /* certificates in a path, the anchor's not counted */
+#define TRUST_TRIES    32 /* paths that are put to the test for one certificate */
 
 struct trust;
 
@@ -25,7 +25,7 @@ enum est_code trust_load(const char *const *files, bool system, const char *syst
 void trust_free(struct trust *trust);
 
 struct trust_query {
-	const gnutls_x509_crt_t *certs; /* [0] is the one in question, then helpers in any order */
+	const struct est_span *certs; /* [0] is the one in question, then helpers in any order */
 	size_t n;
 	const char *purpose; /* OID the leaf must be good for; NULL: any */
 	unsigned skew_s;     /* tolerated at both ends of every validity */
@@ -34,12 +34,15 @@ struct trust_query {
 
 struct trust_answer {
 	enum trust_db db;
-	gnutls_x509_crt_t path[TRUST_PATH_MAX]; /* borrowed; [0] the leaf; a root only if it came */
+	struct est_span path[TRUST_PATH_MAX]; /* borrowed from the query or from trust; [0] the
+					       * leaf, then its issuers below the anchor */
 	size_t n;
 };
 
-/* RFC 5280 section 6 through GnuTLS with 112-bit strength; the explicit database first.
- * EST_E_UNTRUSTED with reason unknown-ca, expired, not-yet-valid, weak, wrong-purpose, ... */
+/* RFC 5280 section 6 through GnuTLS with 112-bit strength, over every path that the names allow
+ * until one is valid (TRUST_TRIES at most); the explicit database first.  EST_E_UNTRUSTED with
+ * reason unknown-ca, expired, not-yet-valid, weak, wrong-purpose, ...; EST_E_PROTOCOL when the leaf
+ * is not a certificate that can be used. */
 enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct trust_answer *out, struct est_error *err) EST_MUST_CHECK;
 
