@@ -129,6 +129,7 @@ $(BUILD)/%.o: %.c $(BUILD)/config
 $(BUILD)/libest-core/%.o: EST_CPPFLAGS += -Ilibest-core -Iasn1 $(core_cflags)
 $(BUILD)/cmd/%.o: EST_CPPFLAGS += -I$(BUILD)/cmd $(cmd_cflags)
 $(BUILD)/testserver/%.o: EST_CPPFLAGS += -Itestserver $(server_cflags)
+$(BUILD)/tests/fuzz/%.o: EST_CFLAGS += -Wno-missing-prototypes # libFuzzer declares nothing
 $(BUILD)/tests/%.o: EST_CPPFLAGS += -Ilibest-core -Icmd -Iasn1 -Itests/lib $(core_cflags) $(cmd_cflags)
 $(CMD_OBJ): $(BUILD)/cmd/applets.h
 

@@ -78,6 +78,8 @@ static enum est_code run(struct cmd *cmd)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)
 		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+	if (rc == EST_OK)
+		cmd_json_string(cmd, "action", "fetched");
 out:
 	est_buf_free(&text);
 	est_certs_free(certs);

@@ -45,12 +45,34 @@ bool cmd_known_option(const char *name)
 	return false;
 }
 
+/* Names of files and options stand in messages as they were given: here they become printable. */
+static void make_printable(char *text, size_t size)
+{
+	struct est_buf safe = { 0 };
+	struct est_error ignored;
+	const char *part = text;
+	enum est_code rc;
+	size_t n;
+
+	do { /* a backslash is printable, and stays single */
+		n = strcspn(part, "\\");
+		rc = est_buf_escape(&safe, (struct est_span){ (const uint8_t *)part, n }, size,
+			&ignored);
+		if (rc == EST_OK && part[n])
+			rc = est_buf_append(&safe, est_span_str("\\"), &ignored);
+		part += n + 1;
+	} while (rc == EST_OK && part[-1]);
+	(void)snprintf(text, size, "%.*s", (int)safe.n, safe.p ? (const char *)safe.p : "");
+	est_buf_free(&safe);
+}
+
 __attribute__((format(printf, 2, 0))) static void print_line(
 	const struct cmd *cmd, const char *fmt, va_list ap)
 {
 	char line[NOTICE_MAX];
 
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	make_printable(line, sizeof(line));
 	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), line);
 }
 
@@ -170,14 +192,16 @@ static void on_signal(int number)
 /* Secrets stay out of core files and out of reach of other processes of this user. */
 static void harden_process(void)
 {
-	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 	struct rlimit none = { 0, 0 };
 
 	(void)setrlimit(RLIMIT_CORE, &none);
 #if !defined(__SANITIZE_ADDRESS__)
 	(void)prctl(PR_SET_DUMPABLE, 0); /* the leak checker attaches to its own process */
 #endif
-	(void)sigaction(SIGINT, &act, NULL); /* no SA_RESTART: every wait notices */
+	(void)unsetenv("SSLKEYLOGFILE"); /* GnuTLS would write the session's secrets there */
+	/* No SA_RESTART: every wait notices.  What no wait interrupts, a second signal ends. */
+	(void)sigaction(SIGINT, &act, NULL);
 	(void)sigaction(SIGTERM, &act, NULL);
 	(void)sigaction(SIGHUP, &act, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -197,8 +221,11 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_flush(&cmd->err);
-	if (rc != EST_OK)
+	if (rc != EST_OK) {
+		make_printable(cmd->err.msg, sizeof(cmd->err.msg));
+		make_printable(cmd->err.hint, sizeof(cmd->err.hint));
 		print_error(cmd);
+	}
 	if (cmd->json)
 		cmd_json_print(cmd, rc);
 	return rc;

@@ -159,6 +159,8 @@ static enum est_code run(struct cmd *cmd)
 		rc = json_attrs(cmd, attrs);
 	if (rc == EST_OK)
 		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+	if (rc == EST_OK)
+		cmd_json_string(cmd, "action", cmd->v.from ? "read" : "fetched");
 out:
 	est_buf_free(&text);
 	est_csrattrs_free(attrs);

@@ -88,8 +88,10 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = to_stdout(cmd, est_buf_span(&d->cert_text));
 		changed = true;
 	}
-	if (rc == EST_OK && request->newkey)
+	if (rc == EST_OK && request->newkey && cmd->v.key_out)
 		rc = est_newkey_commit(request->newkey, err);
+	else if (rc == EST_OK && request->newkey)
+		est_newkey_discard(request->newkey); /* --combined has it */
 	request->keep = rc != EST_OK; /* issued, and not everything is in place */
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed);

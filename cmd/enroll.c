@@ -34,8 +34,8 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->csr && v->combined)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--combined needs the key, which --csr does not bring");
-	if (!v->csr && !v->use_key && !v->key_out) {
-		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out FILE");
+	if (!v->csr && !v->use_key && !v->key_out && !v->combined) {
+		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out or --combined FILE");
 		return est_hint(&cmd->err, "or name a key with --use-key, or a request with --csr");
 	}
 	if (!v->csr && !v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {

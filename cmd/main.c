@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,11 +65,24 @@ static int list_applets(void)
 	return 0;
 }
 
+/* A file opened as descriptor 2 would get the messages. */
+static void hold_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct cmd_entry *entry;
 	const char *name;
 
+	hold_descriptors();
 	if (argc < 1)
 		return EST_E_USAGE;
 	name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];

@@ -55,27 +55,6 @@ static enum est_code check_options(struct cmd *cmd)
 	return EST_OK;
 }
 
-/* A file that holds the key as well would lose it if the certificate replaced it. */
-static enum est_code check_in_place(struct cmd *cmd)
-{
-	static const char marker[] = "PRIVATE KEY-----";
-	struct est_buf text = { 0 };
-	enum est_code rc;
-
-	if (cmd->v.output || cmd->v.combined)
-		return EST_OK;
-	rc = est_read_file(cmd->v.cert, EST_FILE_MAX, &text, &cmd->err);
-	if (rc == EST_OK && text.n && memmem(text.p, text.n, marker, strlen(marker))) {
-		rc = est_fail(&cmd->err, EST_E_USAGE,
-			"%s holds a private key too, which the new certificate would replace",
-			cmd->v.cert);
-		est_hint(&cmd->err, "--combined %s writes key and certificate together",
-			cmd->v.cert);
-	}
-	est_buf_free(&text);
-	return rc;
-}
-
 static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 {
 	const char *action = cmd->v.key_out ? "rekeyed" : "renewed";
@@ -133,8 +112,6 @@ static enum est_code run(struct cmd *cmd)
 
 	rc = check_options(cmd);
 	if (rc == EST_OK)
-		rc = check_in_place(cmd);
-	if (rc == EST_OK)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = est_certs_load(cmd->v.cert, &old, &cmd->err);
@@ -145,6 +122,8 @@ static enum est_code run(struct cmd *cmd)
 	if (!output && !cmd->v.combined)
 		output = cmd->v.cert;
 	rc = delivery_open(cmd, output, &delivery);
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
+		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
 	if (rc == EST_OK && !cmd->v.key_out) {
 		request.key = key;
 		key = NULL;

@@ -10,23 +10,56 @@ static bool any_name(const struct cmd_values *v)
 	       v->ext_key_usage.n || v->hash;
 }
 
+struct named { /* a file that an option names */
+	const char *option, *file;
+};
+
+/* Each output is a file of its own, and none of them a key that is needed. */
+static enum est_code check_distinct(struct cmd *cmd, const struct named *outputs, size_t n)
+{
+	const struct cmd_values *v = &cmd->v;
+	const struct named keys[] = { { "use-key", v->use_key }, { "key", v->key } };
+	struct error_pair {
+		const struct named *a, *b;
+	} clash = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i + 1; outputs[i].file && j < n; j++) {
+			if (outputs[j].file && est_same_file(outputs[i].file, outputs[j].file))
+				clash = (struct error_pair){ &outputs[i], &outputs[j] };
+		}
+		for (size_t j = 0; outputs[i].file && j < 2; j++) {
+			if (keys[j].file && outputs[i].file != v->combined &&
+				est_same_file(outputs[i].file, keys[j].file))
+				clash = (struct error_pair){ &outputs[i], &keys[j] };
+		}
+	}
+	if (!clash.a)
+		return EST_OK;
+	return est_fail(&cmd->err, EST_E_USAGE,
+		"--%s and --%s name the same file, and one would replace the other",
+		clash.a->option, clash.b->option);
+}
+
 enum est_code request_check_files(struct cmd *cmd)
 {
-	const struct {
-		const char *name, *value;
-	} files[] = {
+	const struct named outputs[] = {
 		{ "key-out", cmd->v.key_out },
 		{ "chain-out", cmd->v.chain_out },
 		{ "combined", cmd->v.combined },
+		{ "output", cmd->v.output && strcmp(cmd->v.output, "-") ? cmd->v.output : NULL },
 	};
+	const size_t n = sizeof(outputs) / sizeof(outputs[0]);
+	enum est_code rc;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (files[i].value && strcmp(files[i].value, "-") == 0)
+	for (size_t i = 0; i < n; i++) {
+		if (outputs[i].file && strcmp(outputs[i].file, "-") == 0)
 			return est_fail(&cmd->err, EST_E_USAGE,
 				"--%s needs a file: standard output is for the certificate",
-				files[i].name);
+				outputs[i].option);
 	}
-	return cmd_check_stdout(cmd, cmd->v.output);
+	rc = check_distinct(cmd, outputs, n);
+	return rc == EST_OK ? cmd_check_stdout(cmd, cmd->v.output) : rc;
 }
 
 enum est_code request_check(struct cmd *cmd)
@@ -61,8 +94,10 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
 	if (r->key)
 		return EST_OK; /* the old key, kept */
-	rc = est_newkey_open(v->key_out, v->new_key ? v->new_key : key_type,
-		v->force ? 0 : EST_OUTPUT_NEW, &r->newkey, &r->resumed, &cmd->err);
+	/* Without --key-out the new key's only place is --combined, which is replaced as a whole. */
+	rc = est_newkey_open(v->key_out ? v->key_out : v->combined,
+		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
+		&r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
 		est_hint(&cmd->err,
 			"--use-key %s makes the request with that key, --force replaces it",
@@ -93,19 +128,21 @@ enum est_code request_make(
 	if (v->csr)
 		return est_csr_load(v->csr, &r->csr, &cmd->err);
 	rc = make_key(cmd, key_type, r);
+	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
+		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
 	return rc == EST_OK ? est_csr_build(&spec, request_key(r), &r->csr, &cmd->err) : rc;
 }
 
-/* Only these say that the server has looked at the request and did not issue. */
-static bool certainly_not_issued(bool sent, enum est_code rc)
+/* Only a redirect or a client error says that the server did not issue. */
+static bool certainly_not_issued(bool sent, const struct est_error *err)
 {
-	return !sent || rc == EST_E_AUTH || rc == EST_E_REFUSED || rc == EST_E_UNTRUSTED ||
-	       rc == EST_E_INPUT || rc == EST_E_USAGE;
+	return !sent || (err->http_status >= 300 && err->http_status < 500) ||
+		err->http_status == 501;
 }
 
 void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)
 {
-	r->keep = rc != EST_OK && !certainly_not_issued(sent, rc);
+	r->keep = rc != EST_OK && !certainly_not_issued(sent, &cmd->err);
 	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
 		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
 			est_newkey_path(r->newkey));

@@ -108,7 +108,7 @@ static enum est_code buf_read_fd(struct est_buf *buf, int fd, size_t expect, siz
 		if (got == 0)
 			return EST_OK;
 		if (got < 0 && errno == EINTR)
-			continue;
+			return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", name);
 		if (got < 0)
 			return est_fail(
 				err, EST_E_INPUT, "%s: cannot read: %s", name, strerror(errno));
@@ -132,6 +132,8 @@ enum est_code est_read_file(
 	int fd;
 
 	fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno == EINTR) /* a FIFO without a writer */
+		return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", path);
 	if (fd < 0)
 		return est_fail(err, EST_E_INPUT, "%s: cannot open: %s", path, strerror(errno));
 	if (fstat(fd, &st) != 0)

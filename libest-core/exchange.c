@@ -157,6 +157,8 @@ enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	enum est_code rc;
 
 	rc = exchange_once(c, op, body, (struct est_span){ 0 }, out, sent, err);
+	if (rc == EST_OK && out->status == 401 && sent)
+		*sent = false; /* it was read, and not acted on */
 	if (rc != EST_OK || out->status != 401 || !c->config.user || !offers_basic(out))
 		return rc;
 	/* The server that challenged may have closed; whoever is there now is checked anew. */

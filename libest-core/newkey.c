@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "key.h"
+
 struct est_newkey {
 	struct est_key *key;
 	struct store_target target; /* the final name */
@@ -27,8 +29,13 @@ static enum est_code open_locked(struct est_newkey *nk, struct est_error *err)
 	nk->fd = open(nk->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (nk->fd < 0 || fstat(nk->fd, &opened) != 0)
 		return store_fail(nk->path, "cannot make it", err);
-	if (!S_ISREG(opened.st_mode))
-		return est_fail(err, EST_E_OUTPUT, "%s: not a regular file", nk->path);
+	/* What somebody else put there, or could read, is no key of ours. */
+	if (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || opened.st_nlink != 1 ||
+		(opened.st_mode & 077) != 0) {
+		est_fail(err, EST_E_OUTPUT,
+			"%s: not a regular file that only this user can read and write", nk->path);
+		return est_hint(err, "look at it, and remove it if it is not needed");
+	}
 	if (flock(nk->fd, LOCK_EX | LOCK_NB) != 0 || stat(nk->path, &named) != 0 ||
 		opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
 		est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", nk->path);
@@ -52,12 +59,23 @@ static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 	return rc;
 }
 
-/* The key that an earlier run left, if there is a whole one; a torn file was never sent for. */
-static bool resume_key(struct est_newkey *nk)
+/* The key that an earlier run left; a torn file, which never was sent for, is none. */
+static enum est_code resume_key(struct est_newkey *nk, const char *type, bool *resumed,
+	struct est_error *err)
 {
-	struct est_error ignored;
+	enum est_code rc = est_key_load(nk->path, NULL, NULL, &nk->key, err);
 
-	return est_key_load(nk->path, NULL, NULL, &nk->key, &ignored) == EST_OK;
+	*resumed = rc == EST_OK;
+	if (rc == EST_E_INPUT)
+		return EST_OK;
+	if (rc == EST_OK && strcmp(est_key_type(nk->key), type) != 0) {
+		rc = est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key of type %s, and %s is asked for",
+			nk->path, est_key_type(nk->key), type);
+		est_hint(err, "ask for the same type, or remove the file if no certificate was "
+			      "issued for it");
+	}
+	return rc;
 }
 
 static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
@@ -65,7 +83,9 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 {
 	enum est_code rc;
 
-	rc = store_target_init(key_file, flags, &nk->target, err);
+	rc = key_type_check(type, err);
+	if (rc == EST_OK)
+		rc = store_target_init(key_file, flags, &nk->target, err);
 	if (rc != EST_OK)
 		return rc;
 	if (asprintf(&nk->path, "%s.est-new", nk->target.path) < 0) {
@@ -73,20 +93,16 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
 	rc = open_locked(nk, err);
-	if (rc != EST_OK)
+	if (rc == EST_OK)
+		rc = resume_key(nk, type, resumed, err);
+	if (rc != EST_OK || *resumed)
 		return rc;
-	*resumed = resume_key(nk);
-	if (*resumed && strcmp(est_key_type(nk->key), type) != 0) {
-		est_fail(err, EST_E_INPUT,
-			"%s: an unfinished run left a key of type %s, and %s is asked for",
-			nk->path, est_key_type(nk->key), type);
-		return est_hint(err, "ask for the same type, or remove the file if no certificate "
-				     "was issued for it");
-	}
-	if (*resumed)
-		return EST_OK;
 	rc = est_key_generate(type, &nk->key, err);
-	return rc == EST_OK ? write_key(nk, err) : rc;
+	if (rc == EST_OK)
+		rc = write_key(nk, err);
+	if (rc != EST_OK)
+		est_newkey_discard(nk);
+	return rc;
 }
 
 enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,

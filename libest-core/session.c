@@ -174,11 +174,17 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	return EST_OK;
 }
 
-static enum est_code wait_ready(struct session *s, const struct deadline *deadline,
+/* After ret, which is not fatal: waits for the socket, or only looks at the clock, for records
+ * without data must not outrun the deadline. */
+static enum est_code wait_ready(struct session *s, ssize_t ret, const struct deadline *deadline,
 	const char *doing, struct est_error *err)
 {
 	short events = gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
 
+	if (ret != GNUTLS_E_AGAIN && ret != GNUTLS_E_INTERRUPTED)
+		return deadline_left_ms(deadline) > 0
+			? EST_OK
+			: est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
@@ -237,14 +243,13 @@ static enum est_code handshake(
 	int ret;
 
 	while ((ret = gnutls_handshake(s->tls)) != GNUTLS_E_SUCCESS) {
-		if (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED) {
-			rc = wait_ready(s, deadline, "in the TLS handshake", err);
-			if (rc != EST_OK)
-				return rc;
-		} else if (gnutls_error_is_fatal(ret)) {
+		if (gnutls_error_is_fatal(ret)) {
 			(void)gnutls_alert_send_appropriate(s->tls, ret);
 			return fail_handshake(s, ret, err);
 		}
+		rc = wait_ready(s, ret, deadline, "in the TLS handshake", err);
+		if (rc != EST_OK)
+			return rc;
 	}
 	s->established = true;
 	return EST_OK;
@@ -339,7 +344,7 @@ enum est_code session_send(struct session *s, struct est_span bytes,
 	while (bytes.n > 0) {
 		n = gnutls_record_send(s->tls, bytes.p, bytes.n);
 		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
-			rc = wait_ready(s, deadline, "while sending the request", err);
+			rc = wait_ready(s, n, deadline, "while sending the request", err);
 			if (rc != EST_OK)
 				return rc;
 		} else if (n < 0) {
@@ -366,20 +371,19 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 			s->broken = got < 0;
 			return EST_OK;
 		}
-		if (got == GNUTLS_E_AGAIN || got == GNUTLS_E_INTERRUPTED) {
-			rc = wait_ready(s, deadline, "while waiting for the server's answer", err);
-			if (rc != EST_OK)
-				return rc;
-		} else if (got == GNUTLS_E_REHANDSHAKE) {
+		if (gnutls_error_is_fatal((int)got))
+			return fail_record(s, (int)got, err);
+		if (got == GNUTLS_E_REHANDSHAKE) {
 			/* RFC 7030 section 3.5: none while a request is under way. */
 			if (++s->renegotiations > RENEG_MAX)
 				return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation",
 					s->address);
 			(void)gnutls_alert_send(
 				s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-		} else if (gnutls_error_is_fatal((int)got)) {
-			return fail_record(s, (int)got, err);
 		}
+		rc = wait_ready(s, got, deadline, "while waiting for the server's answer", err);
+		if (rc != EST_OK)
+			return rc;
 	}
 }
 

@@ -44,6 +44,13 @@ static char *dir_of(const char *path)
 	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* One step of a symbolic link: what the link at *path names, relative to its own folder. */
 static enum est_code follow(char **path, struct est_error *err)
 {
@@ -139,10 +146,15 @@ enum est_code store_set_mode(const struct store_target *target, int fd, bool sec
 		mode = target->old.st_mode & 07777;
 		if (secret)
 			mode &= KEY_MODE_MAX;
-		/* Not being root, the file then belongs to whoever renews it. */
-		if ((target->old.st_uid != geteuid() || target->old.st_gid != getegid()) &&
-			fchown(fd, target->old.st_uid, target->old.st_gid) != 0 && errno != EPERM)
-			return store_fail(target->path, "cannot keep the owner", err);
+		/* Not being root, the file then belongs to whoever renews it; who could read it
+		 * as a member of the old group must not become another group's. */
+		if (fchown(fd, target->old.st_uid, target->old.st_gid) != 0 &&
+			fchown(fd, (uid_t)-1, target->old.st_gid) != 0) {
+			if (errno != EPERM)
+				return store_fail(target->path, "cannot keep the owner", err);
+			if (secret)
+				mode &= KEY_MODE;
+		}
 	}
 	if (fchmod(fd, mode) != 0)
 		return store_fail(target->path, "cannot set the mode", err);
@@ -152,11 +164,12 @@ enum est_code store_set_mode(const struct store_target *target, int fd, bool sec
 enum est_code store_write(int fd, struct est_span content, const char *name,
 	struct est_error *err)
 {
+	off_t end = (off_t)content.n;
 	ssize_t n;
 
-	if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
+	if (lseek(fd, 0, SEEK_SET) != 0)
 		return store_fail(name, "cannot write", err);
-	while (content.n > 0) {
+	while (content.n > 0) { /* over what was reserved, which is then cut off */
 		n = write(fd, content.p, content.n);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -165,7 +178,9 @@ enum est_code store_write(int fd, struct est_span content, const char *name,
 		content.p += n;
 		content.n -= (size_t)n;
 	}
-	return fsync(fd) == 0 ? EST_OK : store_fail(name, "cannot sync", err);
+	if (ftruncate(fd, end) != 0 || fsync(fd) != 0)
+		return store_fail(name, "cannot sync", err);
+	return EST_OK;
 }
 
 enum est_code store_sync_dir(const char *dir, struct est_error *err)
@@ -188,15 +203,27 @@ enum est_code store_rename(const char *from, const struct store_target *target,
 	return store_sync_dir(target->dir, err);
 }
 
+/* Room for the file to come.  Flash file systems and musl do not reserve: then it is written. */
+static int reserve(int fd)
+{
+	static const uint8_t zeros[4096];
+	int error = posix_fallocate(fd, 0, ROOM_BYTES);
+
+	if (error != EOPNOTSUPP && error != EINVAL)
+		return error;
+	for (size_t n = 0; n < ROOM_BYTES; n += sizeof(zeros)) {
+		if (write(fd, zeros, sizeof(zeros)) != (ssize_t)sizeof(zeros))
+			return errno ? errno : ENOSPC;
+	}
+	return 0;
+}
+
 static enum est_code make_temp(struct est_output *out, struct est_error *err)
 {
 	const struct store_target *target = &out->target;
-	const char *slash = strrchr(target->path, '/');
 	char *temp;
-	int error;
 
-	if (asprintf(&temp, "%s/.%.200s.XXXXXX", target->dir, slash ? slash + 1 : target->path) <
-		0)
+	if (asprintf(&temp, "%s/.%.200s.XXXXXX", target->dir, base_of(target->path)) < 0)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	out->fd = mkostemp(temp, O_CLOEXEC); /* O_EXCL, mode 0600 */
 	if (out->fd < 0) {
@@ -204,11 +231,52 @@ static enum est_code make_temp(struct est_output *out, struct est_error *err)
 		return store_fail(target->dir, "cannot make a file in this directory", err);
 	}
 	out->temp = temp;
-	error = posix_fallocate(out->fd, 0, ROOM_BYTES);
-	if (error == 0 || error == EOPNOTSUPP || error == EINVAL)
+	errno = reserve(out->fd);
+	if (errno == 0)
 		return EST_OK;
-	errno = error;
 	return store_fail(target->dir, "no room for a file of 64 KiB", err);
+}
+
+/* A certificate written over a key would take the only copy away. */
+static enum est_code check_no_key(const char *path, const struct store_target *target,
+	struct est_error *err)
+{
+	static const char marker[] = "PRIVATE KEY-----";
+	struct est_buf old = { 0 };
+	struct est_error ignored;
+	enum est_code rc = EST_OK;
+
+	if (!target->exists ||
+		est_read_file(target->path, EST_FILE_MAX, &old, &ignored) != EST_OK || !old.n)
+		return EST_OK;
+	if (memmem(old.p, old.n, marker, strlen(marker))) {
+		rc = est_fail(err, EST_E_OUTPUT,
+			"%s: holds a private key, which would be lost", path);
+		est_reason(err, "holds-key");
+	}
+	est_buf_free(&old);
+	return rc;
+}
+
+bool est_same_file(const char *a, const char *b)
+{
+	struct store_target one = { 0 }, two = { 0 };
+	struct stat dir_one, dir_two;
+	struct est_error ignored;
+	bool same = false;
+
+	if (store_target_init(a, 0, &one, &ignored) != EST_OK ||
+		store_target_init(b, 0, &two, &ignored) != EST_OK)
+		same = strcmp(a, b) == 0;
+	else if (one.exists || two.exists)
+		same = one.exists && two.exists && one.old.st_ino == two.old.st_ino &&
+			one.old.st_dev == two.old.st_dev;
+	else if (stat(one.dir, &dir_one) == 0 && stat(two.dir, &dir_two) == 0)
+		same = dir_one.st_ino == dir_two.st_ino && dir_one.st_dev == dir_two.st_dev &&
+			strcmp(base_of(one.path), base_of(two.path)) == 0;
+	store_target_wipe(&one);
+	store_target_wipe(&two);
+	return same;
 }
 
 enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
@@ -222,6 +290,8 @@ enum est_code est_output_open(const char *path, unsigned flags, struct est_outpu
 	o->fd = -1;
 	o->secret = flags & EST_OUTPUT_SECRET;
 	rc = store_target_init(path, flags, &o->target, err);
+	if (rc == EST_OK && !o->secret)
+		rc = check_no_key(path, &o->target, err);
 	if (rc == EST_OK)
 		rc = make_temp(o, err);
 	if (rc == EST_OK)

@@ -149,7 +149,7 @@ EST_API const char *est_quirk_text(enum est_quirk quirk);
 /* ---- Files ----------------------------------------------------------------------------------- */
 
 /* Appends a regular file, a pipe or, for "-", stdin.  EST_E_INPUT for a directory, an unreadable
- * file or more than max bytes. */
+ * file or more than max bytes; EST_E_INTERRUPTED when a signal handler ran while it waited. */
 EST_API enum est_code est_read_file(const char *path, size_t max, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
@@ -161,7 +161,8 @@ struct est_output;
 
 /* Resolves symbolic links, refuses what is no regular file, and proves that the directory can be
  * written and has room for 64 KiB by making the temporary file now, before anything is sent.
- * Nothing visible changes until est_output_commit(). */
+ * Without EST_OUTPUT_SECRET a file that holds a private key is refused, reason holds-key.  Nothing
+ * visible changes until est_output_commit(). */
 EST_API enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Writes and syncs the temporary file; content is borrowed until the commit.  Several files can be
@@ -172,6 +173,8 @@ EST_API enum est_code est_output_write(struct est_output *out, struct est_span c
  * be NULL) says which.  Mode and owner of a file that was there are kept. */
 EST_API enum est_code est_output_commit(struct est_output *out, bool *changed,
 	struct est_error *err) EST_MUST_CHECK;
+/* Whether two names lead to one file, which may not exist yet. */
+EST_API bool est_same_file(const char *a, const char *b);
 /* Removes the temporary file when it was not committed. */
 EST_API void est_output_free(struct est_output *out);
 
