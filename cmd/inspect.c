@@ -3,6 +3,7 @@
  * shown, and a broken object does not hide the others. */
 #include "cmd.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +39,10 @@ static void keep_failure(struct inspect *in, const struct est_error *why)
 		in->kept = *why;
 		return;
 	}
-	cmd_notice(in->cmd, "%s", why->msg);
+	/* Errors, not notices: --quiet does not hide them. */
+	fprintf(stderr, "est: %s: %s\n", cmd_name(in->cmd->applet), why->msg);
 	if (why->hint[0])
-		cmd_notice(in->cmd, "hint: %s", why->hint);
+		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
 static void add_place(
@@ -327,6 +329,10 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 	in->quirks = (struct est_quirks){ 0 };
 	in->n_seen = in->n_broken = 0;
 	rc = est_read_file(path, INSPECT_FILE_MAX, &data, &err);
+	if (rc == EST_E_INPUT) { /* the name in it came from a folder, perhaps by a shell's * */
+		inner = err;
+		(void)est_escape(err.msg, sizeof(err.msg), est_span_str(inner.msg));
+	}
 	if (rc == EST_OK) {
 		rc = est_objects(est_buf_span(&data), &in->quirks, on_object, in, &err);
 		if (rc == EST_E_INPUT || rc == EST_E_PROTOCOL) {

@@ -2,6 +2,7 @@
 /* Objects as text: stable names, one fact a line.  The values were made safe by the library. */
 #include "inspect_show.h"
 
+#include <string.h>
 #include <time.h>
 
 #define NAME_WIDTH 15 /* "ext-key-usage:" and a blank */
@@ -9,19 +10,10 @@
 enum est_code text_line(
 	struct est_buf *out, const char *name, const char *value, struct est_error *err)
 {
-	char label[NAME_WIDTH + 8];
-	size_t n = 0;
+	size_t n = strlen(name) + 1; /* with the colon */
+	int blanks = n < NAME_WIDTH ? (int)(NAME_WIDTH - n) : 1;
 
-	while (name[n] && n < NAME_WIDTH) {
-		label[n] = name[n];
-		n++;
-	}
-	label[n++] = ':';
-	do
-		label[n++] = ' ';
-	while (n < NAME_WIDTH);
-	label[n] = '\0';
-	return est_buf_printf(out, err, "%s%s\n", label, value);
+	return est_buf_printf(out, err, "%s:%*s%s\n", name, blanks, "", value);
 }
 
 static enum est_code line_time(

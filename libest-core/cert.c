@@ -152,7 +152,7 @@ static enum est_code check_key(
 
 static enum est_code take_spki(const struct source *src, struct est_span *in, struct est_span *out)
 {
-	struct der_tlv spki, algorithm, key;
+	struct der_tlv spki, algorithm, key = { 0 };
 	struct est_span oid;
 	enum est_code rc;
 
@@ -313,7 +313,7 @@ static enum est_code take_tail(const struct source *src, struct est_span in, str
 static enum est_code take_tbs(const struct source *src, struct est_span tbs, struct cert_view *view,
 	struct est_span *algorithm)
 {
-	struct der_tlv tlv;
+	struct der_tlv tlv = { 0 };
 	struct est_span oid;
 	enum est_code rc;
 

@@ -144,8 +144,11 @@ static enum est_code load_any(struct load *load, struct est_span data)
 
 enum est_code est_certs_load(const char *path, struct est_certs **out, struct est_error *err)
 {
+	char shown[256];
 	struct load load = {
-		.name = strcmp(path, "-") == 0 ? "standard input" : path,
+		.name = strcmp(path, "-") == 0
+				? "standard input"
+				: est_escape(shown, sizeof(shown), est_span_str(path)),
 		.err = err,
 	};
 	struct est_buf data = { 0 };

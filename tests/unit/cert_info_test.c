@@ -39,7 +39,8 @@ static void every_field_of_a_certificate_is_read(void **state)
 	struct certmake ca, leaf;
 
 	(void)state;
-	certmake_make(&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL, &ca);
+	certmake_make(
+		&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL, &ca);
 	certmake_make(&spec, &ca, &leaf);
 	assert_info(est_buf_span(&leaf.der), &info);
 	assert_string_equal(info.subject, "CN=dev1,O=Example,C=DE");
@@ -92,8 +93,8 @@ static void keys_are_named_with_their_size(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		certmake_make(
-			&(struct certmake_spec){ .pk = keys[i].pk, .bits = keys[i].bits }, NULL, &ca);
+		certmake_make(&(struct certmake_spec){ .pk = keys[i].pk, .bits = keys[i].bits },
+			NULL, &ca);
 		assert_info(est_buf_span(&ca.der), &info);
 		assert_string_equal(info.key, keys[i].text);
 		assert_true(info.self_signed);
@@ -126,11 +127,11 @@ static void only_a_signature_that_verifies_makes_it_self_signed(void **state)
 	(void)state;
 	/* SHA-1 and long expired, as the samples of RFC 7030: still self-signed. */
 	certmake_make(&(struct certmake_spec){ .pk = GNUTLS_PK_RSA,
-			    .hash = GNUTLS_DIG_SHA1,
-			    .ca = true,
-			    .path_len = -1,
-			    .not_before = 1000000000,
-			    .not_after = 1100000000 },
+			      .hash = GNUTLS_DIG_SHA1,
+			      .ca = true,
+			      .path_len = -1,
+			      .not_before = 1000000000,
+			      .not_after = 1100000000 },
 		NULL, &ca);
 	assert_info(est_buf_span(&ca.der), &info);
 	assert_string_equal(info.signature, "sha1WithRSAEncryption");

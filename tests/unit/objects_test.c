@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "forge.h"
-#include "testca.h"
+#include "certmake.h"
 
 #define VECTORS "tests/data/vectors/"
 
@@ -97,22 +97,22 @@ static void other_files_are_named(void **state)
 static void der_of_each_kind_is_told_apart(void **state)
 {
 	struct est_buf der = { 0 };
-	struct testca ca;
+	struct certmake ca;
 
 	(void)state;
-	testca_make(&(struct testca_spec){ .ca = true, .path_len = -1 }, NULL, &ca);
+	certmake_make(&(struct certmake_spec){ .ca = true, .path_len = -1 }, NULL, &ca);
 	assert_int_equal(est_file_kind(est_buf_span(&ca.der), NULL), EST_FILE_CERT);
-	testca_crl(&ca, 1, &der);
+	certmake_crl(&ca, 1, &der);
 	assert_int_equal(est_file_kind(est_buf_span(&der), NULL), EST_FILE_CRL);
 	est_buf_free(&der);
-	testca_csr(&(struct testca_spec){ 0 }, NULL, &der);
+	certmake_csr(&(struct certmake_spec){ 0 }, NULL, &der);
 	assert_int_equal(est_file_kind(est_buf_span(&der), NULL), EST_FILE_CSR);
 	est_buf_free(&der);
 	/* Version 1: no [0] in front of the serial number. */
 	forge_cert(&(struct forge){ .version = NOTHING }, &der);
 	assert_int_equal(est_file_kind(est_buf_span(&der), NULL), EST_FILE_CERT);
 	est_buf_free(&der);
-	testca_wipe(&ca);
+	certmake_wipe(&ca);
 	/* EncryptedPrivateKeyInfo, SubjectPublicKeyInfo, PFX, RSAPublicKey, ECPrivateKey. */
 	assert_int_equal(est_file_kind(BYTES(0x30, 7, 0x30, 3, 6, 1, 0x2a, 4, 0), NULL),
 		EST_FILE_ENCRYPTED_KEY);

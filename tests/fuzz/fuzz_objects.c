@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Any file: it is taken apart, and what is in it can be shown. */
+#include "fuzzing.h"
+
+static void show_csr(struct est_span der)
+{
+	struct est_csr_info info;
+	struct est_error err;
+	enum est_code rc = est_csr_info(der, &info, &err);
+
+	if (rc != EST_OK) {
+		fuzz_assert_failed(rc, &err);
+		return;
+	}
+	fuzz_assert_safe(info.subject, strlen(info.subject));
+	fuzz_assert_safe(info.key, strlen(info.key));
+	for (size_t i = 0; i < info.n_sans; i++)
+		fuzz_assert_safe(info.sans[i], strlen(info.sans[i]));
+	for (size_t i = 0; i < info.n_attributes; i++)
+		fuzz_assert_safe(info.attributes[i], strlen(info.attributes[i]));
+	est_csr_info_wipe(&info);
+}
+
+static void show_crl(struct est_span der)
+{
+	struct est_crl_info info;
+	struct est_error err;
+	enum est_code rc = est_crl_info(der, &info, &err);
+
+	if (rc != EST_OK) {
+		fuzz_assert_failed(rc, &err);
+		return;
+	}
+	fuzz_assert_safe(info.issuer, strlen(info.issuer));
+	fuzz_assert_safe(info.signature, strlen(info.signature));
+	FUZZ_ASSERT(info.n_revoked <= der.n / 2);
+	est_crl_info_wipe(&info);
+}
+
+static enum est_code show(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	struct est_cert_info info;
+	size_t *n = ctx;
+
+	(void)err;
+	FUZZ_ASSERT(object->index == ++*n);
+	FUZZ_ASSERT(!object->broken || object->broken->msg[0]);
+	if (object->broken)
+		return EST_OK;
+	FUZZ_ASSERT(object->kind != EST_FILE_PRIVATE_KEY || object->der.n == 0);
+	if (object->kind == EST_FILE_CERT &&
+		est_cert_info(object->der, &info, &(struct est_error){ 0 }) == EST_OK)
+		est_cert_info_wipe(&info);
+	if (object->kind == EST_FILE_CSR)
+		show_csr(object->der);
+	if (object->kind == EST_FILE_CRL)
+		show_crl(object->der);
+	return EST_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct est_quirks quirks = { 0 };
+	struct est_error err = { 0 };
+	size_t n = 0;
+	enum est_code rc;
+
+	rc = est_objects((struct est_span){ data, size }, &quirks, show, &n, &err);
+	if (rc != EST_OK)
+		fuzz_assert_failed(rc, &err);
+	FUZZ_ASSERT(n <= size);
+	return 0;
+}
