@@ -17,36 +17,6 @@
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
 #define CSR_BYTES_MAX	      EST_CERT_BYTES_MAX
 
-static enum est_code subject_der(const char *text, struct est_buf *out, struct est_error *err)
-{
-	gnutls_datum_t der = { 0 };
-	gnutls_x509_dn_t dn;
-	const char *where = NULL;
-	enum est_code rc;
-	char shown[120];
-	int ret;
-
-	if (!text || !*text)
-		return der_put(out, DER_SEQUENCE, (struct est_span){ 0 }, err);
-	ret = gnutls_x509_dn_init(&dn);
-	if (ret < 0)
-		return est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret));
-	ret = gnutls_x509_dn_set_str(dn, text, &where);
-	if (ret >= 0)
-		ret = gnutls_x509_dn_export2(dn, GNUTLS_X509_FMT_DER, &der);
-	gnutls_x509_dn_deinit(dn);
-	if (ret < 0) {
-		est_escape(shown, sizeof(shown), est_span_str(where ? where : text));
-		est_fail(err, EST_E_USAGE,
-			"--subject: cannot read it as an RFC 4514 name, near \"%s\": %s", shown,
-			gnutls_strerror(ret));
-		return est_hint(err, "write it like CN=device7,O=Example");
-	}
-	rc = est_buf_append(out, (struct est_span){ der.data, der.size }, err);
-	gnutls_free(der.data);
-	return rc;
-}
-
 static enum est_code fail_asn1(int ret, struct est_error *err)
 {
 	return est_fail(err, EST_E_INTERNAL, "cannot encode the request: %s", asn1_strerror(ret));
@@ -157,7 +127,7 @@ static enum est_code spec_subject(
 	enum est_code rc;
 
 	if (!spec->renew.n)
-		return subject_der(spec->subject, out, err);
+		return csr_subject(spec->subject, out, err);
 	if (spec->subject || spec->dns || spec->ip || spec->email || spec->uri)
 		return est_fail(err, EST_E_USAGE,
 			"a renewal keeps subject and subjectAltName (RFC 7030 section 4.2.2)");
@@ -244,19 +214,22 @@ static enum est_code check_signature(struct est_span der, const char *what, stru
 	return EST_OK;
 }
 
-static enum est_code pem_request(
-	struct est_span text, const char *name, struct est_buf *der, struct est_error *err)
+/* The DER in PEM, in base64, or as it is. */
+static enum est_code unwrap(struct est_span text, struct est_buf *der, struct est_error *err)
 {
 	struct pem_reader reader;
 	struct pem_block block;
 	enum est_code rc;
 	bool found;
 
+	if (!pem_present(text))
+		return text.n > 0 && text.p[0] == DER_SEQUENCE ? est_buf_append(der, text, err)
+							       : pem_decode_base64(text, der, err);
 	pem_init(&reader, text);
 	do {
 		rc = pem_next(&reader, &block, &found, err);
 		if (rc == EST_OK && !found)
-			rc = est_fail(err, EST_E_INPUT, "%s: no CERTIFICATE REQUEST in it", name);
+			rc = est_fail(err, EST_E_INPUT, "no CERTIFICATE REQUEST in it");
 	} while (rc == EST_OK && !pem_is(&block, "CERTIFICATE REQUEST") &&
 		 !pem_is(&block, "NEW CERTIFICATE REQUEST"));
 	return rc == EST_OK ? pem_decode(&block, der, err) : rc;
@@ -266,24 +239,24 @@ enum est_code est_csr_load(const char *path, struct est_buf *out, struct est_err
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct est_buf text = { 0 }, der = { 0 };
+	struct est_error why;
 	struct csr_view view;
-	struct est_span in;
 	enum est_code rc;
 
 	rc = est_read_file(path, EST_FILE_MAX, &text, err);
-	in = est_buf_span(&text);
-	if (rc == EST_OK && pem_present(in))
-		rc = pem_request(in, name, &der, err);
-	else if (rc == EST_OK && in.n > 0 && in.p[0] == DER_SEQUENCE)
-		rc = est_buf_append(&der, in, err);
-	else if (rc == EST_OK)
-		rc = pem_decode_base64(in, &der, err);
-	if (rc == EST_OK)
-		rc = csr_view(est_buf_span(&der), name, &view, err);
+	if (rc != EST_OK)
+		goto out;
+	rc = unwrap(est_buf_span(&text), &der, &why);
+	if (rc != EST_OK) {
+		est_fail(err, rc, "%s: %s", name, why.msg);
+		goto out;
+	}
+	rc = csr_view(est_buf_span(&der), name, &view, err);
 	if (rc == EST_OK)
 		rc = check_signature(est_buf_span(&der), name, err);
 	if (rc == EST_OK)
 		rc = est_buf_append(out, est_buf_span(&der), err);
+out:
 	est_buf_free(&der);
 	est_buf_free(&text);
 	return rc;

@@ -14,6 +14,18 @@ struct csr_view {		 /* borrowed from the DER */
 enum est_code csr_view(struct est_span der, const char *what, struct csr_view *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* DER of the Name that this RFC 4514 text means; NULL and "" are the empty one.  EST_E_USAGE. */
+enum est_code csr_subject(
+	const char *text, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+
+struct csr_oid { /* contents octets */
+	uint8_t der[168];
+	size_t n;
+};
+
+/* A dotted OID of 2 to 32 arcs below 2^31; false, and *out untouched, for anything else. */
+bool csr_oid(const char *dotted, struct csr_oid *out);
+
 /* DER of the Extensions that a spec asks for; empty when it asks for none. */
 enum est_code csr_extensions(const struct est_csr_spec *spec, bool subject_empty,
 	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;

@@ -71,8 +71,16 @@ static enum est_code put_datum(struct est_buf *out, struct est_span oid, bool cr
 	return rc;
 }
 
-static bool is_ia5(const char *text)
+/* Printable ASCII, and for what cannot do without (RFC 5280 section 4.2.1.6) something before the
+ * separator of mailbox or scheme. */
+static bool is_name(const char *text, gnutls_x509_subject_alt_name_t type)
 {
+	const char *mark = strchr(text, type == GNUTLS_SAN_URI ? ':' : '@');
+
+	if (!*text || strlen(text) > SAN_MAX_BYTES)
+		return false;
+	if (type != GNUTLS_SAN_DNSNAME && (!mark || mark == text || !mark[1]))
+		return false;
 	for (; *text; text++) {
 		if (*text <= ' ' || *text > '~')
 			return false;
@@ -101,10 +109,11 @@ static enum est_code add_names(gnutls_subject_alt_names_t sans, const char *cons
 			else
 				return est_fail(err, EST_E_USAGE,
 					"--ip %s: not an IPv4 or IPv6 address", shown);
-		} else if (!is_ia5(*names) || value.size > SAN_MAX_BYTES) {
+		} else if (!is_name(*names, type)) {
 			est_fail(err, EST_E_USAGE,
-				"--%s %s: not printable ASCII of at most %d characters", option,
-				shown, SAN_MAX_BYTES);
+				"--%s %s: not such a name in printable ASCII of at most %d "
+				"characters",
+				option, shown, SAN_MAX_BYTES);
 			return est_hint(err, "an international name is given as its A-label "
 					     "(xn--...)");
 		}
@@ -149,6 +158,7 @@ static enum est_code put_key_usage(
 {
 	gnutls_datum_t der = { 0 };
 	unsigned bits = 0;
+	char shown[80];
 	int ret;
 
 	if (!names || !*names)
@@ -162,9 +172,9 @@ static enum est_code put_key_usage(
 		}
 		if (!bit)
 			return est_fail(err, EST_E_USAGE,
-				"--key-usage %.40s: not one of digitalSignature, nonRepudiation, "
+				"--key-usage %s: not one of digitalSignature, nonRepudiation, "
 				"keyEncipherment, dataEncipherment, keyAgreement",
-				*names);
+				est_escape(shown, sizeof(shown), est_span_str(*names)));
 		bits |= bit;
 	}
 	ret = gnutls_x509_ext_export_key_usage(bits, &der);
@@ -179,37 +189,35 @@ static const char *purpose_oid(const char *name)
 		if (strcmp(name, purposes[i].name) == 0)
 			return purposes[i].oid;
 	}
-	return strspn(name, "0123456789.") == strlen(name) && strchr(name, '.') ? name : NULL;
+	return name;
 }
 
+/* By hand: GnuTLS writes an OID for any text of digits and dots, or none. */
 static enum est_code put_ext_key_usage(
 	const char *const *names, struct est_buf *out, struct est_error *err)
 {
-	gnutls_x509_key_purposes_t set;
-	gnutls_datum_t der = { 0 };
+	struct est_buf list = { 0 }, value = { 0 };
 	enum est_code rc = EST_OK;
-	const char *oid;
-	int ret;
+	struct csr_oid oid;
+	char shown[80];
 
 	if (!names || !*names)
 		return EST_OK;
-	if (gnutls_x509_key_purpose_init(&set) < 0)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	for (; rc == EST_OK && *names; names++) {
-		oid = purpose_oid(*names);
-		ret = oid ? gnutls_x509_key_purpose_set(set, oid) : GNUTLS_E_INVALID_REQUEST;
-		if (ret < 0)
+		if (csr_oid(purpose_oid(*names), &oid))
+			rc = der_put(&list, DER_OID, (struct est_span){ oid.der, oid.n }, err);
+		else
 			rc = est_fail(err, EST_E_USAGE,
-				"--ext-key-usage %.60s: not serverAuth, clientAuth, codeSigning, "
+				"--ext-key-usage %s: not serverAuth, clientAuth, codeSigning, "
 				"emailProtection, timeStamping, OCSPSigning or a dotted OID",
-				*names);
+				est_escape(shown, sizeof(shown), est_span_str(*names)));
 	}
-	if (rc == EST_OK) {
-		ret = gnutls_x509_ext_export_key_purposes(set, &der);
-		rc = ret < 0 ? fail_gnutls(ret, "extKeyUsage", err)
-			     : put_datum(out, CERT_OID_EXT_KEY_USAGE, false, &der, err);
-	}
-	gnutls_x509_key_purpose_deinit(set);
+	if (rc == EST_OK)
+		rc = der_put(&value, DER_SEQUENCE, est_buf_span(&list), err);
+	if (rc == EST_OK)
+		rc = put_extension(out, CERT_OID_EXT_KEY_USAGE, false, est_buf_span(&value), err);
+	est_buf_free(&list);
+	est_buf_free(&value);
 	return rc;
 }
 

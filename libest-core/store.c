@@ -81,8 +81,8 @@ static const char *kind_of(mode_t mode)
 }
 
 /* The links are kept, what they point to is replaced. */
-static enum est_code follow_links(const char *path, struct store_target *target,
-	struct est_error *err)
+static enum est_code follow_links(
+	const char *path, struct store_target *target, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	unsigned links = 0;
@@ -100,10 +100,24 @@ static enum est_code follow_links(const char *path, struct store_target *target,
 	return rc;
 }
 
-enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,
-	struct est_error *err)
+/* The last part of a path; "" when it ends in a slash. */
+static const char *base_of(const char *path)
 {
-	struct store_target target = { .path = strdup(path) };
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static enum est_code fail_exists(const char *path, struct est_error *err)
+{
+	est_fail(err, EST_E_OUTPUT, "%s: exists already", path);
+	return est_reason(err, "exists");
+}
+
+enum est_code store_target_init(
+	const char *path, unsigned flags, struct store_target *out, struct est_error *err)
+{
+	struct store_target target = { .path = strdup(path), .fresh = flags & EST_OUTPUT_NEW };
 	enum est_code rc;
 
 	if (!target.path)
@@ -112,10 +126,10 @@ enum est_code store_target_init(const char *path, unsigned flags, struct store_t
 	if (rc == EST_OK && target.exists && !S_ISREG(target.old.st_mode))
 		rc = est_fail(err, EST_E_OUTPUT, "%s: is %s, not a regular file", path,
 			kind_of(target.old.st_mode));
-	if (rc == EST_OK && target.exists && flags & EST_OUTPUT_NEW) {
-		rc = est_fail(err, EST_E_OUTPUT, "%s: exists already", path);
-		est_reason(err, "exists");
-	}
+	if (rc == EST_OK && target.exists && target.fresh)
+		rc = fail_exists(path, err);
+	if (rc == EST_OK && !*base_of(target.path))
+		rc = est_fail(err, EST_E_OUTPUT, "'%s' is not the name of a file", path);
 	if (rc == EST_OK) {
 		target.dir = dir_of(target.path);
 		if (!target.dir)
@@ -135,34 +149,49 @@ void store_target_wipe(struct store_target *target)
 	*target = (struct store_target){ 0 };
 }
 
-enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
-	struct est_error *err)
+/* Not being root, the file then belongs to whoever renews it, but perhaps still to the group. */
+static enum est_code keep_owner(
+	const struct store_target *target, int fd, bool *group_kept, struct est_error *err)
+{
+	const struct stat *old = &target->old;
+	struct stat now;
+
+	if (fstat(fd, &now) != 0)
+		return store_fail(target->path, "cannot keep the owner", err);
+	*group_kept = true;
+	if (now.st_uid == old->st_uid && now.st_gid == old->st_gid)
+		return EST_OK;
+	if (fchown(fd, old->st_uid, old->st_gid) == 0)
+		return EST_OK;
+	if (errno != EPERM)
+		return store_fail(target->path, "cannot keep the owner", err);
+	*group_kept = now.st_gid == old->st_gid || fchown(fd, (uid_t)-1, old->st_gid) == 0;
+	return EST_OK;
+}
+
+enum est_code store_set_mode(
+	const struct store_target *target, int fd, bool secret, struct est_error *err)
 {
 	mode_t mask = umask(0), mode;
+	bool group_kept = true;
+	enum est_code rc;
 
 	(void)umask(mask);
 	mode = secret ? KEY_MODE : NEW_MODE & ~mask;
 	if (target->exists) {
+		rc = keep_owner(target, fd, &group_kept, err);
+		if (rc != EST_OK)
+			return rc;
 		mode = target->old.st_mode & 07777;
-		if (secret)
-			mode &= KEY_MODE_MAX;
-		/* Not being root, the file then belongs to whoever renews it; who could read it
-		 * as a member of the old group must not become another group's. */
-		if (fchown(fd, target->old.st_uid, target->old.st_gid) != 0 &&
-			fchown(fd, (uid_t)-1, target->old.st_gid) != 0) {
-			if (errno != EPERM)
-				return store_fail(target->path, "cannot keep the owner", err);
-			if (secret)
-				mode &= KEY_MODE;
-		}
+		if (secret) /* a group of ours is not the one that was to read the key */
+			mode &= group_kept ? KEY_MODE_MAX : KEY_MODE;
 	}
 	if (fchmod(fd, mode) != 0)
 		return store_fail(target->path, "cannot set the mode", err);
 	return EST_OK;
 }
 
-enum est_code store_write(int fd, struct est_span content, const char *name,
-	struct est_error *err)
+enum est_code store_write(int fd, struct est_span content, const char *name, struct est_error *err)
 {
 	off_t end = (off_t)content.n;
 	ssize_t n;
@@ -195,9 +224,13 @@ enum est_code store_sync_dir(const char *dir, struct est_error *err)
 	return rc;
 }
 
-enum est_code store_rename(const char *from, const struct store_target *target,
-	struct est_error *err)
+enum est_code store_rename(
+	const char *from, const struct store_target *target, struct est_error *err)
 {
+	struct stat st;
+
+	if (target->fresh && lstat(target->path, &st) == 0)
+		return fail_exists(target->path, err); /* it came after we had looked */
 	if (rename(from, target->path) != 0)
 		return store_fail(target->path, "cannot rename the new file into place", err);
 	return store_sync_dir(target->dir, err);
@@ -304,8 +337,8 @@ enum est_code est_output_open(const char *path, unsigned flags, struct est_outpu
 	return EST_OK;
 }
 
-enum est_code est_output_write(struct est_output *out, struct est_span content,
-	struct est_error *err)
+enum est_code est_output_write(
+	struct est_output *out, struct est_span content, struct est_error *err)
 {
 	enum est_code rc = store_write(out->fd, content, out->temp, err);
 
@@ -323,8 +356,10 @@ static bool same_content(const struct est_output *out)
 
 	if (!out->target.exists || (uint64_t)out->target.old.st_size != out->content.n)
 		return false;
+	if (out->secret && out->target.old.st_mode & 07777 & ~KEY_MODE_MAX)
+		return false; /* the key must not stay that wide */
 	same = est_read_file(out->target.path, out->content.n, &old, &ignored) == EST_OK &&
-		est_span_eq(est_buf_span(&old), out->content);
+	       est_span_eq(est_buf_span(&old), out->content);
 	est_buf_free(&old);
 	return same;
 }
