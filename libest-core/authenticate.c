@@ -500,9 +500,12 @@ void auth_hint(
 	list_schemes(challenges, n, schemes, sizeof(schemes));
 	if (n == 0)
 		est_hint(err, "it names no way to authenticate (no WWW-Authenticate)");
+	else if (c->auth.stale > AUTH_STALE_MAX)
+		est_hint(err, "the server calls every nonce stale, those it has just made too");
 	else if (c->auth.refused)
-		est_hint(err, "the %s wrong or not for this; the server offers %s",
-			c->auth.refused == AUTH_SCHEME_BEARER ? "token is" : "user or password is",
+		est_hint(err, "%s wrong, or not for this operation; the server offers %s",
+			c->auth.refused == AUTH_SCHEME_BEARER ? "the token is"
+							      : "user or password is",
 			schemes);
 	else if (password && !c->config.user)
 		est_hint(err,
