@@ -72,12 +72,12 @@ EST_LDFLAGS  := $(HARDEN_LD) $(SMALL_LD) -Wl,--gc-sections -Wl,--as-needed $(SAN
 
 # Asked only when needed: `make demo` and `make check` work before pkg-config is installed.
 pkg = $(shell $(PKG_CONFIG) $(1) $(2))
-core_cflags   = $(call pkg,--cflags,gnutls libtasn1)
-core_libs     = $(call pkg,--libs,gnutls libtasn1)
+core_cflags   = $(call pkg,--cflags,gnutls libtasn1 nettle)
+core_libs     = $(call pkg,--libs,gnutls libtasn1 nettle)
 cmd_cflags    = $(call pkg,--cflags,json-c)
 cmd_libs      = $(call pkg,--libs,json-c)
-server_cflags = $(call pkg,--cflags,libmicrohttpd gnutls json-c)
-server_libs   = $(call pkg,--libs,libmicrohttpd json-c) -pthread
+server_cflags = $(call pkg,--cflags,libmicrohttpd gnutls nettle json-c)
+server_libs   = $(call pkg,--libs,libmicrohttpd json-c nettle) -pthread
 unit_libs     = $(call pkg,--libs,cmocka)
 
 ASN1_SRC := $(wildcard asn1/*.asn)
@@ -113,7 +113,7 @@ CONFIG := $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_CONFIG) $(EST_CFLAGS) $(E
 $(BUILD)/config: FORCE
 	@for tool in $(firstword $(CC)) $(firstword $(PKG_CONFIG)) $(ASN1PARSER); do \
 		command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	for lib in 'gnutls >= 3.7.9' 'libtasn1 >= 4.19' json-c; do \
+	for lib in 'gnutls >= 3.7.9' 'libtasn1 >= 4.19' nettle json-c; do \
 		$(PKG_CONFIG) --exists "$$lib" 2>/dev/null || missing="$$missing $${lib%% *}"; done; \
 	test -z "$$missing" || { echo "Missing:$$missing. On Debian this installs what the" \
 		"build needs: packaging/install-packages build" >&2; exit 1; }
@@ -222,7 +222,7 @@ $(BUILD)/est-core.pc: $(BUILD)/config FORCE
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' \
 		'includedir=$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)' '' \
 		'Name: est-core' 'Description: EST client (RFC 7030, RFC 8951, RFC 9908)' \
-		'Version: $(VERSION)' 'Requires: gnutls >= 3.7.9 libtasn1 >= 4.19' \
+		'Version: $(VERSION)' 'Requires: gnutls >= 3.7.9 libtasn1 >= 4.19 nettle' \
 		'Libs: -L$${libdir} -lest-core' 'Cflags: -I$${includedir}' >$@
 
 install: all $(BUILD)/est-core.pc

@@ -69,8 +69,11 @@ enum est_code cmd_deliver(
 
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
-/* Passwords: file, environment, terminal.  An est_secret_fn; ctx is the struct cmd. */
+/* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
+ * is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+bool cmd_has_token(const struct cmd *cmd);
 /* What -v and JSON say of the connection and the deviations met. */
 void cmd_report_session(struct cmd *cmd, const struct est_client *client);
 

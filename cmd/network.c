@@ -18,6 +18,58 @@ static void log_line(void *ctx, enum est_log_level level, const char *line)
 		cmd_verbose(cmd, "%s", line);
 }
 
+static enum est_code parse_auth(struct cmd *cmd, enum est_auth *out)
+{
+	static const char *const names[] = {
+		[EST_AUTH_AUTO] = "auto",
+		[EST_AUTH_BASIC] = "basic",
+		[EST_AUTH_DIGEST] = "digest",
+		[EST_AUTH_BEARER] = "bearer",
+		[EST_AUTH_NONE] = "none",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!cmd->v.auth || strcmp(cmd->v.auth, names[i]) == 0) {
+			*out = (enum est_auth)i;
+			return EST_OK;
+		}
+	}
+	return est_fail(&cmd->err, EST_E_USAGE, "--auth is auto, basic, digest, bearer or none");
+}
+
+/* A way to authenticate without its secret, and a secret without its way, are mistakes.  --user and
+ * EST_TOKEN may stand in an environment that other runs share. */
+static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc = parse_auth(cmd, out);
+	const enum est_auth auth = *out;
+	unsigned stdin_users = 0;
+
+	if (rc != EST_OK)
+		return rc;
+	if ((auth == EST_AUTH_BASIC || auth == EST_AUTH_DIGEST) && !v->user)
+		return est_fail(&cmd->err, EST_E_USAGE, "--auth %s needs --user", v->auth);
+	if (auth == EST_AUTH_BEARER && !cmd_has_token(cmd))
+		return est_fail(
+			&cmd->err, EST_E_USAGE, "--auth bearer needs --token-file or EST_TOKEN");
+	if (v->token_file && auth != EST_AUTH_AUTO && auth != EST_AUTH_BEARER)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--token-file and --auth %s contradict each other", v->auth);
+	if (v->password_file && (auth == EST_AUTH_BEARER || auth == EST_AUTH_NONE))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--password-file and --auth %s contradict each other", v->auth);
+	if (v->password_file && !v->user)
+		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
+	stdin_users += v->password_file && strcmp(v->password_file, "-") == 0;
+	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
+	stdin_users += v->key_password_file && strcmp(v->key_password_file, "-") == 0;
+	if (stdin_users > 1)
+		return est_fail(
+			&cmd->err, EST_E_USAGE, "standard input can be only one of the secrets");
+	return EST_OK;
+}
+
 /* A second name for the same thing would hide which one counted. */
 static enum est_code check_network_options(struct cmd *cmd)
 {
@@ -39,8 +91,6 @@ static enum est_code check_network_options(struct cmd *cmd)
 			"a password never goes on the command line, where every user of this "
 			"machine can read it: --password-file FILE or EST_PASSWORD");
 	}
-	if (v->password_file && !v->user)
-		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
 	return EST_OK;
 }
 
@@ -58,6 +108,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.key_password = cmd_secret,
 		.user = v->user,
 		.password = cmd_secret,
+		.token = cmd_has_token(cmd) ? cmd_token : NULL,
 		.secret_ctx = cmd,
 		.resolve = v->resolve.v,
 		.family = v->ipv4   ? AF_INET
@@ -73,6 +124,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 	};
 	enum est_code rc = check_network_options(cmd);
 
+	if (rc == EST_OK)
+		rc = check_auth(cmd, &config.auth);
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
 }
 

@@ -21,7 +21,7 @@ struct cmd_values {
 	unsigned connect_timeout_ms, max_time_ms;
 	size_t max_size;
 	/* who we are */
-	const char *cert, *key, *key_password_file, *user, *password_file;
+	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
 	/* what is asked for */
 	const char *new_key, *use_key, *csr, *key_out, *subject, *hash;
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;

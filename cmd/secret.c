@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Passwords: from a file or descriptor, the environment, or the terminal; never from argv. */
+/* Passwords and tokens: from a file or descriptor, the environment, or the terminal; never from
+ * argv. */
 #include "cmd.h"
 
 #include <errno.h>
@@ -86,6 +87,30 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 	else
 		rc = ask_terminal(
 			what, key ? "key-password-file" : "password-file", variable, out, err);
+	if (rc == EST_OK)
+		chomp(out);
+	return rc;
+}
+
+bool cmd_has_token(const struct cmd *cmd)
+{
+	return cmd->v.token_file || getenv("EST_TOKEN");
+}
+
+enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
+{
+	const struct cmd *cmd = ctx;
+	const char *env = getenv("EST_TOKEN");
+	enum est_code rc;
+
+	if (cmd->v.token_file)
+		rc = est_read_file(cmd->v.token_file, EST_TOKEN_MAX, out, err);
+	else if (!env)
+		rc = est_fail(err, EST_E_INPUT, "%s needed", what);
+	else if (strlen(env) > EST_TOKEN_MAX)
+		rc = est_fail(err, EST_E_INPUT, "EST_TOKEN: longer than %d bytes", EST_TOKEN_MAX);
+	else
+		rc = est_buf_append(out, est_span_str(env), err);
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;

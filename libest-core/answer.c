@@ -59,14 +59,7 @@ static void status_hint(const struct est_client *c, const struct operation *op,
 {
 	switch (response->status) {
 	case 401:
-		if (!c->config.user)
-			est_hint(err, "the server wants a user and password: --user NAME with "
-				      "--password-file FILE");
-		else if (!http_field(response, "WWW-Authenticate", 0, &(struct est_span){ 0 }))
-			est_hint(err, "it names no way to authenticate (no WWW-Authenticate)");
-		else
-			est_hint(err, "user or password is wrong, or it wants another scheme than "
-				      "Basic");
+		auth_hint(c, response, err);
 		break;
 	case 403:
 		if (!c->config.cert_file)

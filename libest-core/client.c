@@ -74,6 +74,7 @@ void est_client_free(struct est_client *c)
 	if (!c)
 		return;
 	session_close(c->session);
+	auth_wipe(&c->auth);
 	if (c->params.credentials)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	trust_free(c->trust);

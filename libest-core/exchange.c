@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http_auth.h"
-
 const struct operation operation_cacerts = { "cacerts", "GET", "application/pkcs7-mime", NULL };
 const struct operation operation_csrattrs = { "csrattrs", "GET", "application/csrattrs", NULL };
 const struct operation operation_simpleenroll = { "simpleenroll", "POST", "application/pkcs7-mime",
@@ -73,8 +71,7 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 }
 
 static enum est_code exchange_once(struct est_client *c, const struct operation *op,
-	struct est_span body, struct est_span authorization, struct http_response *out, bool *sent,
-	struct est_error *err)
+	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
 {
 	struct http_request request = {
 		.method = op->method,
@@ -82,11 +79,10 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 		.accept = op->accept,
 		.content_type = op->content_type,
 		.body = body,
-		.authorization = authorization,
 	};
 	const struct http_limits limits = { c->config.max_size, &c->quirks };
 	bool reused = false, silent = false, again = false;
-	struct est_buf target = { 0 };
+	struct est_buf target = { 0 }, authorization = { 0 };
 	enum est_code rc;
 
 	rc = url_target(&c->url, op->name, &target, err);
@@ -95,8 +91,12 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 	request.target = (const char *)target.p;
 	while (rc == EST_OK) {
 		rc = ensure_session(c, &reused, err);
+		if (rc == EST_OK)
+			rc = auth_header(
+				c, session_authz(c->session), &request, &authorization, err);
 		if (rc != EST_OK)
 			break;
+		request.authorization = est_buf_span(&authorization);
 		client_log(c, EST_LOG_DEBUG, "%s %s", op->method, request.target);
 		if (sent)
 			*sent = true;
@@ -111,65 +111,40 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 			break;
 		again = true;
 		http_response_wipe(out);
+		est_buf_free(&authorization);
 		rc = EST_OK;
 	}
+	est_buf_free(&authorization);
 	est_buf_free(&target);
-	return rc;
-}
-
-static bool offers_basic(const struct http_response *response)
-{
-	struct http_challenge challenges[HTTP_CHALLENGES_MAX];
-	size_t n = http_challenges(response, challenges);
-
-	for (size_t i = 0; i < n; i++) {
-		if (http_challenge_is(&challenges[i], "Basic"))
-			return true;
-	}
-	return false;
-}
-
-/* The answer to a challenge of this authorised server; the value is a secret. */
-static enum est_code answer_challenge(struct est_client *c, const struct authz *authz,
-	struct est_buf *authorization, struct est_error *err)
-{
-	int64_t asked_ms = deadline_now_ms();
-	struct est_buf password = { 0 };
-	char what[320];
-	enum est_code rc;
-
-	(void)snprintf(what, sizeof(what), "password of %.100s at %.150s", c->config.user,
-		authz_identity(authz));
-	if (!c->config.password)
-		return est_fail(err, EST_E_INPUT, "%s needed", what);
-	rc = c->config.password(c->config.secret_ctx, what, &password, err);
-	if (rc == EST_OK)
-		rc = http_basic(c->config.user, est_buf_span(&password), authorization, err);
-	est_buf_free(&password);
-	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time is not the server's */
 	return rc;
 }
 
 enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
 {
-	struct est_buf authorization = { 0 };
+	bool again = true, reused;
 	enum est_code rc;
 
-	rc = exchange_once(c, op, body, (struct est_span){ 0 }, out, sent, err);
-	if (rc == EST_OK && out->status == 401 && sent)
-		*sent = false; /* it was read, and not acted on */
-	if (rc != EST_OK || out->status != 401 || !c->config.user || !offers_basic(out))
-		return rc;
-	/* The server that challenged may have closed; whoever is there now is checked anew. */
-	rc = c->session ? EST_OK : session_open(&c->params, &c->deadline, &c->session, err);
-	if (rc == EST_OK)
-		rc = answer_challenge(c, session_authz(c->session), &authorization, err);
-	if (rc == EST_OK) {
+	auth_begin(c);
+	for (;;) {
+		rc = exchange_once(c, op, body, out, sent, err);
+		if (rc == EST_OK && out->status == 401 && sent)
+			*sent = false; /* it was read, and not acted on */
+		if (rc == EST_OK)
+			rc = auth_judge(c, out, &again, err);
+		if (rc != EST_OK || !again)
+			break;
 		http_response_wipe(out);
-		client_log(c, EST_LOG_INFO, "answering the server's Basic challenge");
-		rc = exchange_once(c, op, body, est_buf_span(&authorization), out, sent, err);
+		/* Who challenged may have closed; whoever is there now is checked anew. */
+		rc = ensure_session(c, &reused, err);
+		if (rc == EST_OK)
+			rc = auth_secret(c, session_authz(c->session), err);
+		if (rc != EST_OK)
+			break;
 	}
-	est_buf_free(&authorization);
+	if (rc != EST_OK || out->status == 401) { /* R7030-3.2.3-08 */
+		session_close(c->session);
+		c->session = NULL;
+	}
 	return rc;
 }

@@ -3,6 +3,7 @@
 #ifndef EST_EXCHANGE_H
 #define EST_EXCHANGE_H
 
+#include "authenticate.h"
 #include "http.h"
 #include "identity.h"
 
@@ -14,6 +15,7 @@ struct est_client {
 	struct deadline deadline;
 	bool started; /* the deadline runs from the first request */
 	struct session *session;
+	struct auth auth;
 	struct est_quirks quirks;
 	struct est_session_info info;
 	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT];
@@ -33,9 +35,9 @@ void client_log(const struct est_client *client, enum est_log_level level, const
 	EST_PRINTF(3, 4);
 
 /* One request of the operation and its final answer, whatever its status: connects when there is
- * no usable connection, answers one Basic challenge of the authorised server, repeats a GET once on
- * a kept connection that turned out to be dead.  *sent (may be NULL): the request may have reached
- * the server.  out is the caller's to wipe. */
+ * no usable connection, answers the challenge of an authorised server (authenticate.h), closes
+ * after a 401 that is final, repeats a GET once on a kept connection that turned out to be dead.
+ * *sent (may be NULL): the request may have reached the server.  out is the caller's to wipe. */
 enum est_code client_exchange(struct est_client *client, const struct operation *operation,
 	struct est_span body, struct http_response *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;

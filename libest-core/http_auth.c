@@ -141,6 +141,70 @@ bool http_challenge_is(const struct http_challenge *challenge, const char *schem
 	return http_is(challenge->scheme, scheme);
 }
 
+const struct http_auth_param *http_auth_find(
+	const struct http_challenge *challenge, const char *name)
+{
+	for (size_t i = 0; i < challenge->n_params; i++)
+		if (http_is(challenge->params[i].name, name))
+			return &challenge->params[i];
+	return NULL;
+}
+
+bool http_auth_plain(const struct http_challenge *challenge, const char *name, struct est_span *out)
+{
+	const struct http_auth_param *param = http_auth_find(challenge, name);
+
+	if (param)
+		*out = param->quoted ? (struct est_span){ param->value.p + 1, param->value.n - 2 }
+				     : param->value;
+	return param != NULL;
+}
+
+bool http_auth_is(const struct http_challenge *challenge, const char *name, const char *word)
+{
+	struct est_span value;
+
+	return http_auth_plain(challenge, name, &value) && http_is(value, word);
+}
+
+enum est_code http_auth_value(const struct http_challenge *challenge, const char *name,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	struct est_span rest;
+	size_t n;
+
+	if (!http_auth_plain(challenge, name, &rest))
+		return est_fail(err, EST_E_PROTOCOL, "no %s", name);
+	while (rc == EST_OK && rest.n > 0) {
+		if (rest.p[0] == '\\' && rest.n > 1)
+			rest = (struct est_span){ rest.p + 1, rest.n - 1 };
+		for (n = 1; n < rest.n && rest.p[n] != '\\'; n++)
+			;
+		rc = est_buf_append(out, (struct est_span){ rest.p, n }, err);
+		rest = (struct est_span){ rest.p + n, rest.n - n };
+	}
+	return rc;
+}
+
+bool http_auth_info(
+	const struct http_response *response, const char *field, struct http_challenge *out)
+{
+	struct http_auth_param param;
+	struct est_span value;
+
+	*out = (struct http_challenge){ 0 };
+	for (size_t i = 0; http_field(response, field, i, &value); i++) {
+		while (value.n > 0) {
+			if (value.p[0] == ',' || value.p[0] == ' ' || value.p[0] == '\t')
+				value = (struct est_span){ value.p + 1, value.n - 1 };
+			else if (!take_param(&value, &param) || !add_param(out, &param))
+				return false;
+		}
+	}
+	return out->n_params > 0;
+}
+
 static bool has_control(struct est_span in)
 {
 	for (size_t i = 0; i < in.n; i++)
@@ -149,15 +213,12 @@ static bool has_control(struct est_span in)
 	return false;
 }
 
-enum est_code http_basic(
-	const char *user, struct est_span password, struct est_buf *out, struct est_error *err)
+enum est_code http_check_credentials(
+	const char *user, struct est_span password, struct est_error *err)
 {
-	struct est_buf pair = { 0 }, text = { 0 };
-	enum est_code rc;
-
 	if (strchr(user, ':'))
 		return est_fail(err, EST_E_USAGE,
-			"the user name has a colon, which HTTP Basic cannot express "
+			"the user name has a colon, which HTTP authentication cannot express "
 			"(RFC 7617 section 2)");
 	if (has_control(est_span_str(user)))
 		return est_fail(err, EST_E_USAGE,
@@ -165,7 +226,18 @@ enum est_code http_basic(
 	if (has_control(password))
 		return est_fail(err, EST_E_USAGE,
 			"the password has a control character (RFC 7617 section 2)");
-	rc = est_buf_append(&pair, est_span_str(user), err);
+	return EST_OK;
+}
+
+enum est_code http_basic(
+	const char *user, struct est_span password, struct est_buf *out, struct est_error *err)
+{
+	struct est_buf pair = { 0 }, text = { 0 };
+	enum est_code rc;
+
+	rc = http_check_credentials(user, password, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&pair, est_span_str(user), err);
 	if (rc == EST_OK)
 		rc = est_buf_append(&pair, est_span_str(":"), err);
 	if (rc == EST_OK)
@@ -177,6 +249,25 @@ enum est_code http_basic(
 	if (rc == EST_OK)
 		rc = est_buf_append(out, est_buf_span(&text), err);
 	est_buf_free(&pair);
+	est_buf_free(&text);
+	return rc;
+}
+
+enum est_code http_bearer(struct est_span token, struct est_buf *out, struct est_error *err)
+{
+	struct est_buf text = { 0 };
+	struct est_span rest = token, b68;
+	enum est_code rc;
+
+	if (!take_token68(&rest, &b68) || b68.n != token.n)
+		return est_fail(err, EST_E_INPUT,
+			"the token is empty or has a character that cannot be sent: letters, digits, "
+			"-._~+/ and = at the end (RFC 6750 section 2.1)");
+	rc = est_buf_append(&text, est_span_str("Bearer "), err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&text, token, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(out, est_buf_span(&text), err);
 	est_buf_free(&text);
 	return rc;
 }

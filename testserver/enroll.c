@@ -2,7 +2,6 @@
 /* Enrolment and re-enrolment (RFC 7030 section 4.2): who may, what is issued, how it is sent. */
 #include "server.h"
 
-#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,34 +26,6 @@ void pending_free(struct pending *list)
 	}
 }
 
-/* "Basic" and the right "user:password" (RFC 7617). */
-static bool basic_ok(const struct server *srv, const char *authorization)
-{
-	struct est_buf plain = { 0 };
-	uint8_t digest[DIGEST_SIZE];
-	struct est_error err;
-	bool ok = false;
-
-	if (strncasecmp(authorization, "Basic ", 6) != 0)
-		return false;
-	if (b64_decode(est_span_str(authorization + 6), &plain, &err) == EST_OK && plain.n &&
-		gnutls_hash_fast(GNUTLS_DIG_SHA256, plain.p, plain.n, digest) == 0)
-		/* Digests are compared, so that neither length nor content shows in the time. */
-		ok = gnutls_memcmp(digest, srv->account, sizeof(digest)) == 0;
-	est_buf_free(&plain);
-	return ok;
-}
-
-static enum est_code challenge(struct answer *ans, const char *why, struct est_error *err)
-{
-	enum est_code rc = answer_text(ans, err, 401, "%s\n", why);
-
-	if (rc == EST_OK)
-		rc = answer_field(ans, "WWW-Authenticate",
-			"Basic realm=\"EST test server\", charset=\"UTF-8\"", err);
-	return rc;
-}
-
 /* Sets an answer (ans->status) when the client may not enrol. */
 static enum est_code authorise(
 	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
@@ -62,17 +33,19 @@ static enum est_code authorise(
 	enum label_id mode = rq->use.id;
 	bool basic = false, reenroll = strcmp(rq->operation, "simplereenroll") == 0;
 
-	if (rq->authorization && srv->has_account && mode != LABEL_AUTH_CERT) {
+	if (auth_guards(mode)) {
+		basic = true; /* auth_guard() let it pass */
+	} else if (rq->authorization && srv->has_account && mode != LABEL_AUTH_CERT) {
 		basic = basic_ok(srv, rq->authorization);
 		rq->auth_ok = basic;
 		if (!basic)
-			return challenge(ans, "these credentials are wrong", err);
+			return challenge_basic(ans, "these credentials are wrong", err);
 	}
 	if (mode == LABEL_AUTH_BASIC && !basic) {
 		rq->auth_ok = 0;
 		if (!srv->has_account)
 			return answer_text(ans, err, 403, "there is no account (--user)\n");
-		return challenge(ans, "a user name and a password are needed", err);
+		return challenge_basic(ans, "a user name and a password are needed", err);
 	}
 	if (rq->tls.trusted || (!reenroll && (basic || mode == LABEL_ANON))) {
 		rq->auth_ok = 1;
@@ -86,7 +59,7 @@ static enum est_code authorise(
 		return answer_text(ans, err, 403,
 			"re-enrolment needs the TLS client certificate that is to be renewed\n");
 	if (srv->has_account && mode != LABEL_AUTH_CERT)
-		return challenge(ans, "authentication is needed", err);
+		return challenge_basic(ans, "authentication is needed", err);
 	return answer_text(ans, err, 403, "a TLS client certificate of this CA is needed\n");
 }
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/crypto.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -76,10 +77,10 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 	struct request *rq = calloc(1, sizeof(*rq));
 
 	(void)cls;
-	(void)conn;
 	if (!rq)
 		return NULL;
 	rq->listener = "http";
+	rq->mhd = conn;
 	rq->auth_ok = -1;
 	rq->target = strdup(target);
 	rq->headers = json_object_new_object();
@@ -121,7 +122,10 @@ static enum MHD_Result send_answer(struct MHD_Connection *conn, struct answer *a
 		ok = MHD_add_response_header(response, "Content-Type", ans->type);
 	for (i = 0; i < ans->n_fields && ok == MHD_YES; i++)
 		ok = MHD_add_response_header(response, ans->field[i].name, ans->field[i].value);
-	if (ok == MHD_YES)
+	if (ok == MHD_YES && ans->mhd_digest)
+		ok = MHD_queue_auth_fail_response2(conn, REALM, "opaque", response, ans->mhd_stale,
+			(enum MHD_DigestAuthAlgorithm)ans->mhd_digest);
+	else if (ok == MHD_YES)
 		ok = MHD_queue_response(conn, (unsigned)ans->status, response);
 	MHD_destroy_response(response);
 	return ok;
@@ -179,6 +183,8 @@ enum est_code http_start(struct server *srv, struct est_error *err)
 	enum est_code rc;
 	int fd = -1;
 
+	if (gnutls_rnd(GNUTLS_RND_NONCE, srv->digest_seed, sizeof(srv->digest_seed)) < 0)
+		return est_fail(err, EST_E_INTERNAL, "no random numbers");
 	srv->port = (int)srv->opt.port;
 	rc = listen_on(srv->opt.bind, &srv->port, &fd, err);
 	if (rc != EST_OK)
@@ -190,8 +196,10 @@ enum est_code http_start(struct server *srv, struct est_error *err)
 		(const char *)srv->trust_pem.p, MHD_OPTION_HTTPS_PRIORITIES, srv->opt.priority,
 		MHD_OPTION_URI_LOG_CALLBACK, on_target, srv, MHD_OPTION_NOTIFY_COMPLETED,
 		on_completed, srv, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
-		MHD_OPTION_CONNECTION_LIMIT, 256u, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)128 << 10, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_LIMIT, 256u, MHD_OPTION_NONCE_NC_SIZE, 1000u,
+		MHD_OPTION_DIGEST_AUTH_RANDOM, sizeof(srv->digest_seed), srv->digest_seed,
+		MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)128 << 10, MHD_OPTION_END);
 	if (srv->daemon)
 		return EST_OK;
 	(void)close(fd);

@@ -159,6 +159,7 @@ void log_request(struct server *srv, const struct request *rq, int status)
 	scheme.n = space ? (size_t)(space - rq->authorization) : 0;
 	(void)json_object_object_add(
 		obj, "authorization", rq->authorization ? log_string(scheme) : NULL);
+	(void)json_object_object_add(obj, "digest", digest_shown(rq->authorization));
 	(void)json_object_object_add(
 		obj, "auth_ok", rq->auth_ok < 0 ? NULL : json_object_new_boolean(rq->auth_ok));
 	(void)json_object_object_add(obj, "body_len", json_object_new_int64((int64_t)rq->body.n));

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <gnutls/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +26,9 @@ static const char usage[] =
 	"  --cert FILE           another server certificate, PEM, with --key FILE\n"
 	"  --key FILE            its key\n"
 	"  --wrap N              base64 in N columns, 0: one line without newline (64)\n"
-	"  --user NAME           HTTP Basic account, with --password-file FILE\n"
+	"  --user NAME           HTTP account, with --password-file FILE\n"
 	"  --password-file FILE  its password; without an account Basic is never offered\n"
+	"  --token-file FILE     the bearer token of the labels bearer and any-auth\n"
 	"  --csrattrs FILE       DER or base64, served at /csrattrs (none: 204)\n"
 	"  --validity SECONDS    of the certificates issued (90 days)\n"
 	"  --tls-priority STRING GnuTLS priority string (TLS 1.2 and 1.3)\n"
@@ -50,6 +50,7 @@ enum {
 	OPT_WRAP,
 	OPT_USER,
 	OPT_PASSWORD_FILE,
+	OPT_TOKEN_FILE,
 	OPT_CSRATTRS,
 	OPT_VALIDITY,
 	OPT_TLS_PRIORITY,
@@ -71,6 +72,7 @@ static const struct option longopts[] = {
 	{ "wrap", required_argument, NULL, OPT_WRAP },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
+	{ "token-file", required_argument, NULL, OPT_TOKEN_FILE },
 	{ "csrattrs", required_argument, NULL, OPT_CSRATTRS },
 	{ "validity", required_argument, NULL, OPT_VALIDITY },
 	{ "tls-priority", required_argument, NULL, OPT_TLS_PRIORITY },
@@ -129,6 +131,7 @@ static bool option_take(struct options *o, int opt)
 			[OPT_KEY - OPT_DIR] = &o->key,
 			[OPT_USER - OPT_DIR] = &o->user,
 			[OPT_PASSWORD_FILE - OPT_DIR] = &o->password_file,
+			[OPT_TOKEN_FILE - OPT_DIR] = &o->token_file,
 			[OPT_CSRATTRS - OPT_DIR] = &o->csrattrs,
 			[OPT_TLS_PRIORITY - OPT_DIR] = &o->priority,
 			[OPT_SCRIPTS - OPT_DIR] = &o->scripts,
@@ -215,32 +218,6 @@ static enum est_code dir_prepare(struct server *srv, struct est_error *err)
 	return EST_OK;
 }
 
-/* Only the hash of "user:password" stays. */
-static enum est_code account_load(struct server *srv, struct est_error *err)
-{
-	struct est_buf secret = { 0 };
-	enum est_code rc;
-	int r;
-
-	if (!srv->opt.user)
-		return EST_OK;
-	rc = est_buf_printf(&secret, err, "%s:", srv->opt.user);
-	if (rc == EST_OK)
-		rc = est_read_file(srv->opt.password_file, EST_SECRET_MAX, &secret, err);
-	if (rc != EST_OK)
-		goto out;
-	if (secret.p[secret.n - 1] == '\n')
-		secret.n -= secret.p[secret.n - 2] == '\r' ? 2 : 1; /* "user:" is before it */
-	r = gnutls_hash_fast(GNUTLS_DIG_SHA256, secret.p, secret.n, srv->account);
-	if (r < 0)
-		rc = gnutls_fail(err, "SHA-256", r);
-	else
-		srv->has_account = true;
-out:
-	est_buf_free(&secret);
-	return rc;
-}
-
 static enum est_code csrattrs_load(struct server *srv, struct est_error *err)
 {
 	struct est_buf file = { 0 };
@@ -280,7 +257,7 @@ static enum est_code server_load(struct server *srv, struct est_error *err)
 
 	rc = dir_prepare(srv, err);
 	if (rc == EST_OK)
-		rc = account_load(srv, err);
+		rc = auth_load(srv, err);
 	if (rc == EST_OK)
 		rc = csrattrs_load(srv, err);
 	if (rc == EST_OK)
@@ -317,6 +294,7 @@ static void server_wipe(struct server *srv)
 		gnutls_memset(srv->ticket_key.data, 0, srv->ticket_key.size);
 	gnutls_free(srv->ticket_key.data);
 	pending_free(srv->pending);
+	nonces_free(srv->nonces);
 	filler_free(srv->filler);
 	if (srv->stop_fd >= 0)
 		(void)close(srv->stop_fd);

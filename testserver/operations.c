@@ -153,6 +153,9 @@ static enum est_code dispatch(
 			op = &operations[i];
 	if (!op)
 		return answer_text(ans, err, 404, "this operation is not offered here\n");
+	rc = auth_guard(srv, rq, ans, err);
+	if (rc != EST_OK || ans->status)
+		return rc;
 	if (rq->use.handler)
 		return rq->use.handler(srv, rq, ans, err);
 	if (strcmp(rq->method, op->method) != 0) {

@@ -19,9 +19,13 @@
 #define REQUEST_BODY_MAX (1u << 20)
 #define CSR_MAX		 (64u << 10) /* GnuTLS is quadratic in the number of elements */
 #define DIGEST_SIZE	 32	     /* SHA-256 */
+#define REALM		 "EST test server"
+
+enum hash { HASH_MD5, HASH_SHA256, HASH_SHA512_256 };
 
 struct options {
-	const char *dir, *bind, *cert, *key, *user, *password_file, *csrattrs, *priority;
+	const char *dir, *bind, *cert, *key, *user, *password_file, *token_file, *csrattrs,
+		*priority;
 	const char *scripts, *log;
 	const char *names[NAMES_MAX + 1];
 	size_t n_names;
@@ -37,7 +41,9 @@ struct log {
 struct pending;
 struct filler;
 struct raw;
+struct nonce;
 struct MHD_Daemon;
+struct MHD_Connection;
 
 struct server {
 	struct options opt;
@@ -49,8 +55,12 @@ struct server {
 	struct est_buf csrattrs;	  /* DER; empty: none */
 	gnutls_datum_t ticket_key;	  /* both listeners resume each other's sessions */
 	bool has_account;
-	uint8_t account[DIGEST_SIZE]; /* of "user:password", which itself is not kept */
+	uint8_t account[DIGEST_SIZE];	  /* of "user:password", which itself is not kept */
+	char a1[HASH_SHA512_256 + 1][65]; /* "user:realm:password" likewise, for Digest */
+	bool has_token;
+	uint8_t token[DIGEST_SIZE];
 	struct MHD_Daemon *daemon;
+	uint8_t digest_seed[16]; /* of libmicrohttpd's nonces */
 	struct raw *raw;
 	int stop_fd; /* an eventfd, readable for good once the server stops */
 	int port, raw_port;
@@ -58,6 +68,7 @@ struct server {
 	pthread_mutex_t lock;	 /* of what follows */
 	unsigned requests;	 /* files in requests/ */
 	struct pending *pending; /* label pending-N: POSTs per public key */
+	struct nonce *nonces;	 /* of digest.c */
 	struct filler *filler;	 /* label bag-N: kept, as making it takes a second */
 };
 
@@ -77,6 +88,7 @@ void tls_facts_wipe(struct tls_facts *facts);
 struct request {
 	const char *listener; /* "http", "raw" */
 	unsigned long conn;
+	struct MHD_Connection *mhd; /* NULL: the raw listener */
 	char *method, *target, *version;
 	char *content_type, *authorization; /* or NULL; the second is secret */
 	struct json_object *headers;	    /* lower-case name: value, credentials taken out */
@@ -121,6 +133,8 @@ struct answer {
 	} field[ANSWER_FIELDS_MAX];
 	size_t n_fields;
 	struct est_buf body;
+	int mhd_digest; /* libmicrohttpd adds its challenge with this algorithm; 0: no */
+	bool mhd_stale;
 };
 
 void answer_wipe(struct answer *ans);
@@ -145,6 +159,24 @@ enum est_code answer_der(const struct server *srv, const struct request *rq, con
 enum est_code answer_certs(const struct server *srv, const struct request *rq, const char *type,
 	const struct est_span *certs, size_t n, bool sorted, struct est_span bare,
 	struct answer *ans, struct est_error *err) EST_MUST_CHECK;
+
+/* Hashes of --user, --password-file and --token-file. */
+enum est_code auth_load(struct server *srv, struct est_error *err) EST_MUST_CHECK;
+bool basic_ok(const struct server *srv, const char *authorization);
+enum est_code challenge_basic(
+	struct answer *ans, const char *why, struct est_error *err) EST_MUST_CHECK;
+/* Whether a label demands HTTP authentication of every operation; and that it was given: if not,
+ * ans->status is set. */
+bool auth_guards(enum label_id id);
+enum est_code auth_guard(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* Digest for the labels own-digest- and any-auth: judges, and challenges. */
+enum est_code digest_check(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+void hash_hex(enum hash hash, struct est_span in, char out[65]);
+struct json_object *digest_shown(const char *authorization);
+void nonces_free(struct nonce *list);
 
 /* n self-signed certificates in srv->filler; lock held. */
 enum est_code filler_get(struct server *srv, size_t n, const struct est_span **out,

@@ -50,6 +50,7 @@ extern "C" {
 #define EST_CSRATTRS_MAX       256 /* elements of a CsrAttrs, and values in one of them */
 #define EST_FILE_MAX           (4u << 20) /* a local certificate, key or CSR file */
 #define EST_SECRET_MAX         1024       /* bytes of a password */
+#define EST_TOKEN_MAX          4096       /* bytes of a bearer token */
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
@@ -410,6 +411,10 @@ EST_API enum est_code est_base64_append(struct est_buf *out, struct est_span in,
 
 enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
 
+/* Which HTTP authentication may be used (RFC 7030 section 3.2.3).  AUTO is the strongest that the
+ * server offers and that there is a secret for: Digest, bearer token, Basic. */
+enum est_auth { EST_AUTH_AUTO, EST_AUTH_BASIC, EST_AUTH_DIGEST, EST_AUTH_BEARER, EST_AUTH_NONE };
+
 struct est_config {          /* what the operator asked for; borrowed until est_client_free() */
 	const char *server;  /* host[:port], https://host[:port][/.well-known/est[/label]] */
 	const char *label;   /* one or more path segments, or NULL */
@@ -418,8 +423,10 @@ struct est_config {          /* what the operator asked for; borrowed until est_
 	const char *system_trust_file; /* in place of the library's, or NULL */
 	const char *cert_file, *key_file; /* the TLS client identity, or NULL */
 	est_secret_fn *key_password;
-	const char *user;          /* HTTP user name, may be ""; NULL: no HTTP authentication */
-	est_secret_fn *password;   /* called after a challenge of an authorised server */
+	enum est_auth auth;
+	const char *user;          /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
+	est_secret_fn *password;   /* called after a challenge of an authorised server, once */
+	est_secret_fn *token;      /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
 	void *secret_ctx;
 	const char *const *resolve; /* "host:port:address" */
 	int family;                 /* AF_UNSPEC, AF_INET, AF_INET6 */
