@@ -14,8 +14,8 @@
 struct est_newkey {
 	struct est_key *key;
 	struct store_target target; /* the final name */
-	char *path;                 /* KEY.est-new, beside it */
-	int fd;                     /* holds the lock */
+	char *path;		    /* KEY.est-new, beside it */
+	int fd;			    /* holds the lock */
 	bool committed;
 };
 
@@ -37,6 +37,21 @@ static enum est_code open_locked(struct est_newkey *nk, struct est_error *err)
 	return EST_OK;
 }
 
+/* A key is gone on with only when it was us who left it, or somebody who owns the directory and
+ * could do as he likes there: others may write into a directory like /tmp and know that key. */
+static enum est_code check_owner(const struct est_newkey *nk, struct est_error *err)
+{
+	struct stat file, dir;
+
+	if (fstat(nk->fd, &file) != 0 || stat(nk->target.dir, &dir) != 0)
+		return store_fail(nk->path, "cannot look at it", err);
+	if (file.st_size == 0 || file.st_uid == geteuid() || file.st_uid == dir.st_uid)
+		return EST_OK;
+	return est_fail(err, EST_E_OUTPUT,
+		"%s: belongs to user %ju, and its key may be known to others", nk->path,
+		(uintmax_t)file.st_uid);
+}
+
 /* On disk, name and all, before anything is sent. */
 static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 {
@@ -52,12 +67,41 @@ static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 	return rc;
 }
 
-/* The key that an earlier run left, if there is a whole one; a torn file was never sent for. */
-static bool resume_key(struct est_newkey *nk)
+/* The key that an earlier run left, if there is a whole one; a torn file was never sent for.  A key
+ * that only could not be read just now is not torn. */
+static enum est_code resume_key(
+	struct est_newkey *nk, const char *type, bool *resumed, struct est_error *err)
 {
-	struct est_error ignored;
+	enum est_code rc = check_owner(nk, err);
 
-	return est_key_load(nk->path, NULL, NULL, &nk->key, &ignored) == EST_OK;
+	if (rc != EST_OK)
+		return rc;
+	rc = est_key_load(nk->path, NULL, NULL, &nk->key, err);
+	*resumed = rc == EST_OK;
+	if (rc == EST_E_INPUT)
+		return EST_OK;
+	if (rc != EST_OK || strcmp(est_key_type(nk->key), type) == 0)
+		return rc;
+	est_fail(err, EST_E_INPUT,
+		"%s: an unfinished run left a key of type %s, and %s is asked for", nk->path,
+		est_key_type(nk->key), type);
+	return est_hint(err,
+		"ask for the same type, or remove the file if no certificate was issued for it");
+}
+
+static enum est_code new_key(struct est_newkey *nk, const char *type, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	if (fchmod(nk->fd, 0600) != 0) /* it may have been there, empty and open to all */
+		rc = store_fail(nk->path, "cannot set the mode", err);
+	if (rc == EST_OK)
+		rc = est_key_generate(type, &nk->key, err);
+	if (rc == EST_OK)
+		rc = write_key(nk, err);
+	if (rc != EST_OK)
+		(void)unlink(nk->path); /* nobody has seen a request for it */
+	return rc;
 }
 
 static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
@@ -73,36 +117,27 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
 	rc = open_locked(nk, err);
-	if (rc != EST_OK)
-		return rc;
-	*resumed = resume_key(nk);
-	if (*resumed && strcmp(est_key_type(nk->key), type) != 0) {
-		est_fail(err, EST_E_INPUT,
-			"%s: an unfinished run left a key of type %s, and %s is asked for",
-			nk->path, est_key_type(nk->key), type);
-		return est_hint(err, "ask for the same type, or remove the file if no certificate "
-				     "was issued for it");
-	}
-	if (*resumed)
-		return EST_OK;
-	rc = est_key_generate(type, &nk->key, err);
-	return rc == EST_OK ? write_key(nk, err) : rc;
+	if (rc == EST_OK)
+		rc = resume_key(nk, type, resumed, err);
+	return rc == EST_OK && !*resumed ? new_key(nk, type, err) : rc;
 }
 
 enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
 	struct est_newkey **out, bool *resumed, struct est_error *err)
 {
 	struct est_newkey *nk = calloc(1, sizeof(*nk));
+	bool is_resumed = false;
 	enum est_code rc;
 
 	if (!nk)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	nk->fd = -1;
-	rc = prepare(nk, key_file, type, flags, resumed, err);
+	rc = prepare(nk, key_file, type, flags, &is_resumed, err);
 	if (rc != EST_OK) {
 		est_newkey_free(nk);
 		return rc;
 	}
+	*resumed = is_resumed;
 	*out = nk;
 	return EST_OK;
 }
