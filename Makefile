@@ -149,7 +149,8 @@ LINK = $(CC) $(CFLAGS) $(EST_LDFLAGS) $(LDFLAGS) -o $@ $^
 $(BUILD)/est: $(CMD_OBJ) $(CORE_OBJ)
 	$(LINK) $(core_libs) $(cmd_libs)
 
-$(BUILD)/est-testserver: $(SERVER_OBJ) $(CORE_OBJ)
+# The archive and not the objects: the test server sees what est.h has, and nothing private.
+$(BUILD)/est-testserver: $(SERVER_OBJ) $(BUILD)/libest-core.a
 	$(LINK) $(server_libs) $(core_libs)
 
 # One object with the public symbols alone, so that short private names cannot collide.

@@ -100,14 +100,6 @@ static enum est_code follow_links(
 	return rc;
 }
 
-/* The last part of a path; "" when it ends in a slash. */
-static const char *base_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static enum est_code fail_exists(const char *path, struct est_error *err)
 {
 	est_fail(err, EST_E_OUTPUT, "%s: exists already", path);
