@@ -207,8 +207,10 @@ static void harden_process(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void print_error(const struct cmd *cmd)
+static void report_error(struct cmd *cmd)
 {
+	make_printable(cmd->err.msg, sizeof(cmd->err.msg));
+	make_printable(cmd->err.hint, sizeof(cmd->err.hint));
 	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), cmd->err.msg);
 	if (cmd->err.hint[0])
 		fprintf(stderr, "est: hint: %s\n", cmd->err.hint);
@@ -217,18 +219,22 @@ static void print_error(const struct cmd *cmd)
 /* The product goes out only when everything has worked, and a failed write is a failure. */
 static enum est_code finish(struct cmd *cmd, enum est_code rc)
 {
+	enum est_code written = EST_OK;
+
 	if (rc == EST_OK && !cmd->json && cmd->product.n > 0)
 		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_flush(&cmd->err);
-	if (rc != EST_OK) {
-		make_printable(cmd->err.msg, sizeof(cmd->err.msg));
-		make_printable(cmd->err.hint, sizeof(cmd->err.hint));
-		print_error(cmd);
-	}
-	if (cmd->json)
-		cmd_json_print(cmd, rc);
-	return rc;
+	if (rc != EST_OK)
+		report_error(cmd);
+	if (!cmd->json)
+		return rc;
+	cmd_json_print(cmd, rc);
+	if (rc == EST_OK)
+		written = cmd_flush(&cmd->err);
+	if (written != EST_OK)
+		report_error(cmd);
+	return written != EST_OK ? written : rc;
 }
 
 /* A mistake before --json was reached does not take the promised object away. */
@@ -253,19 +259,17 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	cmd.v = parsed.v;
 	cmd.operands = parsed.operands;
 	cmd.n_operands = parsed.n_operands;
-	if (cmd.v.json || (rc != EST_OK && wants_json(argc, argv)))
+	if ((cmd.v.json && !cmd.v.help && !cmd.v.version) || (rc != EST_OK && wants_json(argc, argv)))
 		cmd.json = json_object_new_object();
 	if (rc == EST_E_USAGE && !cmd.err.hint[0])
 		est_hint(&cmd.err, "est help %s lists the options", entry->name);
-	if (rc == EST_OK && cmd.v.help) {
+	if (rc == EST_OK && cmd.v.help)
 		cmd_help_applet(entry);
-	} else if (rc == EST_OK && cmd.v.version) {
+	else if (rc == EST_OK && cmd.v.version)
 		printf("est %s (GnuTLS %s)\n", EST_VERSION, gnutls_check_version(NULL));
-	} else {
-		if (rc == EST_OK)
-			rc = entry->applet->run(&cmd);
-		rc = finish(&cmd, rc);
-	}
+	else if (rc == EST_OK)
+		rc = entry->applet->run(&cmd);
+	rc = finish(&cmd, rc);
 	json_object_put(cmd.json);
 	est_buf_free(&cmd.product);
 	cmd_parsed_wipe(entry->applet->groups, &parsed);

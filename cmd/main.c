@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gnutls/gnutls.h>
@@ -20,6 +21,16 @@ const struct cmd_entry cmd_applets[] = {
 static const char usage[] = "usage: est APPLET [OPTIONS]      est-APPLET [OPTIONS]\n"
 			    "       est --list | --version | --install DIR\n"
 			    "       est help [APPLET | exit-codes]\n";
+
+static bool is_link(const char *path)
+{
+	struct stat st;
+	int error = errno;
+	bool link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+
+	errno = error;
+	return link;
+}
 
 /* Makes DIR/est-APPLET for every applet: relative when DIR is where the binary is. */
 static int install_links(const char *dir)
@@ -40,7 +51,7 @@ static int install_links(const char *dir)
 	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
 		if ((size_t)snprintf(path, sizeof(path), "%s/est-%s", dir, e->name) >= sizeof(path))
 			return EST_E_USAGE;
-		if (symlink(target, path) != 0 && errno != EEXIST) {
+		if (symlink(target, path) != 0 && (errno != EEXIST || !is_link(path))) {
 			fprintf(stderr, "est: --install: %s: %s\n", path, strerror(errno));
 			return EST_E_OUTPUT;
 		}
@@ -65,13 +76,14 @@ static int list_applets(void)
 	return 0;
 }
 
-/* A file opened as descriptor 2 would get the messages. */
+/* A file opened as descriptor 2 would get the messages.  What was closed is held so that reading
+ * it finds the end and writing it fails. */
 static void hold_descriptors(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		(void)close(fd);

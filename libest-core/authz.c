@@ -132,34 +132,64 @@ static enum est_code compare(const struct url *url, gnutls_x509_crt_t leaf, bool
 	return rc;
 }
 
-enum est_code authz_check(const struct url *url, enum trust_db db, gnutls_x509_crt_t leaf,
-	struct authz **out, struct est_error *err)
+/* The purpose must be listed: neither its absence nor anyExtendedKeyUsage makes an RA. */
+static bool is_cmc_ra(gnutls_x509_crt_t leaf)
 {
+	char oid[64];
+	size_t n;
+	int ret;
+
+	for (unsigned i = 0; i < EST_EXTENSIONS_MAX; i++) {
+		n = sizeof(oid);
+		ret = gnutls_x509_crt_get_key_purpose_oid(leaf, i, oid, &n, NULL);
+		if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			return false;
+		if (ret >= 0 && strcmp(oid, AUTHZ_KP_CMC_RA) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum est_code grant(enum trust_db db, const char *identity, struct authz **out,
+	struct est_error *err)
+{
+	struct authz *authz = calloc(1, sizeof(*authz));
+
+	if (!authz)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	authz->db = db;
+	(void)snprintf(authz->identity, sizeof(authz->identity), "%s", identity);
+	*out = authz;
+	return EST_OK;
+}
+
+enum est_code authz_check(const struct authz_query *query, struct authz **out,
+	struct est_error *err)
+{
+	const struct url *latest = query->redirect ? query->redirect : query->server;
+	const struct url *names[] = { latest, query->server };
+	size_t n = query->redirect && query->db == TRUST_EXPLICIT ? 2 : 1;
 	char shown[NAME_MAX_SHOWN] = "";
-	struct authz *authz;
 	bool matches = false;
 	enum est_code rc;
 
-	rc = compare(url, leaf, &matches, shown, sizeof(shown), err);
-	if (rc != EST_OK)
-		return rc;
-	if (!matches && !*shown) {
+	for (size_t i = 0; i < n; i++) {
+		rc = compare(names[i], query->leaf, &matches, shown, sizeof(shown), err);
+		if (rc != EST_OK)
+			return rc;
+		if (matches)
+			return grant(query->db, names[i]->host, out, err);
+	}
+	if (query->db == TRUST_EXPLICIT && !query->no_cmc_ra && is_cmc_ra(query->leaf))
+		return grant(query->db, "id-kp-cmcRA", out, err);
+	if (!*shown) {
 		est_fail(err, EST_E_UNTRUSTED,
 			"the server's certificate has no subjectAltName with a DNS name or an "
 			"address; the common name does not count (RFC 9525 section 6.3)");
 		return est_reason(err, "no-san");
 	}
-	if (!matches) {
-		est_fail(err, EST_E_UNTRUSTED,
-			"the server's certificate is not for %s but for %s (RFC 7030 section 3.6)",
-			url->host, shown);
-		return est_reason(err, "name-mismatch");
-	}
-	authz = calloc(1, sizeof(*authz));
-	if (!authz)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	authz->db = db;
-	(void)snprintf(authz->identity, sizeof(authz->identity), "%s", url->host);
-	*out = authz;
-	return EST_OK;
+	est_fail(err, EST_E_UNTRUSTED,
+		"the server's certificate is not for %s but for %s (RFC 7030 section 3.6)",
+		latest->host, shown);
+	return est_reason(err, "name-mismatch");
 }

@@ -9,13 +9,25 @@
 
 struct authz;
 
-/* The name in the URL against the certificate by RFC 9525: subjectAltName required, no common
- * name, wildcards as the whole left-most label only, addresses as iPAddress.  EST_E_UNTRUSTED,
- * reason no-san or name-mismatch. */
-enum est_code authz_check(const struct url *url, enum trust_db db, gnutls_x509_crt_t leaf,
-	struct authz **out, struct est_error *err) EST_MUST_CHECK;
+struct authz_query {
+	const struct url *server;   /* as the operator named it */
+	const struct url *redirect; /* the most recent redirect to another place; NULL: none */
+	enum trust_db db;           /* which database vouched for the certificate */
+	gnutls_x509_crt_t leaf;
+	bool no_cmc_ra; /* the operator does not accept id-kp-cmcRA in place of a name */
+};
+
+/* Explicit anchors (section 3.6.1): the server's name or the redirect's matches, or the certificate
+ * has the key purpose id-kp-cmcRA.  Implicit ones (3.6.2): the name of this very connection
+ * matches.  Names by RFC 9525: subjectAltName required, no common name, wildcards as the whole
+ * left-most label only, addresses as iPAddress.  EST_E_UNTRUSTED, reason no-san or name-mismatch. */
+enum est_code authz_check(const struct authz_query *query, struct authz **out,
+	struct est_error *err) EST_MUST_CHECK;
 void authz_free(struct authz *authz);
 enum trust_db authz_db(const struct authz *authz);
-const char *authz_identity(const struct authz *authz); /* the reference identity that matched */
+/* The reference identity that matched; "id-kp-cmcRA" when none did and none had to. */
+const char *authz_identity(const struct authz *authz);
+
+#define AUTHZ_KP_CMC_RA "1.3.6.1.5.5.7.3.28" /* RFC 6402 section 2.10 */
 
 #endif

@@ -397,7 +397,12 @@ enum est_code cert_check_spki(struct est_span spki, const char *what, struct est
 bool cert_extension(
 	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value)
 {
-	struct est_span rest = view->extensions;
+	return cert_find_extension(view->extensions, oid, critical, value);
+}
+
+bool cert_find_extension(
+	struct est_span rest, struct est_span oid, bool *critical, struct est_span *value)
+{
 	struct extension ext;
 
 	while (rest.n > 0 && extension_next(&rest, &ext)) {

@@ -31,6 +31,9 @@ enum est_code cert_check_spki(
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
 bool cert_extension(
 	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value);
+/* The same in the contents of any Extensions, as a request has them. */
+bool cert_find_extension(struct est_span extensions, struct est_span oid, bool *critical,
+	struct est_span *value);
 /* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
 bool cert_is_ca(const struct cert_view *view, int *path_len);
 /* Self-issued, and its key identifiers do not say that another key signed it, as those of a link

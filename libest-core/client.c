@@ -208,6 +208,26 @@ static enum est_code check_with_cacerts(struct est_client *c, const struct est_c
 	return rc;
 }
 
+/* The CA may have other ideas (RFC 7030 section 4.2.3); the operator learns of them. */
+static void note_changed_names(const struct est_client *c, const struct csr_view *csr,
+	const struct est_certs *chain)
+{
+	struct est_span asked = { 0 }, given = { 0 };
+	struct est_error ignored;
+	struct cert_view cert;
+
+	if (cert_view(est_certs_get(chain, 0), "", &cert, &ignored) != EST_OK)
+		return;
+	if (!est_span_eq(csr->subject, cert.subject))
+		client_log(c, EST_LOG_NOTICE,
+			"the CA has issued another subject than the request has");
+	(void)cert_find_extension(csr->extensions, CERT_OID_SAN, NULL, &asked);
+	(void)cert_extension(&cert, CERT_OID_SAN, NULL, &given);
+	if (!est_span_eq(asked, given))
+		client_log(c, EST_LOG_NOTICE,
+			"the CA has issued another subjectAltName than the request has");
+}
+
 enum est_code est_enroll(struct est_client *c, enum est_operation operation, struct est_span csr,
 	struct est_issued *out, bool *sent, struct est_error *err)
 {
@@ -230,6 +250,8 @@ enum est_code est_enroll(struct est_client *c, enum est_operation operation, str
 		rc = quirk_note(&c->quirks, EST_Q_EXTRA_CERTS, op->name, err);
 	if (rc == EST_OK)
 		rc = check_with_cacerts(c, certs, index, &out->chain, err);
+	if (rc == EST_OK)
+		note_changed_names(c, &view, out->chain);
 	est_certs_free(certs);
 	est_buf_free(&body);
 	return rc;

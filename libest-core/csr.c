@@ -167,10 +167,29 @@ enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_ke
 	return rc;
 }
 
+/* The first value of the extensionRequest among the attributes (RFC 2985 section 5.4.2). */
+static struct est_span requested_extensions(struct est_span attributes)
+{
+	static const uint8_t oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 14 };
+	struct der_tlv attribute, type, values, extensions;
+	struct est_span body;
+
+	while (der_expect(&attributes, DER_SEQUENCE, &attribute)) {
+		body = attribute.body;
+		if (!der_expect(&body, DER_OID, &type) || !der_expect(&body, DER_SET, &values))
+			break;
+		body = values.body;
+		if (est_span_eq(type.body, (struct est_span){ oid, sizeof(oid) }) &&
+			der_expect(&body, DER_SEQUENCE, &extensions))
+			return extensions.body;
+	}
+	return (struct est_span){ 0 };
+}
+
 enum est_code csr_view(
 	struct est_span der, const char *what, struct csr_view *out, struct est_error *err)
 {
-	struct der_tlv request, info, version, subject, spki;
+	struct der_tlv request, info, version, subject, spki, attributes;
 	struct est_span rest = der, body;
 	enum est_code rc;
 
@@ -189,7 +208,9 @@ enum est_code csr_view(
 		version.body.p[0] != 0 || !der_expect(&body, DER_SEQUENCE, &subject) ||
 		!der_expect(&body, DER_SEQUENCE, &spki))
 		goto bad;
-	*out = (struct csr_view){ subject.whole, spki.whole };
+	*out = (struct csr_view){ subject.whole, spki.whole, { 0 } };
+	if (der_expect(&body, DER_CONTEXT_C(0), &attributes))
+		out->extensions = requested_extensions(attributes.body);
 	return EST_OK;
 bad:
 	return est_fail(err, EST_E_INPUT, "%s: not a certification request (RFC 2986)", what);

@@ -5,9 +5,10 @@
 
 #include "est.h"
 
-struct csr_view {		 /* borrowed from the DER */
-	struct est_span subject; /* whole Name TLV */
-	struct est_span spki;	 /* whole TLV */
+struct csr_view { /* borrowed from the DER */
+	struct est_span subject;    /* whole Name TLV */
+	struct est_span spki;       /* whole TLV */
+	struct est_span extensions; /* contents of the extensionRequest; empty: none */
 };
 
 /* Strict DER that fills der.  EST_E_INPUT, the message begins with what. */

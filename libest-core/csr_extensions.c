@@ -11,6 +11,7 @@
 
 #include "cert.h"
 
+#define DNS_MAX_BYTES 253
 #define SAN_MAX_BYTES 1024 /* one name */
 
 static const struct {
@@ -73,13 +74,35 @@ static enum est_code put_datum(struct est_buf *out, struct est_span oid, bool cr
 
 /* Printable ASCII, and for what cannot do without (RFC 5280 section 4.2.1.6) something before the
  * separator of mailbox or scheme. */
+/* Letters, digits, "-" and "_" in labels of 1 to 63; "*" may be the first one (RFC 5280 section
+ * 4.2.1.6, RFC 9525 section 2). */
+static bool is_dns_name(const char *text)
+{
+	size_t n;
+
+	if (strlen(text) > DNS_MAX_BYTES)
+		return false;
+	if (strncmp(text, "*.", 2) == 0)
+		text += 2;
+	for (;; text += n + 1) {
+		n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789-_");
+		if (n == 0 || n > 63 || (text[n] && text[n] != '.'))
+			return false;
+		if (!text[n])
+			return true;
+	}
+}
+
 static bool is_name(const char *text, gnutls_x509_subject_alt_name_t type)
 {
 	const char *mark = strchr(text, type == GNUTLS_SAN_URI ? ':' : '@');
 
+	if (type == GNUTLS_SAN_DNSNAME)
+		return is_dns_name(text);
 	if (!*text || strlen(text) > SAN_MAX_BYTES)
 		return false;
-	if (type != GNUTLS_SAN_DNSNAME && (!mark || mark == text || !mark[1]))
+	if (!mark || mark == text || !mark[1])
 		return false;
 	for (; *text; text++) {
 		if (*text <= ' ' || *text > '~')

@@ -91,9 +91,9 @@ static enum est_code line_text(
 	for (size_t i = 0; i < in.n; i++)
 		if ((in.p[i] < ' ' && in.p[i] != '\t') || in.p[i] == 0x7f)
 			return est_fail(err, EST_E_PROTOCOL,
-				"HTTP response: control byte 0x%02x in the header section "
-				"(RFC 9110 section 5.5)",
-				in.p[i]);
+				"HTTP response: control byte 0x%02x in the %s (RFC 9110 section "
+				"5.5)",
+				in.p[i], chunked ? "chunked coding" : "header section");
 	*line = in;
 	return EST_OK;
 }

@@ -18,6 +18,8 @@
 
 #include "resolve.h"
 
+#define OVERRIDES_MAX 16 /* --resolve entries for one host and port */
+
 /* Splits "host:port:address"; brackets round an IPv6 host or address are taken off. */
 static bool resolve_entry(const char *entry, char *host, size_t host_size, unsigned long *port,
 	char *address, size_t address_size)
@@ -73,18 +75,65 @@ enum est_code net_check_resolve(const char *const *resolve, struct est_error *er
 	return EST_OK;
 }
 
-/* The address that the operator gave for this host and port, or NULL. */
-static const char *override_for(const struct net_target *target, char *address, size_t size)
+/* The next address that the operator gave for this host and port, from *at on, or NULL. */
+static const char *override_for(const struct net_target *target, size_t *at, char *address,
+	size_t size)
 {
 	char host[256];
 	unsigned long port;
 
-	for (const char *const *r = target->resolve; r && *r; r++) {
-		if (resolve_entry(*r, host, sizeof(host), &port, address, size) &&
+	while (target->resolve && target->resolve[*at]) {
+		const char *entry = target->resolve[(*at)++];
+
+		if (resolve_entry(entry, host, sizeof(host), &port, address, size) &&
 			port == target->port && strcasecmp(host, target->host) == 0)
 			return address;
 	}
 	return NULL;
+}
+
+static size_t count_addresses(const struct addrinfo *ai)
+{
+	size_t n = 0;
+
+	for (; ai; ai = ai->ai_next)
+		n++;
+	return n;
+}
+
+struct addresses {
+	struct addrinfo *list[OVERRIDES_MAX]; /* one of each look-up: they cannot be joined */
+	size_t lists, total;
+};
+
+static void addresses_free(struct addresses *found)
+{
+	while (found->lists > 0)
+		freeaddrinfo(found->list[--found->lists]);
+}
+
+/* What the operator gave for the name counts in place of what a look-up finds. */
+static enum est_code find_addresses(const struct net_target *target,
+	const struct deadline *deadline, struct addresses *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	char address[64];
+	size_t at = 0;
+
+	while (rc == EST_OK && out->lists < OVERRIDES_MAX &&
+		override_for(target, &at, address, sizeof(address))) {
+		rc = resolve_name(address, target->port, target->family, deadline,
+			&out->list[out->lists], err);
+		out->lists += rc == EST_OK;
+	}
+	if (rc == EST_OK && out->lists == 0) {
+		rc = resolve_name(target->host, target->port, target->family, deadline,
+			&out->list[0], err);
+		out->lists = rc == EST_OK;
+	}
+	for (size_t i = 0; i < out->lists; i++)
+		out->total += count_addresses(out->list[i]);
+	return rc;
 }
 
 static void address_text(const struct addrinfo *ai, char *out)
@@ -128,44 +177,37 @@ static enum est_code connect_one(
 	return rc;
 }
 
-static size_t count_addresses(const struct addrinfo *ai)
-{
-	size_t n = 0;
-
-	for (; ai; ai = ai->ai_next)
-		n++;
-	return n;
-}
-
-enum est_code net_connect(const struct net_target *target, const struct deadline *deadline, int *fd,
-	char address[NET_ADDRESS_TEXT], struct est_error *err)
+enum est_code net_connect(const struct net_target *target, const struct deadline *deadline,
+	int *fd, char address[NET_ADDRESS_TEXT], struct est_error *err)
 {
 	struct deadline all = deadline_within(deadline, target->connect_timeout_ms), share;
-	struct addrinfo *list = NULL;
-	char fixed[64];
-	const char *name = override_for(target, fixed, sizeof(fixed));
-	size_t total, left;
+	struct addresses found = { 0 };
 	struct est_error why;
 	enum est_code rc;
+	size_t left;
 
-	rc = resolve_name(
-		name ? name : target->host, target->port, target->family, &all, &list, err);
-	if (rc != EST_OK)
+	rc = find_addresses(target, &all, &found, err);
+	if (rc != EST_OK) {
+		addresses_free(&found);
 		return rc;
-	total = left = count_addresses(list);
-	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next, left--) {
-		share = deadline_within(&all, deadline_left_ms(&all) / (int64_t)left);
-		rc = connect_one(ai, &share, fd, err);
-		if (rc == EST_OK)
-			address_text(ai, address);
-		if (rc == EST_OK || rc == EST_E_INTERRUPTED)
-			break;
 	}
-	freeaddrinfo(list);
+	left = found.total;
+	rc = EST_E_NETWORK;
+	for (size_t i = 0; i < found.lists; i++) {
+		for (const struct addrinfo *ai = found.list[i]; ai; ai = ai->ai_next, left--) {
+			if (rc == EST_OK || rc == EST_E_INTERRUPTED)
+				break;
+			share = deadline_within(&all, deadline_left_ms(&all) / (int64_t)left);
+			rc = connect_one(ai, &share, fd, err);
+			if (rc == EST_OK)
+				address_text(ai, address);
+		}
+	}
+	addresses_free(&found);
 	if (rc == EST_OK || rc == EST_E_INTERRUPTED)
 		return rc;
 	why = *err;
 	est_fail(err, rc, "cannot connect to %s port %u: %s%s", target->host, target->port, why.msg,
-		total > 1 ? " (the last of several addresses)" : "");
+		found.total > 1 ? " (the last of several addresses)" : "");
 	return est_reason(err, "connect");
 }

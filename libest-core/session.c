@@ -114,21 +114,27 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 	struct trust_query query = {
 		.certs = certs,
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
+		.explicit_purpose = s->params->no_cmc_ra ? NULL : AUTHZ_KP_CMC_RA,
 		.what = "the server's certificate",
 	};
+	struct authz_query who = {
+		.server = s->params->url,
+		.redirect = s->params->redirect,
+		.no_cmc_ra = s->params->no_cmc_ra,
+	};
 	struct trust_answer answer;
-	gnutls_x509_crt_t leaf = NULL;
 	enum est_code rc;
 
 	rc = peer_certs(s, certs, &query.n, err);
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
 	if (rc == EST_OK)
-		rc = trust_import(certs[0], query.what, &leaf, err);
-	if (rc == EST_OK)
-		rc = authz_check(s->params->url, answer.db, leaf, &s->authz, err);
-	if (leaf)
-		gnutls_x509_crt_deinit(leaf);
+		rc = trust_import(certs[0], query.what, &who.leaf, err);
+	if (rc == EST_OK) {
+		who.db = answer.db;
+		rc = authz_check(&who, &s->authz, err);
+		gnutls_x509_crt_deinit(who.leaf);
+	}
 	if (rc == EST_E_PROTOCOL)
 		rc = err->code = EST_E_UNTRUSTED;
 	if (rc == EST_E_UNTRUSTED && err->reason && strcmp(err->reason, "unknown-ca") == 0)
@@ -147,7 +153,7 @@ static int verify_callback(gnutls_session_t tls)
 
 static enum est_code session_setup(struct session *s, struct est_error *err)
 {
-	const char *host = s->params->url->host;
+	const struct url *url = s->params->redirect ? s->params->redirect : s->params->url;
 	gnutls_datum_t alpn = { (unsigned char *)"http/1.1", 8 };
 	int ret;
 
@@ -158,8 +164,9 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	if (ret >= 0)
 		ret = gnutls_credentials_set(
 			s->tls, GNUTLS_CRD_CERTIFICATE, s->params->credentials);
-	if (ret >= 0 && !s->params->url->is_ip) /* RFC 6066 section 3: names only */
-		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, host, strlen(host));
+	if (ret >= 0 && !url->is_ip) /* RFC 6066 section 3: names only */
+		ret = gnutls_server_name_set(
+			s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
 	if (ret >= 0)
 		ret = gnutls_alpn_set_protocols(s->tls, &alpn, 1, 0);
 	if (ret < 0)
@@ -222,8 +229,11 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_PUSH_ERROR:
-		return est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
+		est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
 			s->address);
+		if (s->authz && gnutls_certificate_client_get_request_status(s->tls))
+			est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
+		return EST_E_NETWORK;
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 		est_fail(err, EST_E_TLS,
 			"%s speaks neither TLS 1.2 nor TLS 1.3, and older ones are not safe "

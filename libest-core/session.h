@@ -9,7 +9,9 @@
 struct session;
 
 struct session_params { /* borrowed for the session's life */
-	const struct url *url;
+	const struct url *url;      /* as the operator named it */
+	const struct url *redirect; /* where a redirect has led; NULL: nowhere else */
+	bool no_cmc_ra;
 	struct trust *trust;
 	gnutls_certificate_credentials_t credentials;
 	struct net_target target;

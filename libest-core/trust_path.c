@@ -93,8 +93,9 @@ static enum est_code fail_search(const struct search *s, struct est_error *err)
 	return est_reason(err, reason);
 }
 
-/* The first n certificates of the path against a list of anchors. */
-static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+/* GnuTLS's verdict on the first n certificates of the path, against a list of anchors. */
+static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
+	const char *purpose_oid)
 {
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, NULL, 0 };
 	unsigned flags = VERIFY_FLAGS, status = GNUTLS_CERT_INVALID;
@@ -102,12 +103,22 @@ static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 
 	if (s->query->skew_s)
 		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* is_timely() knows the skew */
-	purpose.data = (unsigned char *)s->query->purpose;
+	purpose.data = (unsigned char *)purpose_oid;
 	memcpy(chain, s->crts, n * sizeof(chain[0]));
 	s->tries++;
 	if (gnutls_x509_trust_list_verify_crt2(list, chain, (unsigned)n, &purpose,
-		    s->query->purpose ? 1 : 0, flags, &status, NULL) < 0)
-		status = GNUTLS_CERT_INVALID;
+		    purpose_oid ? 1 : 0, flags, &status, NULL) < 0)
+		return GNUTLS_CERT_INVALID;
+	return status;
+}
+
+static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+{
+	unsigned status = judge(s, list, n, s->query->purpose);
+
+	if (status & GNUTLS_CERT_PURPOSE_MISMATCH && s->query->explicit_purpose &&
+		s->db == TRUST_EXPLICIT)
+		status = judge(s, list, n, s->query->explicit_purpose);
 	if (status == 0 && s->query->skew_s && !is_timely(s, &s->path[0]))
 		status = GNUTLS_CERT_EXPIRED;
 	/* The path that reached an anchor has the more telling complaint. */
