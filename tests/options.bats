@@ -324,7 +324,7 @@ teardown() {
 		config = other|conf.*2
 		password = secret|conf.*2
 		key-password = secret|conf.*2
-		label = a\\x00b|conf.*2
+		label = a\x00b|conf.*2
 	LINES
 	run ! grep -q 'secret' "$ERR"
 	nothing_sent
