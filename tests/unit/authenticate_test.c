@@ -77,6 +77,9 @@ static void the_strongest_challenge_is_answered_wherever_it_stands(void **state)
 	expect_choice("WWW-Authenticate: Digest realm=r, nonce=n\r\n"
 		      "WWW-Authenticate: Digest realm=r, nonce=n, qop=\"auth\"\r\n",
 		"Digest ", "qop=auth");
+	expect_choice(DIGEST("MD5, x=1") DIGEST("SHA-256, opaque=one")
+			      DIGEST("SHA-256, opaque=two"),
+		"Digest ", "opaque=\"one\"");
 	expect_choice(DIGEST("SHA-1") BASIC, "Basic dTpzM2NyZXQ=", "");
 	expect_choice(BEARER BASIC, "Bearer tok-en", "");
 }
@@ -231,6 +234,29 @@ static void what_was_taken_goes_along_from_then_on(void **state)
 	assert_string_equal(asked, "password of u at a.example|");
 }
 
+/* The client nonce is fresh each time, but in a session, whose key it is part of. */
+static void the_client_nonce_changes_but_in_a_session(void **state)
+{
+	static const char *const fields[] = { DIGEST("SHA-256"), DIGEST("SHA-256-sess") };
+	char first[AUTH_CNONCE];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		start(EST_AUTH_AUTO, "u", false);
+		request();
+		assert_true(again(401, fields[i]));
+		request();
+		memcpy(first, client.auth.cnonce, sizeof(first));
+		assert_int_equal(strlen(first), AUTH_CNONCE - 1);
+		assert_true(mentions(first));
+		assert_false(again(200, ""));
+		auth_begin(&client);
+		request();
+		assert_true(mentions("nc=00000002") && mentions(client.auth.cnonce));
+		assert_int_equal(strcmp(first, client.auth.cnonce) == 0, i == 1);
+	}
+}
+
 /* proves: H-06 */
 static void it_goes_to_no_other_origin_and_to_no_other_path(void **state)
 {
@@ -317,6 +343,7 @@ int main(void)
 		TEST(stale_counts_for_digest_that_was_sent_alone),
 		TEST(a_nonce_that_comes_again_goes_on_counting),
 		TEST(what_was_taken_goes_along_from_then_on),
+		TEST(the_client_nonce_changes_but_in_a_session),
 		TEST(it_goes_to_no_other_origin_and_to_no_other_path),
 		TEST(a_challenge_without_an_outcome_is_forgotten),
 		TEST(credentials_that_are_no_longer_taken_are_renewed_once_or_given_up),
