@@ -94,7 +94,9 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 
 bool cmd_has_token(const struct cmd *cmd)
 {
-	return cmd->v.token_file || getenv("EST_TOKEN");
+	const char *env = getenv("EST_TOKEN");
+
+	return cmd->v.token_file || (env && *env);
 }
 
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err)

@@ -12,6 +12,9 @@ _est_action() {
 	(--hash)
 		reply='(sha256 sha384 sha512)'
 		;;
+	(--auth)
+		reply='(auto basic digest bearer none)'
+		;;
 	(--key-usage)
 		reply='(digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement)'
 		;;

@@ -122,6 +122,7 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
 {
+	const bool sent_before = sent && *sent;
 	bool again = true, reused;
 	enum est_code rc;
 
@@ -129,7 +130,7 @@ enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	for (;;) {
 		rc = exchange_once(c, op, body, out, sent, err);
 		if (rc == EST_OK && out->status == 401 && sent)
-			*sent = false; /* it was read, and not acted on */
+			*sent = sent_before; /* it was read, and not acted on */
 		if (rc == EST_OK)
 			rc = auth_judge(c, out, &again, err);
 		if (rc != EST_OK || !again)
