@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
 #include "cert.h"
@@ -15,13 +16,15 @@ struct trust {
 	/* Issuers that a path to that database has proved in this run: the server's certificate
 	 * and the one it issues share them, and signatures are what costs time. */
 	gnutls_x509_trust_list_t proven[TRUST_DBS];
-	gnutls_x509_crt_t *helpers;	  /* intermediates of the explicit files */
+	gnutls_x509_crt_t *helpers; /* intermediates of the explicit files */
 	size_t n_helpers;
 };
 
 #define VERIFY_FLAGS                                                                               \
 	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) |                                         \
 		GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT)
+
+#define TRIES_MAX 32 /* issuers of one name that are told apart by the signature, in one path */
 
 const char *trust_db_name(enum trust_db db)
 {
@@ -99,32 +102,85 @@ static enum est_code add_explicit(
 	return rc;
 }
 
-static bool self_issued(struct est_span der)
+static bool signature_verifies(
+	const struct cert_view *view, gnutls_x509_crt_t subject, gnutls_x509_crt_t issuer)
 {
+	/* Whether it is strong enough is for the verification of the path to say. */
+	const unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1;
+	gnutls_datum_t tbs = { (unsigned char *)view->tbs.p, (unsigned)view->tbs.n };
+	int algorithm = gnutls_x509_crt_get_signature_algorithm(subject);
+	gnutls_datum_t signature = { malloc(view->der.n), 0 };
+	size_t n = view->der.n; /* longer than its signature */
+	gnutls_pubkey_t key = NULL;
+	bool verifies = false;
+
+	if (!signature.data || algorithm <= 0 ||
+		gnutls_x509_crt_get_signature(subject, (char *)signature.data, &n) < 0)
+		goto out;
+	signature.size = (unsigned)n;
+	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import_x509(key, issuer, 0) < 0)
+		goto out;
+	verifies = gnutls_pubkey_verify_data2(
+			   key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs, &signature) >= 0;
+out:
+	gnutls_pubkey_deinit(key);
+	free(signature.data);
+	return verifies;
+}
+
+/* The issuer's key has signed it, whatever the names say. */
+static bool signed_by(gnutls_x509_crt_t subject, gnutls_x509_crt_t issuer)
+{
+	gnutls_datum_t der = { 0 };
 	struct est_error ignored;
 	struct cert_view view;
+	bool is_signed;
 
-	return cert_view(der, "", &view, &ignored) == EST_OK && cert_is_self_issued(&view);
+	if (gnutls_x509_crt_export2(subject, GNUTLS_X509_FMT_DER, &der) < 0)
+		return false;
+	is_signed = cert_view((struct est_span){ der.data, der.size }, "", &view, &ignored) ==
+			    EST_OK &&
+		    signature_verifies(&view, subject, issuer);
+	gnutls_free(der.data);
+	return is_signed;
+}
+
+/* Equal names are not enough: a CA that changes its key issues OldWithNew and NewWithOld (RFC 4210
+ * section 4.4), which are self-issued, and an anchor of which would make the old key one. */
+static bool self_signed(gnutls_x509_crt_t crt)
+{
+	return gnutls_x509_crt_check_issuer(crt, crt) && signed_by(crt, crt);
 }
 
 static enum est_code load_file(struct trust *trust, const char *path, struct est_error *err)
 {
+	bool root[EST_CERTS_MAX], any_root = false;
+	gnutls_x509_crt_t *crt = NULL;
 	struct est_certs *certs = NULL;
-	bool any_root = false;
-	gnutls_x509_crt_t crt;
+	size_t n = 0, i = 0;
 	enum est_code rc;
 
 	rc = est_certs_load(path, &certs, err);
-	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++)
-		any_root = any_root || self_issued(est_certs_get(certs, i));
-	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
-		rc = trust_import(est_certs_get(certs, i), path, &crt, err);
-		if (rc == EST_OK)
-			rc = add_explicit(
-				trust, crt, !any_root || self_issued(est_certs_get(certs, i)), err);
-		if (rc == EST_E_PROTOCOL)
-			rc = err->code = EST_E_INPUT; /* it is a local file */
+	if (rc != EST_OK)
+		return rc;
+	crt = calloc(est_certs_count(certs), sizeof(*crt));
+	if (!crt)
+		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	while (rc == EST_OK && n < est_certs_count(certs)) {
+		rc = trust_import(est_certs_get(certs, n), path, &crt[n], err);
+		if (rc != EST_OK)
+			break;
+		root[n] = self_signed(crt[n]);
+		any_root = any_root || root[n];
+		n++;
 	}
+	if (rc == EST_E_PROTOCOL)
+		rc = err->code = EST_E_INPUT; /* it is a local file */
+	for (; rc == EST_OK && i < n; i++)
+		rc = add_explicit(trust, crt[i], !any_root || root[i], err);
+	for (; i < n; i++) /* not handed over */
+		gnutls_x509_crt_deinit(crt[i]);
+	free(crt);
 	est_certs_free(certs);
 	return rc;
 }
@@ -204,14 +260,29 @@ static bool in_path(const struct trust_answer *path, gnutls_x509_crt_t crt)
 	return false;
 }
 
-static gnutls_x509_crt_t find_issuer(const struct trust_answer *path, gnutls_x509_crt_t subject,
-	const gnutls_x509_crt_t *from, size_t n)
+/* Of several that bear the issuer's name the one whose key has signed the subject: a CA may have
+ * changed its key.  *tries: how many signatures may still be looked at. */
+static gnutls_x509_crt_t find_issuer(
+	const struct trust_answer *path, const gnutls_x509_crt_t *from, size_t n, unsigned *tries)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!in_path(path, from[i]) && gnutls_x509_crt_check_issuer(subject, from[i]))
+	gnutls_x509_crt_t subject = path->path[path->n - 1], candidate = NULL;
+	bool several = false;
+
+	for (size_t i = 0; i<n && * tries> 0; i++) {
+		if (in_path(path, from[i]) || !gnutls_x509_crt_check_issuer(subject, from[i]))
+			continue;
+		if (!candidate) {
+			candidate = from[i];
+			continue;
+		}
+		if (!several && signed_by(subject, candidate))
+			return candidate;
+		several = true;
+		(*tries)--;
+		if (signed_by(subject, from[i]))
 			return from[i];
 	}
-	return NULL;
+	return candidate;
 }
 
 /* Leaf first, each certificate followed by one that could have issued it; signatures are checked
@@ -219,17 +290,19 @@ static gnutls_x509_crt_t find_issuer(const struct trust_answer *path, gnutls_x50
 static void build_path(
 	const struct trust *trust, const struct trust_query *query, struct trust_answer *out)
 {
-	gnutls_x509_crt_t last = query->certs[0];
+	gnutls_x509_crt_t last = query->certs[0], sent, helper;
+	unsigned tries = TRIES_MAX;
 
 	out->path[0] = last;
 	out->n = 1;
 	while (out->n < TRUST_PATH_MAX && !gnutls_x509_crt_check_issuer(last, last)) {
-		last = find_issuer(out, out->path[out->n - 1], query->certs + 1, query->n - 1);
-		if (!last)
-			last = find_issuer(
-				out, out->path[out->n - 1], trust->helpers, trust->n_helpers);
-		if (!last)
+		sent = find_issuer(out, query->certs + 1, query->n - 1, &tries);
+		helper = find_issuer(out, trust->helpers, trust->n_helpers, &tries);
+		if (!sent && !helper)
 			break;
+		if (sent && helper && !same_cert(sent, helper) && !signed_by(last, sent))
+			sent = helper;
+		last = sent ? sent : helper;
 		out->path[out->n++] = last;
 	}
 }
@@ -323,16 +396,19 @@ static unsigned verify_in(gnutls_x509_trust_list_t list, const struct trust_quer
 	return status;
 }
 
-/* Name constraints and the path's length bind what is below in ways that the issuer alone does not
- * tell: then nothing is taken as proven. */
-static bool constrains(gnutls_x509_crt_t crt)
+/* Whether what is above an issuer binds what is below it in ways that the issuer alone does not
+ * tell: by names, or by the length of the path, unless the issuer may have no CA below it at all.
+ * Then nothing is taken as proven. */
+static bool constrains(gnutls_x509_crt_t crt, bool bound_by_length)
 {
+	int path_len = -1;
 	size_t n = 0;
-	int path_len;
 
-	return gnutls_x509_crt_get_extension_by_oid(crt, "2.5.29.30", 0, NULL, &n, NULL) !=
-		GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ||
-		gnutls_x509_crt_get_basic_constraints(crt, NULL, NULL, &path_len) < 0;
+	if (gnutls_x509_crt_get_extension_by_oid(crt, "2.5.29.30", 0, NULL, &n, NULL) !=
+			GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ||
+		gnutls_x509_crt_get_basic_constraints(crt, NULL, NULL, &path_len) < 0)
+		return true;
+	return bound_by_length && path_len >= 0;
 }
 
 /* Remembers the issuer of an end entity whose path has just been verified.  Its own issuers have
@@ -341,13 +417,19 @@ static void remember_issuer(struct trust *trust, const struct trust_answer *path
 {
 	gnutls_x509_crt_t anchor = NULL, copy = NULL;
 	gnutls_datum_t der = { 0 };
-	bool bound = path->n < 2;
+	bool bound = path->n < 2, no_ca_below;
+	int path_len = -1;
 
+	if (bound)
+		return;
+	(void)gnutls_x509_crt_get_basic_constraints(path->path[1], NULL, NULL, &path_len);
+	no_ca_below = path_len == 0;
 	for (size_t i = 1; !bound && i < path->n; i++)
-		bound = constrains(path->path[i]);
-	if (bound || gnutls_x509_trust_list_get_issuer(trust->list[path->db],
-			     path->path[path->n - 1], &anchor, 0) < 0 ||
-		constrains(anchor))
+		bound = constrains(path->path[i], i > 1 && !no_ca_below);
+	if (bound ||
+		gnutls_x509_trust_list_get_issuer(
+			trust->list[path->db], path->path[path->n - 1], &anchor, 0) < 0 ||
+		constrains(anchor, !no_ca_below))
 		return;
 	if (!trust->proven[path->db] &&
 		gnutls_x509_trust_list_init(&trust->proven[path->db], 0) < 0)
@@ -364,30 +446,66 @@ out:
 	gnutls_free(der.data);
 }
 
+/* Ends the path where an anchor has signed: what a server sends above it, a root as an older one
+ * had once signed it, is nobody's business. */
+static bool cut_at_anchor(const struct trust *trust, struct trust_answer *path)
+{
+	gnutls_x509_crt_t anchor;
+
+	for (size_t i = 0; i + 1 < path->n; i++) {
+		if (gnutls_x509_trust_list_get_issuer(
+			    trust->list[path->db], path->path[i], &anchor, 0) >= 0 &&
+			signed_by(path->path[i], anchor)) {
+			path->n = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum est_code verify_path(struct trust *trust, const struct trust_query *query,
+	const struct trust_answer *path, struct est_error *err)
+{
+	unsigned status = verify_in(trust->proven[path->db], query, path);
+	bool was_proven = status == 0;
+	enum est_code rc;
+
+	if (!was_proven)
+		status = verify_in(trust->list[path->db], query, path);
+	if (status != 0)
+		return fail_status(status, path, query, err);
+	rc = check_times(path, query, err);
+	/* With a skew the anchor's own validity has not been looked at. */
+	if (rc == EST_OK && !was_proven && !query->skew_s)
+		remember_issuer(trust, path);
+	return rc;
+}
+
 enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct trust_answer *out, struct est_error *err)
 {
-	unsigned status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND, found = status;
-	struct trust_answer answer = { 0 };
+	struct trust_answer path = { 0 }, answer;
+	struct est_error why, cut_why;
+	bool any = false;
 	enum est_code rc;
 
-	build_path(trust, query, &answer);
-	for (int db = TRUST_EXPLICIT; found != 0 && db <= TRUST_IMPLICIT; db++) {
+	build_path(trust, query, &path);
+	for (int db = TRUST_EXPLICIT; db <= TRUST_IMPLICIT; db++) {
+		if (!trust->list[db])
+			continue;
+		answer = path;
 		answer.db = db;
-		found = verify_in(trust->proven[db], query, &answer);
-		if (found == 0)
-			break;
-		found = verify_in(trust->list[db], query, &answer);
-		if (found == 0)
-			remember_issuer(trust, &answer);
+		rc = verify_path(trust, query, &answer, &why);
+		if (rc != EST_OK && cut_at_anchor(trust, &answer))
+			rc = verify_path(trust, query, &answer, &cut_why);
+		if (rc == EST_OK) {
+			*out = answer;
+			return EST_OK;
+		}
 		/* The database that knows the issuer has the more telling complaint. */
-		else if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-			status = found;
+		if (!any || strcmp(err->reason, "unknown-ca") == 0)
+			*err = why;
+		any = true;
 	}
-	if (found != 0)
-		return fail_status(status, &answer, query, err);
-	rc = check_times(&answer, query, err);
-	if (rc == EST_OK)
-		*out = answer;
-	return rc;
+	return err->code;
 }
