@@ -459,15 +459,16 @@ bool cert_is_root(const struct cert_view *view)
 {
 	struct est_span own, issuer, body;
 	struct der_tlv tlv, id;
-	bool critical;
 
 	if (!cert_is_self_issued(view))
 		return false;
-	if (!cert_extension(view, CERT_OID_SUBJECT_KEY_ID, &critical, &own) ||
-		!cert_extension(view, CERT_OID_AUTHORITY_KEY_ID, &critical, &issuer))
-		return true;
-	if (!der_expect(&own, DER_OCTET_STRING, &id) || !der_expect(&issuer, DER_SEQUENCE, &tlv))
-		return true;
-	body = tlv.body;
-	return !der_expect(&body, DER_CONTEXT(0), &tlv) || est_span_eq(tlv.body, id.body);
+	if (cert_extension(view, CERT_OID_SUBJECT_KEY_ID, NULL, &own) &&
+		cert_extension(view, CERT_OID_AUTHORITY_KEY_ID, NULL, &issuer) &&
+		der_expect(&own, DER_OCTET_STRING, &id) &&
+		der_expect(&issuer, DER_SEQUENCE, &tlv)) {
+		body = tlv.body;
+		if (der_expect(&body, DER_CONTEXT(0), &tlv))
+			return est_span_eq(tlv.body, id.body);
+	}
+	return cert_verifies_itself(view);
 }

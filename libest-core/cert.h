@@ -36,9 +36,10 @@ bool cert_find_extension(struct est_span extensions, struct est_span oid, bool *
 	struct est_span *value);
 /* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
 bool cert_is_ca(const struct cert_view *view, int *path_len);
-/* Self-issued, and its key identifiers do not say that another key signed it, as those of a link
- * certificate between an old and a new root do (RFC 4210 section 4.4).  The signature is not
- * looked at. */
+/* Its own key has signed it; says nothing of names, dates or strength. */
+bool cert_verifies_itself(const struct cert_view *view);
+/* Self-issued and signed by its own key, which a link certificate between an old and a new root is
+ * not (RFC 4210 section 4.4).  Where key identifiers tell, the signature is not looked at. */
 bool cert_is_root(const struct cert_view *view);
 bool cert_has_name_constraints(const struct cert_view *view);
 /* Subject and issuer are byte-equal; says nothing of the signature. */

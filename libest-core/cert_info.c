@@ -16,7 +16,7 @@ static gnutls_datum_t datum(struct est_span span)
 
 /* Its own key verifies its signature.  Broken hashes count: the question is what kind of
  * certificate this is, and a trust anchor is trusted for other reasons than its signature. */
-static bool verifies_itself(const struct cert_view *view)
+bool cert_verifies_itself(const struct cert_view *view)
 {
 	const unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1;
 	gnutls_datum_t der = datum(view->der), tbs = datum(view->tbs), signature = { 0 };
@@ -137,7 +137,7 @@ enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, stru
 	if (rc == EST_OK)
 		rc = x509_sha256(der, info.sha256, err);
 	if (rc == EST_OK)
-		info.self_signed = cert_is_self_issued(&view) && verifies_itself(&view);
+		info.self_signed = cert_is_self_issued(&view) && cert_verifies_itself(&view);
 	if (rc == EST_OK)
 		*out = info;
 	else
