@@ -55,8 +55,8 @@ static enum est_code list_get(struct trust *trust, enum trust_db db, struct est_
 	return ret < 0 ? est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret)) : EST_OK;
 }
 
-static enum est_code add_anchor(struct trust *trust, struct est_span der, const char *name,
-	struct est_error *err)
+static enum est_code add_anchor(
+	struct trust *trust, struct est_span der, const char *name, struct est_error *err)
 {
 	gnutls_x509_crt_t crt;
 	struct cert_view view;
@@ -76,6 +76,8 @@ static enum est_code add_anchor(struct trust *trust, struct est_span der, const 
 	return rc;
 }
 
+/* Equal names are not enough: a CA that changes its key issues OldWithNew and NewWithOld (RFC 4210
+ * section 4.4), which are self-issued, and an anchor of which would make the old key one. */
 static bool is_root(struct est_span der)
 {
 	struct est_error ignored;
@@ -86,17 +88,20 @@ static bool is_root(struct est_span der)
 
 static enum est_code load_file(struct trust *trust, const char *path, struct est_error *err)
 {
+	bool root[EST_CERTS_MAX], any_root = false; /* est_certs_load() has no more */
 	struct est_certs *certs = NULL;
-	bool any_root = false;
 	struct est_span der;
 	enum est_code rc;
+	size_t n = 0;
 
 	rc = est_certs_load(path, &certs, err);
-	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++)
-		any_root = any_root || is_root(est_certs_get(certs, i));
-	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
+	for (; rc == EST_OK && n < est_certs_count(certs); n++) {
+		root[n] = is_root(est_certs_get(certs, n));
+		any_root = any_root || root[n];
+	}
+	for (size_t i = 0; rc == EST_OK && i < n; i++) {
 		der = est_certs_get(certs, i);
-		if (!any_root || is_root(der))
+		if (!any_root || root[i])
 			rc = add_anchor(trust, der, path, err);
 		else
 			rc = certs_add(trust->helpers, der, true, NULL, err);

@@ -13,6 +13,7 @@ struct trust {
 	 * certificate issued mostly has the same, and signatures are what costs time. */
 	gnutls_x509_trust_list_t proven; /* holds that issuer alone; NULL: none */
 	struct est_span proven_issuer;   /* its DER, borrowed from helpers */
+	char proven_purpose[64];         /* what its path was proved to be good for */
 };
 
 #endif

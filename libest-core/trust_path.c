@@ -134,13 +134,22 @@ static bool is_anchored(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
 	return list && gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0) >= 0;
 }
 
+/* A CA above may be limited to other purposes (RFC 5280 section 4.2.1.12, as it is practised). */
+static bool is_proven(const struct search *s)
+{
+	const struct trust *trust = s->trust;
+
+	return trust->proven && est_span_eq(s->path[1].der, trust->proven_issuer) &&
+		(!s->query->purpose || strcmp(s->query->purpose, trust->proven_purpose) == 0);
+}
+
 /* The path as it stands: complete, and valid? */
 static bool path_valid(struct search *s)
 {
 	struct trust *trust = s->trust;
 	gnutls_x509_crt_t last = s->crts[s->n - 1];
 
-	if (s->n == 2 && trust->proven && est_span_eq(s->path[1].der, trust->proven_issuer)) {
+	if (s->n == 2 && is_proven(s)) {
 		s->db = TRUST_EXPLICIT;
 		if (verify(s, trust->proven, 1))
 			return true;
@@ -248,7 +257,9 @@ static enum est_code remember_issuers(struct search *s, struct est_error *err)
 		constrained |= cert_has_name_constraints(&s->path[i]);
 		rc = certs_add(s->trust->helpers, s->path[i].der, true, NULL, err);
 	}
-	if (rc != EST_OK || constrained || s->db != TRUST_EXPLICIT || s->trust->proven)
+	if (rc != EST_OK || constrained || s->query->skew_s || s->db != TRUST_EXPLICIT ||
+		s->trust->proven ||
+		strlen(s->query->purpose) >= sizeof(s->trust->proven_purpose))
 		return rc;
 	rc = trust_import(s->path[1].der, s->query->what, &copy, err);
 	if (rc != EST_OK)
@@ -258,6 +269,8 @@ static enum est_code remember_issuers(struct search *s, struct est_error *err)
 		gnutls_x509_crt_deinit(copy);
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
+	(void)snprintf(s->trust->proven_purpose, sizeof(s->trust->proven_purpose), "%s",
+		s->query->purpose);
 	last = est_certs_count(s->trust->helpers);
 	while (last-- > 0) {
 		if (est_span_eq(est_certs_get(s->trust->helpers, last), s->path[1].der))

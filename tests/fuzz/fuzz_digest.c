@@ -110,7 +110,10 @@ static struct authz *make_authz(void)
 
 	testca_issue(&spec, &leaf);
 	check(url_parse("a.example", NULL, &url, &err) == EST_OK);
-	check(authz_check(&url, TRUST_EXPLICIT, leaf.crt, &authz, &err) == EST_OK);
+	check(authz_check(&(struct authz_query){ .server = &url,
+				  .db = TRUST_EXPLICIT,
+				  .leaf = leaf.crt },
+		&authz, &err) == EST_OK);
 	testca_wipe(&leaf);
 	url_wipe(&url);
 	return authz;

@@ -152,7 +152,10 @@ static inline int make_authz(void **state)
 	testca_issue(&spec, &leaf);
 	rc = url_parse("a.example", NULL, &url, &err);
 	if (rc == EST_OK)
-		rc = authz_check(&url, TRUST_EXPLICIT, leaf.crt, &authz, &err);
+		rc = authz_check(&(struct authz_query){ .server = &url,
+					 .db = TRUST_EXPLICIT,
+					 .leaf = leaf.crt },
+			&authz, &err);
 	testca_wipe(&leaf);
 	url_wipe(&url);
 	return rc == EST_OK ? 0 : -1;
