@@ -5,24 +5,45 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Takes half a UTF-8 character off the end of what was cut: a message may become JSON. */
+static void end_whole(char *text, size_t size, int formatted)
+{
+	size_t n = size - 1, i = n, lead, need;
+
+	if (formatted < 0 || (size_t)formatted < size)
+		return;
+	while (i > 0 && n - i < 3 && ((unsigned char)text[i - 1] & 0xc0) == 0x80)
+		i--;
+	if (i == 0)
+		return;
+	lead = (unsigned char)text[i - 1];
+	need = lead >= 0xf8 ? 0 : lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+	if (need > n - i)
+		text[i - 1] = '\0';
+}
+
 enum est_code est_fail(struct est_error *err, enum est_code code, const char *fmt, ...)
 {
 	va_list ap;
+	int n;
 
 	*err = (struct est_error){ .code = code, .retry_after_s = -1 };
 	va_start(ap, fmt);
-	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	end_whole(err->msg, sizeof(err->msg), n);
 	return code;
 }
 
 enum est_code est_hint(struct est_error *err, const char *fmt, ...)
 {
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	n = vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
 	va_end(ap);
+	end_whole(err->hint, sizeof(err->hint), n);
 	return err->code;
 }
 
