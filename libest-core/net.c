@@ -62,15 +62,15 @@ static bool is_address(const char *text)
 
 enum est_code net_check_resolve(const char *const *resolve, struct est_error *err)
 {
-	char host[256], address[64];
+	char host[256], address[64], shown[200];
 	unsigned long port;
 
 	for (; resolve && *resolve; resolve++) {
 		if (!resolve_entry(*resolve, host, sizeof(host), &port, address, sizeof(address)) ||
 			!is_address(address))
 			return est_fail(err, EST_E_USAGE,
-				"--resolve %.200s: not HOST:PORT:ADDRESS with a numeric address",
-				*resolve);
+				"--resolve %s: not HOST:PORT:ADDRESS with a numeric address",
+				est_escape(shown, sizeof(shown), est_span_str(*resolve)));
 	}
 	return EST_OK;
 }
