@@ -150,8 +150,8 @@ static bool is_cmc_ra(gnutls_x509_crt_t leaf)
 	return false;
 }
 
-static enum est_code grant(enum trust_db db, const char *identity, struct authz **out,
-	struct est_error *err)
+static enum est_code grant(
+	enum trust_db db, const char *identity, struct authz **out, struct est_error *err)
 {
 	struct authz *authz = calloc(1, sizeof(*authz));
 
@@ -163,8 +163,8 @@ static enum est_code grant(enum trust_db db, const char *identity, struct authz 
 	return EST_OK;
 }
 
-enum est_code authz_check(const struct authz_query *query, struct authz **out,
-	struct est_error *err)
+enum est_code authz_check(
+	const struct authz_query *query, struct authz **out, struct est_error *err)
 {
 	const struct url *latest = query->redirect ? query->redirect : query->server;
 	const struct url *names[] = { latest, query->server };

@@ -323,7 +323,7 @@ static int set_order(const void *a, const void *b)
 /* The attributes of one RDN as a SET OF in DER: in the order of their encodings. */
 static enum est_code put_rdn(struct est_span pairs, struct est_buf *out, struct est_error *err)
 {
-	struct est_span sorted[EST_RDNS_MAX];
+	struct est_span sorted[EST_RDNS_MAX] = { { 0 } };
 	struct est_buf set = { 0 };
 	enum est_code rc = EST_OK;
 	struct der_tlv tlv;

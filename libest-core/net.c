@@ -76,8 +76,8 @@ enum est_code net_check_resolve(const char *const *resolve, struct est_error *er
 }
 
 /* The next address that the operator gave for this host and port, from *at on, or NULL. */
-static const char *override_for(const struct net_target *target, size_t *at, char *address,
-	size_t size)
+static const char *override_for(
+	const struct net_target *target, size_t *at, char *address, size_t size)
 {
 	char host[256];
 	unsigned long port;
@@ -127,8 +127,8 @@ static enum est_code find_addresses(const struct net_target *target,
 		out->lists += rc == EST_OK;
 	}
 	if (rc == EST_OK && out->lists == 0) {
-		rc = resolve_name(target->host, target->port, target->family, deadline,
-			&out->list[0], err);
+		rc = resolve_name(
+			target->host, target->port, target->family, deadline, &out->list[0], err);
 		out->lists = rc == EST_OK;
 	}
 	for (size_t i = 0; i < out->lists; i++)
@@ -177,8 +177,8 @@ static enum est_code connect_one(
 	return rc;
 }
 
-enum est_code net_connect(const struct net_target *target, const struct deadline *deadline,
-	int *fd, char address[NET_ADDRESS_TEXT], struct est_error *err)
+enum est_code net_connect(const struct net_target *target, const struct deadline *deadline, int *fd,
+	char address[NET_ADDRESS_TEXT], struct est_error *err)
 {
 	struct deadline all = deadline_within(deadline, target->connect_timeout_ms), share;
 	struct addresses found = { 0 };

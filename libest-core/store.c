@@ -263,20 +263,18 @@ static enum est_code make_temp(struct est_output *out, struct est_error *err)
 }
 
 /* A certificate written over a key would take the only copy away. */
-static enum est_code check_no_key(const char *path, const struct store_target *target,
-	struct est_error *err)
+static enum est_code check_no_key(
+	const char *path, const struct store_target *target, struct est_error *err)
 {
 	static const char marker[] = "PRIVATE KEY-----";
 	struct est_buf old = { 0 };
 	struct est_error ignored;
 	enum est_code rc = EST_OK;
 
-	if (!target->exists ||
-		est_read_file(target->path, EST_FILE_MAX, &old, &ignored) != EST_OK || !old.n)
-		return EST_OK;
-	if (memmem(old.p, old.n, marker, strlen(marker))) {
-		rc = est_fail(err, EST_E_OUTPUT,
-			"%s: holds a private key, which would be lost", path);
+	if (target->exists && est_read_file(target->path, EST_FILE_MAX, &old, &ignored) == EST_OK &&
+		old.n > 0 && memmem(old.p, old.n, marker, strlen(marker))) {
+		rc = est_fail(
+			err, EST_E_OUTPUT, "%s: holds a private key, which would be lost", path);
 		est_reason(err, "holds-key");
 	}
 	est_buf_free(&old);
@@ -295,17 +293,17 @@ bool est_same_file(const char *a, const char *b)
 		same = strcmp(a, b) == 0;
 	else if (one.exists || two.exists)
 		same = one.exists && two.exists && one.old.st_ino == two.old.st_ino &&
-			one.old.st_dev == two.old.st_dev;
+		       one.old.st_dev == two.old.st_dev;
 	else if (stat(one.dir, &dir_one) == 0 && stat(two.dir, &dir_two) == 0)
 		same = dir_one.st_ino == dir_two.st_ino && dir_one.st_dev == dir_two.st_dev &&
-			strcmp(base_of(one.path), base_of(two.path)) == 0;
+		       strcmp(base_of(one.path), base_of(two.path)) == 0;
 	store_target_wipe(&one);
 	store_target_wipe(&two);
 	return same;
 }
 
-enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
-	struct est_error *err)
+enum est_code est_output_open(
+	const char *path, unsigned flags, struct est_output **out, struct est_error *err)
 {
 	struct est_output *o = calloc(1, sizeof(*o));
 	enum est_code rc;

@@ -15,8 +15,8 @@
 
 #define IMPORTS_MAX 64 /* helpers that are looked at for one certificate */
 
-#define VERIFY_FLAGS \
-	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) | \
+#define VERIFY_FLAGS                                                                               \
+	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) |                                         \
 		GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT)
 
 struct search {
@@ -30,7 +30,7 @@ struct search {
 	size_t n;
 	unsigned tries, imports;
 	unsigned status; /* the most telling complaint so far */
-	bool untimely;   /* an issuer was passed over for its validity */
+	bool untimely;	 /* an issuer was passed over for its validity */
 	enum trust_db db;
 };
 
@@ -62,8 +62,8 @@ static enum est_code fail_time(const struct search *s, struct est_error *err)
 			"%s: a CA certificate above it is not valid now (the local clock says %s)",
 			s->query->what, clock);
 	else
-		est_fail(err, EST_E_UNTRUSTED, "%s %s %s (the local clock says %s)",
-			s->query->what, early ? "is not valid before" : "expired on", limit, clock);
+		est_fail(err, EST_E_UNTRUSTED, "%s %s %s (the local clock says %s)", s->query->what,
+			early ? "is not valid before" : "expired on", limit, clock);
 	return est_reason(err, early ? "not-yet-valid" : "expired");
 }
 
@@ -94,8 +94,8 @@ static enum est_code fail_search(const struct search *s, struct est_error *err)
 }
 
 /* GnuTLS's verdict on the first n certificates of the path, against a list of anchors. */
-static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
-	const char *purpose_oid)
+static unsigned judge(
+	struct search *s, gnutls_x509_trust_list_t list, size_t n, const char *purpose_oid)
 {
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, NULL, 0 };
 	unsigned flags = VERIFY_FLAGS, status = GNUTLS_CERT_INVALID;
@@ -140,7 +140,7 @@ static bool is_proven(const struct search *s)
 	const struct trust *trust = s->trust;
 
 	return trust->proven && est_span_eq(s->path[1].der, trust->proven_issuer) &&
-		(!s->query->purpose || strcmp(s->query->purpose, trust->proven_purpose) == 0);
+	       (!s->query->purpose || strcmp(s->query->purpose, trust->proven_purpose) == 0);
 }
 
 /* The path as it stands: complete, and valid? */
@@ -258,8 +258,7 @@ static enum est_code remember_issuers(struct search *s, struct est_error *err)
 		rc = certs_add(s->trust->helpers, s->path[i].der, true, NULL, err);
 	}
 	if (rc != EST_OK || constrained || s->query->skew_s || s->db != TRUST_EXPLICIT ||
-		s->trust->proven ||
-		strlen(s->query->purpose) >= sizeof(s->trust->proven_purpose))
+		s->trust->proven || strlen(s->query->purpose) >= sizeof(s->trust->proven_purpose))
 		return rc;
 	rc = trust_import(s->path[1].der, s->query->what, &copy, err);
 	if (rc != EST_OK)

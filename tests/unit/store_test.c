@@ -227,6 +227,17 @@ static void a_group_is_kept_without_being_root_or_does_not_read_a_key(void **sta
 	assert_int_equal(status(at("other")).st_mode & 07777, 0600);
 }
 
+static void a_certificate_does_not_replace_a_key(void **state)
+{
+	(void)state;
+	testca_write(at("k"), est_span_str("x\n-----BEGIN EC PRIVATE KEY-----\n"));
+	expect_refused(at("k"), 0, "private key");
+	assert_string_equal(err.reason, "holds-key");
+	assert_int_equal(replace(at("k"), EST_OUTPUT_SECRET, "new key", NULL), EST_OK);
+	expect_content(at("k"), "new key");
+	assert_int_equal(files_in_dir(), 1);
+}
+
 static void equal_content_keeps_the_file(void **state)
 {
 	struct stat before, after;
@@ -422,6 +433,7 @@ int main(void)
 		TEST(mode_and_owner_of_what_was_there_are_kept),
 		TEST(a_key_is_never_wider_than_0640),
 		TEST(a_group_is_kept_without_being_root_or_does_not_read_a_key),
+		TEST(a_certificate_does_not_replace_a_key),
 		TEST(equal_content_keeps_the_file),
 		TEST(content_may_be_empty),
 		TEST(a_link_stays_and_what_it_names_is_replaced),
