@@ -122,7 +122,7 @@ teardown() {
 	openssl verify -CAfile ca.pem "$EST_TEST_DIR/server.pem"
 }
 
-@test "cacerts: one anchor of several --cacert is enough, whatever their form (R7030-3.1-06)" {
+@test "cacerts: one anchor of several --cacert is enough, whatever their form (R7030-3.1-05 R7030-3.1-06)" {
 	openssl x509 -in "$EST_TEST_DIR/root.pem" -outform DER -out root.der
 	base64 root.der >root.b64
 	identity other /CN=other

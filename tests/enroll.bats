@@ -237,7 +237,7 @@ check_combined() {
 	good_cert all.pem key.pem
 }
 
-@test "enroll: issued certificates in odd bags: with chain, reversed, with another leaf" {
+@test "enroll: issued certificates in odd bags: with chain, reversed, with another leaf (Q-EXTRA-CERTS)" {
 	for label in chain chain-reversed multi-leaf; do
 		rm -f key.pem cert.pem
 		enrol -l $label
@@ -255,7 +255,7 @@ check_combined() {
 	done
 }
 
-@test "enroll: wrapped otherwise, DER, PEM, bare certificate: the bytes decide (R7030-3.2.4-02)" {
+@test "enroll: wrapped otherwise, DER, PEM, bare certificate: the bytes decide (R7030-3.2.4-02 Q-STATUS-201)" {
 	while read -r label quirks; do
 		rm -f key.pem cert.pem
 		enrol -l "$label" --json
@@ -482,7 +482,7 @@ check_combined() {
 	[ ! -e key.pem.est-new ]
 }
 
-@test "enroll: a redirect ends it, and the key is removed" {
+@test "enroll: a redirect ends it, nothing crosses to the other origin, the key is removed (R7030-3.2.1-07 H-06)" {
 	echo before >cert.pem
 	for label in redirect redirect-out; do
 		ONCE=1 refused 10 '30[27]' enroll "${trust[@]}" "${account[@]}" "${new[@]}" -l $label

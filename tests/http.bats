@@ -75,7 +75,7 @@ good() {
 	done
 }
 
-@test "http: no reason phrase, with and without the space before it (H-10)" {
+@test "http: no reason phrase, with and without the space before it (H-10, Q-NO-REASON)" {
 	plays odd 'send HTTP/1.1 200 \r\n' "$TYPE" "${LENGTH[@]}" 'line ' 'insert cacerts-b64'
 	good
 	plays odd 'send HTTP/1.1 200\r\n' "$TYPE" "${LENGTH[@]}" 'line ' 'insert cacerts-b64'
@@ -174,6 +174,12 @@ good() {
 			'insert cacerts-b64'
 		good
 	done
+}
+
+@test "http: another smime-type of SignedData is tolerated (Q-SMIME-TYPE)" {
+	plays odd 'line HTTP/1.1 200 OK' 'line Content-Type: application/pkcs7-mime; smime-type=signed-data' \
+		"${LENGTH[@]}" 'line ' 'insert cacerts-b64'
+	good Q-SMIME-TYPE
 }
 
 # ---- Length of the body (H-14, H-15) --------------------------------------------------------------

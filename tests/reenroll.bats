@@ -68,7 +68,7 @@ last_csr() {
 
 # ---- In place, the same key ---------------------------------------------------------------------------
 
-@test "reenroll: in place with the same key, and it says what it did (R7030-4.2.2-01 R7030-2.3-01)" {
+@test "reenroll: in place with the same key, and it says what it did (R7030-4.2.2-01 R7030-2.3-01 R7030-3.2.2-09)" {
 	identity dev /CN=dev/O=x -addext subjectAltName=DNS:dev.example,IP:192.0.2.1
 	cp dev.pem old.pem
 	before=$(stat -c '%i %a %y' dev.key; sha256sum dev.key)

@@ -226,7 +226,7 @@ trusted() {
 
 # ---- Names (R7030-3.6.1-01, RFC 6125) -------------------------------------------------------------------
 
-@test "tls: a wrong name; the message has both (R7030-3.3.1-05 R7030-3.6-01 R7030-3.6.1-01)" {
+@test "tls: a wrong name; the message has both (R7030-2-01 H-06 R7030-3.3.1-05 R7030-3.6-01 R7030-3.6.1-01)" {
 	serve other-name
 	distrusted 'localhost'
 	stderr_has 'other\.example'

@@ -275,6 +275,14 @@ est_teardown() {
 	done
 }
 
+# traced ARGS...: run_est with its network calls in $BATS_TEST_TMPDIR/trace.  LeakSanitizer, where it
+# is built in, does not work under strace.
+traced() {
+	status=0
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 strace -f -e trace=network \
+		-o "$BATS_TEST_TMPDIR/trace" "$EST" "$@" >"$OUT" 2>"$ERR" 3>&- || status=$?
+}
+
 with_asan() {
 	grep -qa __asan_init "$EST"
 }
