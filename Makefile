@@ -57,6 +57,9 @@ SMALL_LD   := $(if $(shell echo '__GLIBC__ __GLIBC_MINOR__' | \
 	awk '$$1 > 2 || ($$1 == 2 && $$2 >= 36) { print "yes" }'),$(call ld_option,-Wl$(,)-z$(,)pack-relative-relocs))
 endif
 
+# What the clock must not be before; the same sources give the same binary.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
+
 VERSION := $(shell sed -n 's/.*EST_VERSION "\(.*\)"/\1/p' libest-core/include/est.h)
 
 ALL_APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
@@ -131,6 +134,7 @@ $(BUILD)/cmd/%.o: EST_CPPFLAGS += -I$(BUILD)/cmd $(cmd_cflags)
 $(BUILD)/testserver/%.o: EST_CPPFLAGS += -Itestserver $(server_cflags)
 $(BUILD)/tests/fuzz/%.o: EST_CFLAGS += -Wno-missing-prototypes # libFuzzer declares nothing
 $(BUILD)/tests/%.o: EST_CPPFLAGS += -Ilibest-core -Icmd -Iasn1 -Itests/lib $(core_cflags) $(cmd_cflags)
+$(BUILD)/cmd/network.o: EST_CPPFLAGS += -DEST_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(CMD_OBJ): $(BUILD)/cmd/applets.h
 
 # Only the applets asked for; cmd/applets.def has them all.

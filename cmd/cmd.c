@@ -50,19 +50,9 @@ static void make_printable(char *text, size_t size)
 {
 	struct est_buf safe = { 0 };
 	struct est_error ignored;
-	const char *part = text;
-	enum est_code rc;
-	size_t n;
 
-	do { /* a backslash is printable, and stays single */
-		n = strcspn(part, "\\");
-		rc = est_buf_escape(&safe, (struct est_span){ (const uint8_t *)part, n }, size,
-			&ignored);
-		if (rc == EST_OK && part[n])
-			rc = est_buf_append(&safe, est_span_str("\\"), &ignored);
-		part += n + 1;
-	} while (rc == EST_OK && part[-1]);
-	(void)snprintf(text, size, "%.*s", (int)safe.n, safe.p ? (const char *)safe.p : "");
+	if (est_buf_printable(&safe, est_span_str(text), size, &ignored) == EST_OK)
+		(void)snprintf(text, size, "%.*s", (int)safe.n, safe.n ? (const char *)safe.p : "");
 	est_buf_free(&safe);
 }
 
@@ -122,6 +112,16 @@ enum est_code cmd_flush(struct est_error *err)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return EST_OK;
 	return est_fail(err, EST_E_OUTPUT, "cannot write to standard output: %s", strerror(errno));
+}
+
+enum est_code cmd_print(struct cmd *cmd, struct est_span text)
+{
+	enum est_code rc;
+
+	if (cmd->json)
+		return EST_OK; /* the object holds it */
+	rc = cmd_stdout(text, &cmd->err);
+	return rc == EST_OK ? cmd_flush(&cmd->err) : rc;
 }
 
 enum est_code cmd_output(struct cmd *cmd, const char *path, unsigned flags, struct est_output **out)

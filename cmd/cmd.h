@@ -57,6 +57,9 @@ void cmd_verbose(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
 /* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */
 enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_CHECK;
+/* Prints and flushes at once, for what has to be out before a key is put in place; nothing with
+ * --json, where the object holds it. */
+enum est_code cmd_print(struct cmd *cmd, struct est_span text) EST_MUST_CHECK;
 enum est_code cmd_flush(struct est_error *err) EST_MUST_CHECK; /* of stdout; EST_E_OUTPUT */
 /* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */
 enum est_code cmd_output(
@@ -85,6 +88,7 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info);
 /* "certificates": [...] ; pem: each with its PEM text, for when no file got it. */
 enum est_code cmd_json_certs(
 	struct cmd *cmd, const struct est_certs *certs, bool pem) EST_MUST_CHECK;
+bool cmd_time_text(time_t when, char *out, size_t size); /* RFC 3339 UTC; "?" on false */
 struct json_object *cmd_json_time(time_t when);
 void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks);
 void cmd_json_print(struct cmd *cmd, enum est_code rc);

@@ -52,7 +52,8 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 	else
 		rc = est_pem_append(&text, "CERTIFICATE REQUEST", der, &cmd->err);
 	if (rc == EST_OK)
-		rc = cmd_deliver(cmd, out, est_buf_span(&text));
+		rc = out ? cmd_deliver(cmd, out, est_buf_span(&text))
+			 : cmd_print(cmd, est_buf_span(&text));
 	if (rc == EST_OK)
 		cmd_json_string(cmd, "action", "created");
 	if (rc == EST_OK && request->newkey)

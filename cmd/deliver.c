@@ -53,17 +53,6 @@ static enum est_code commit(struct cmd *cmd, struct est_output *out, bool *any_c
 	return rc;
 }
 
-/* Now and not at the end: the key is put in place only when its certificate got out. */
-static enum est_code to_stdout(struct cmd *cmd, struct est_span text)
-{
-	enum est_code rc;
-
-	if (cmd->json)
-		return EST_OK; /* the object holds it */
-	rc = cmd_stdout(text, &cmd->err);
-	return rc == EST_OK ? cmd_flush(&cmd->err) : rc;
-}
-
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
 	const struct est_issued *issued)
 {
@@ -85,7 +74,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 	if (rc == EST_OK)
 		rc = commit(cmd, d->cert, &changed);
 	if (rc == EST_OK && !d->cert && !d->combined) {
-		rc = to_stdout(cmd, est_buf_span(&d->cert_text));
+		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
 		changed = true;
 	}
 	if (rc == EST_OK && request->newkey && cmd->v.key_out)

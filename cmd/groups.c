@@ -32,6 +32,8 @@ const struct cmd_option cmd_options_network[] = {
 		"EST_CONNECT_TIMEOUT", "until TCP is connected (default 10)" },
 	{ "max-time", 'm', CMD_SECONDS, CMD_AT(max_time_ms), "SECONDS", "EST_MAX_TIME",
 		"for everything together (default 60)" },
+	{ "clock-floor", 0, CMD_STRING, CMD_AT(clock_floor), "on|off", NULL,
+		"off: run even when the clock is before the build date" },
 	{ "max-size", 0, CMD_BYTES, CMD_AT(max_size), "BYTES", NULL,
 		"largest response body (default 4M)" },
 	{ 0 },

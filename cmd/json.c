@@ -27,14 +27,21 @@ void cmd_json_bool(struct cmd *cmd, const char *name, bool value)
 		json_object_object_add(cmd->json, name, json_object_new_boolean(value));
 }
 
+bool cmd_time_text(time_t when, char *out, size_t size)
+{
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm) && strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return true;
+	(void)snprintf(out, size, "?");
+	return false;
+}
+
 struct json_object *cmd_json_time(time_t when)
 {
 	char text[40];
-	struct tm tm;
 
-	if (!gmtime_r(&when, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
-		return NULL;
-	return json_object_new_string(text);
+	return cmd_time_text(when, text, sizeof(text)) ? json_object_new_string(text) : NULL;
 }
 
 static struct json_object *strings(char *const *v, size_t n)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <json-c/json.h>
 
@@ -94,6 +95,24 @@ static enum est_code check_network_options(struct cmd *cmd)
 	return EST_OK;
 }
 
+/* Without a battery a device wakes up in 1970, and every certificate is not valid yet. */
+static enum est_code check_clock(struct cmd *cmd)
+{
+	const char *floor = cmd->v.clock_floor;
+	time_t now = time(NULL), built = (time_t)EST_BUILD_TIME;
+	char clock[40], build[40];
+
+	if (floor && strcmp(floor, "on") && strcmp(floor, "off"))
+		return est_fail(&cmd->err, EST_E_USAGE, "--clock-floor is on or off");
+	if (now >= built || (floor && strcmp(floor, "off") == 0))
+		return EST_OK;
+	cmd_time_text(now, clock, sizeof(clock));
+	cmd_time_text(built, build, sizeof(build));
+	est_fail(&cmd->err, EST_E_CLOCK, "the clock says %s, which is before est was built (%s)",
+		clock, build);
+	return est_hint(&cmd->err, "set the clock, and run it again");
+}
+
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -124,6 +143,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 	};
 	enum est_code rc = check_network_options(cmd);
 
+	if (rc == EST_OK)
+		rc = check_clock(cmd);
 	if (rc == EST_OK)
 		rc = check_auth(cmd, &config.auth);
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;

@@ -15,7 +15,7 @@ struct cmd_list { /* NULL-terminated; v is NULL when empty */
 /* Every option's value.  Strings are borrowed from argv, the environment or the config file. */
 struct cmd_values {
 	/* which server, and whom to believe */
-	const char *server, *label;
+	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, resolve;
 	bool system_trust, ipv4, ipv6;
 	unsigned connect_timeout_ms, max_time_ms;

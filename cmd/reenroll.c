@@ -4,7 +4,6 @@
 #include "request.h"
 
 #include <string.h>
-#include <time.h>
 
 static const struct cmd_option options[] = {
 	{ "new-key", 0, CMD_STRING, CMD_AT(new_key), "TYPE", NULL,
@@ -59,15 +58,13 @@ static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 {
 	const char *action = cmd->v.key_out ? "rekeyed" : "renewed";
 	struct est_cert_info info;
-	char until[32] = "";
-	struct tm tm;
+	char until[40];
 	enum est_code rc;
 
 	rc = est_cert_info(est_certs_get(issued->chain, 0), &info, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	if (gmtime_r(&info.not_after, &tm))
-		(void)strftime(until, sizeof(until), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	(void)cmd_time_text(info.not_after, until, sizeof(until));
 	cmd_notice(cmd, "%s %s, valid until %s", action,
 		*info.subject ? info.subject
 		: info.n_sans ? info.sans[0]

@@ -205,6 +205,9 @@ static enum est_code fail_alert(struct session *s, struct est_error *err)
 		alert == GNUTLS_A_UNKNOWN_CA || alert == GNUTLS_A_CERTIFICATE_EXPIRED ||
 		alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
 		est_hint(err, "the server did not take the client certificate (--cert, --key)");
+	else if (s->authz && gnutls_certificate_client_get_request_status(s->tls) &&
+		!gnutls_certificate_get_ours(s->tls))
+		est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
 	return est_reason(err, "alert");
 }
 

@@ -80,6 +80,28 @@ static size_t piece_next(struct est_span *in, char piece[PIECE_MAX], size_t *cha
 	return (size_t)len;
 }
 
+enum est_code est_buf_printable(
+	struct est_buf *buf, struct est_span in, size_t max, struct est_error *err)
+{
+	struct est_span part;
+	size_t start = buf->n;
+	enum est_code rc = EST_OK;
+
+	while (rc == EST_OK && in.n > 0 && buf->n - start < max) {
+		for (part = in, part.n = 0; part.n < in.n && part.p[part.n] != '\\'; part.n++)
+			;
+		rc = est_buf_escape(buf, part, max - (buf->n - start), err);
+		in = (struct est_span){ in.p + part.n, in.n - part.n };
+		if (rc == EST_OK && in.n > 0) {
+			rc = est_buf_append(buf, est_span_str("\\"), err);
+			in = (struct est_span){ in.p + 1, in.n - 1 };
+		}
+	}
+	if (rc != EST_OK)
+		buf->n = start;
+	return rc;
+}
+
 enum est_code est_buf_escape(
 	struct est_buf *buf, struct est_span in, size_t max, struct est_error *err)
 {

@@ -71,7 +71,7 @@ enum est_code x509_name(struct est_span name, struct est_buf *out, struct est_er
 		rc = put(out, "#", err);
 		return rc == EST_OK ? x509_hex(name, HEX_MAX, out, err) : rc;
 	}
-	rc = est_buf_escape(out, (struct est_span){ text.data, text.size }, X509_TEXT_MAX, err);
+	rc = est_buf_printable(out, (struct est_span){ text.data, text.size }, X509_TEXT_MAX, err);
 	gnutls_free(text.data);
 	return rc;
 }

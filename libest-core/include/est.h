@@ -126,7 +126,11 @@ EST_API void est_buf_free(struct est_buf *buf);
  * max characters are written, "..." after a cut. */
 EST_API enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max,
 	struct est_error *err) EST_MUST_CHECK;
-/* The same into a fixed array, always NUL-terminated; returns out. */
+/* The same for text of our own making that quotes such bytes, or that has escapes of its own, such
+ * as an RFC 4514 name: a backslash stays as it is. */
+EST_API enum est_code est_buf_printable(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err) EST_MUST_CHECK;
+/* est_buf_escape() into a fixed array, always NUL-terminated; returns out. */
 EST_API const char *est_escape(char *out, size_t size, struct est_span in);
 
 /* ---- Deviations that real servers show and this client tolerates ------------------------------ */
