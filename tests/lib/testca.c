@@ -182,6 +182,24 @@ void testca_dir_remove(char *dir)
 	free(dir);
 }
 
+static size_t counted;
+
+static int count_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)path;
+	(void)st;
+	(void)kind;
+	counted += ftw->level == 1;
+	return 0;
+}
+
+size_t testca_files(const char *dir)
+{
+	counted = 0;
+	must_be(nftw(dir, count_one, 8, FTW_PHYS) == 0, "reading the directory");
+	return counted;
+}
+
 const char *testca_path(const char *dir, const char *name)
 {
 	static char path[8][PATH_MAX];

@@ -58,6 +58,7 @@ void testca_inter(const struct testca *root, struct testca *out);
 /* A new directory that is removed with all that is in it. */
 char *testca_dir(void);
 void testca_dir_remove(char *dir);
+size_t testca_files(const char *dir); /* hidden ones too */
 /* DIR/NAME; borrowed until the eighth call from here. */
 const char *testca_path(const char *dir, const char *name);
 void testca_write(const char *path, struct est_span bytes);

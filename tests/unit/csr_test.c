@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Certification requests, built and read. */
+/* Certification requests, built. */
 #include "csr.h"
 
 #include <setjmp.h>
@@ -14,19 +14,16 @@
 
 #include "forge.h"
 #include "key.h"
-#include "testca.h"
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static struct est_key *key;
-static char *dir;
 
 static int set_up(void **state)
 {
 	struct est_error err;
 
 	(void)state;
-	dir = testca_dir();
 	return est_key_generate("ec:p256", &key, &err) == EST_OK ? 0 : -1;
 }
 
@@ -34,12 +31,8 @@ static int tear_down(void **state)
 {
 	(void)state;
 	est_key_free(key);
-	testca_dir_remove(dir);
 	return 0;
 }
-
-/* ---- Building ---------------------------------------------------------------------------------
- */
 
 /* The request as its parts, and as another implementation sees it. */
 static struct built {
@@ -551,123 +544,6 @@ static void a_renewal_of_what_is_no_certificate_fails(void **state)
 	assert_int_equal(der.n, 0);
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------
- */
-
-static enum est_code load(struct est_span bytes, struct est_buf *der, struct est_error *err)
-{
-	const char *path = testca_path(dir, "csr");
-
-	testca_write(path, bytes);
-	*err = (struct est_error){ 0 };
-	return est_csr_load(path, der, err);
-}
-
-static void expect_refused(struct est_span bytes, const char *why)
-{
-	struct est_buf der = { 0 };
-	struct est_error err;
-
-	assert_int_equal(load(bytes, &der, &err), EST_E_INPUT);
-	assert_int_equal(der.n, 0);
-	if (!strstr(err.msg, why))
-		fail_msg("'%s' does not say '%s'", err.msg, why);
-}
-
-static void expect_loaded(struct est_span bytes)
-{
-	struct est_buf der = { 0 };
-	struct est_error err;
-
-	if (load(bytes, &der, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-	assert_true(est_span_eq(est_buf_span(&der), est_buf_span(&built.der)));
-	est_buf_free(&der);
-}
-
-static void a_request_is_read_from_der_base64_and_pem(void **state)
-{
-	static const char *const labels[] = { "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST" };
-	struct est_buf text = { 0 };
-	struct est_error err;
-
-	(void)state;
-	build(&(struct est_csr_spec){ .subject = "CN=a", .dns = LIST("a") });
-	expect_loaded(est_buf_span(&built.der));
-	assert_int_equal(est_base64_append(&text, est_buf_span(&built.der), &err), EST_OK);
-	expect_loaded(est_buf_span(&text));
-	est_buf_free(&text);
-	for (size_t i = 0; i < 2; i++) {
-		forge_append(&text, est_span_str("0 some text\n"));
-		assert_int_equal(est_pem_append(&text, "PUBLIC KEY", BYTES(0x30, 0), &err), EST_OK);
-		assert_int_equal(
-			est_pem_append(&text, labels[i], est_buf_span(&built.der), &err), EST_OK);
-		expect_loaded(est_buf_span(&text));
-		est_buf_free(&text);
-	}
-	built_wipe();
-}
-
-static void a_request_whose_signature_is_broken_is_refused(void **state)
-{
-	(void)state;
-	build(&(struct est_csr_spec){ .subject = "CN=a" });
-	built.der.p[built.der.n - 1] ^= 1;
-	expect_refused(est_buf_span(&built.der), "signature");
-	built.der.p[built.der.n - 1] ^= 1;
-	((uint8_t *)built.subject.p)[built.subject.n - 1] ^= 3; /* the name that was signed */
-	expect_refused(est_buf_span(&built.der), "signature");
-	built_wipe();
-}
-
-static void what_is_no_request_is_refused(void **state)
-{
-	struct est_buf text = { 0 };
-	struct testca cert;
-	struct est_error err;
-
-	(void)state;
-	build(&(struct est_csr_spec){ .subject = "CN=a" });
-	testca_issue(&(struct testca_spec){ 0 }, &cert);
-	expect_refused(NOTHING, "csr");
-	expect_refused(est_span_str("hello"), "csr");
-	expect_refused(BYTES(0x30, 0), "not a certification request");
-	expect_refused(BYTES(0x30, 2, 0x30, 0), "not a certification request");
-	expect_refused(BYTES(0x30, 0x80, 0, 0), "csr");
-	expect_refused(est_buf_span(&cert.der), "csr");
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err), EST_OK);
-	expect_refused(est_buf_span(&text), "no CERTIFICATE REQUEST");
-	est_buf_free(&text);
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE REQUEST", est_buf_span(&cert.der), &err),
-		EST_OK);
-	expect_refused(est_buf_span(&text), "csr");
-	est_buf_free(&text);
-	forge_append(&text, est_buf_span(&built.der));
-	forge_append(&text, BYTES(0));
-	expect_refused(est_buf_span(&text), "1 bytes after");
-	est_buf_free(&text);
-	for (size_t n = 1; n < built.der.n; n += 7)
-		expect_refused((struct est_span){ built.der.p, n }, "csr");
-	built.der.p[built.subject.p - built.der.p - 1] = 1; /* version 2 does not exist */
-	expect_refused(est_buf_span(&built.der), "not a certification request");
-	assert_int_equal(est_csr_load("/nonexistent", &text, &err), EST_E_INPUT);
-	testca_wipe(&cert);
-	built_wipe();
-}
-
-static void a_request_over_64_KiB_is_refused_before_it_is_read(void **state)
-{
-	struct est_buf big = { 0 };
-
-	(void)state;
-	forge_repeat(&big, BYTES(5, 0), EST_CERT_BYTES_MAX / 2);
-	forge_wrap(&big, DER_SEQUENCE);
-	expect_refused(est_buf_span(&big), "larger than 65536");
-	est_buf_free(&big);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -676,23 +552,19 @@ int main(void)
 		cmocka_unit_test(the_subject_is_in_the_reverse_order_of_its_text),
 		cmocka_unit_test(escapes_in_the_subject_are_undone),
 		cmocka_unit_test(two_attributes_of_one_rdn_stay_together),
+		cmocka_unit_test(a_name_has_the_string_type_of_its_attribute),
+		cmocka_unit_test(a_name_may_have_128_attributes_and_no_more),
 		cmocka_unit_test(a_subject_that_is_no_name_is_refused),
 		cmocka_unit_test(every_kind_of_alternative_name_is_written),
 		cmocka_unit_test(alternative_names_are_critical_when_they_are_all_there_is),
 		cmocka_unit_test(alternative_names_that_are_none_are_refused),
 		cmocka_unit_test(a_mailbox_has_an_at_sign_and_a_uri_a_scheme),
-		cmocka_unit_test(a_name_has_the_string_type_of_its_attribute),
-		cmocka_unit_test(a_name_may_have_128_attributes_and_no_more),
 		cmocka_unit_test(more_alternative_names_than_a_certificate_may_have_are_refused),
 		cmocka_unit_test(key_usages_are_one_critical_bit_string),
 		cmocka_unit_test(purposes_are_names_or_dotted_oids),
 		cmocka_unit_test(a_renewal_copies_subject_and_names_byte_for_byte),
 		cmocka_unit_test(a_renewal_takes_no_other_names_but_usages),
 		cmocka_unit_test(a_renewal_of_what_is_no_certificate_fails),
-		cmocka_unit_test(a_request_is_read_from_der_base64_and_pem),
-		cmocka_unit_test(a_request_whose_signature_is_broken_is_refused),
-		cmocka_unit_test(what_is_no_request_is_refused),
-		cmocka_unit_test(a_request_over_64_KiB_is_refused_before_it_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
