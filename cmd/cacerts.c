@@ -15,8 +15,8 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
-static enum est_code render(
-	const struct est_certs *certs, const char *form, struct est_buf *out, struct est_error *err)
+static enum est_code render(const struct est_certs *certs, const char *form, struct est_buf *out,
+	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	struct est_buf bag = { 0 };

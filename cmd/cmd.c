@@ -56,8 +56,8 @@ static void make_printable(char *text, size_t size)
 	est_buf_free(&safe);
 }
 
-__attribute__((format(printf, 2, 0))) static void print_line(
-	const struct cmd *cmd, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void print_line(const struct cmd *cmd, const char *fmt,
+	va_list ap)
 {
 	char line[NOTICE_MAX];
 
@@ -254,12 +254,13 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	enum est_code rc;
 
 	harden_process();
-	rc = cmd_parse(
-		entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed, &cmd.err);
+	rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
+		&cmd.err);
 	cmd.v = parsed.v;
 	cmd.operands = parsed.operands;
 	cmd.n_operands = parsed.n_operands;
-	if ((cmd.v.json && !cmd.v.help && !cmd.v.version) || (rc != EST_OK && wants_json(argc, argv)))
+	if ((cmd.v.json && !cmd.v.help && !cmd.v.version) ||
+		(rc != EST_OK && wants_json(argc, argv)))
 		cmd.json = json_object_new_object();
 	if (rc == EST_E_USAGE && !cmd.err.hint[0])
 		est_hint(&cmd.err, "est help %s lists the options", entry->name);

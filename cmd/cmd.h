@@ -14,7 +14,7 @@ struct cmd {
 	char **operands;
 	int n_operands;
 	struct json_object *json; /* the object being made; NULL without --json */
-	struct est_buf product;	  /* for stdout, written when the applet has succeeded */
+	struct est_buf product;   /* for stdout, written when the applet has succeeded */
 	struct est_error err;
 };
 
@@ -62,13 +62,13 @@ enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_
 enum est_code cmd_print(struct cmd *cmd, struct est_span text) EST_MUST_CHECK;
 enum est_code cmd_flush(struct est_error *err) EST_MUST_CHECK; /* of stdout; EST_E_OUTPUT */
 /* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */
-enum est_code cmd_output(
-	struct cmd *cmd, const char *path, unsigned flags, struct est_output **out) EST_MUST_CHECK;
+enum est_code cmd_output(struct cmd *cmd, const char *path, unsigned flags,
+	struct est_output **out) EST_MUST_CHECK;
 /* With --json standard output is the object's: "-" as a destination is EST_E_USAGE. */
 enum est_code cmd_check_stdout(struct cmd *cmd, const char *path) EST_MUST_CHECK;
 /* NULL: to cmd->product; else atomically to the file.  Sets "changed" in JSON. */
-enum est_code cmd_deliver(
-	struct cmd *cmd, struct est_output *out, struct est_span content) EST_MUST_CHECK;
+enum est_code cmd_deliver(struct cmd *cmd, struct est_output *out,
+	struct est_span content) EST_MUST_CHECK;
 
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
@@ -86,8 +86,8 @@ void cmd_json_bool(struct cmd *cmd, const char *name, bool value);
 void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text); /* valid UTF-8 */
 struct json_object *cmd_json_cert(const struct est_cert_info *info);
 /* "certificates": [...] ; pem: each with its PEM text, for when no file got it. */
-enum est_code cmd_json_certs(
-	struct cmd *cmd, const struct est_certs *certs, bool pem) EST_MUST_CHECK;
+enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs,
+	bool pem) EST_MUST_CHECK;
 bool cmd_time_text(time_t when, char *out, size_t size); /* RFC 3339 UTC; "?" on false */
 struct json_object *cmd_json_time(time_t when);
 void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks);

@@ -17,16 +17,16 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
-static enum est_code render_value(
-	const struct est_csrattr *attr, size_t i, struct est_buf *out, struct est_error *err)
+static enum est_code render_value(const struct est_csrattr *attr, size_t i, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = est_buf_append(out, est_span_str("\n    "), err);
 
 	return rc == EST_OK ? est_csrattr_value_text(attr, i, out, err) : rc;
 }
 
-static enum est_code render_text(
-	const struct est_csrattrs *attrs, struct est_buf *out, struct est_error *err)
+static enum est_code render_text(const struct est_csrattrs *attrs, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
@@ -43,8 +43,8 @@ static enum est_code render_text(
 	return rc;
 }
 
-static enum est_code json_attr(
-	const struct est_csrattr *a, struct json_object *o, struct est_error *err)
+static enum est_code json_attr(const struct est_csrattr *a, struct json_object *o,
+	struct est_error *err)
 {
 	struct json_object *values = json_object_new_array();
 	struct est_buf text = { 0 };
@@ -52,8 +52,8 @@ static enum est_code json_attr(
 
 	json_object_object_add(o, "oid", json_object_new_string(a->oid));
 	json_object_object_add(o, "name", a->name ? json_object_new_string(a->name) : NULL);
-	json_object_object_add(
-		o, "kind", json_object_new_string(a->attribute ? "attribute" : "oid"));
+	json_object_object_add(o, "kind",
+		json_object_new_string(a->attribute ? "attribute" : "oid"));
 	json_object_object_add(o, "values", values);
 	for (size_t v = 0; rc == EST_OK && v < a->n_values; v++) {
 		text.n = 0;

@@ -81,7 +81,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = est_newkey_commit(request->newkey, err);
 	else if (rc == EST_OK && request->newkey)
 		est_newkey_discard(request->newkey); /* --combined has it */
-	request->keep = rc != EST_OK; /* issued, and not everything is in place */
+	request->keep = rc != EST_OK;                /* issued, and not everything is in place */
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed);
 	return rc;

@@ -58,8 +58,8 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	bool sent = false;
 	enum est_code rc;
 
-	rc = est_enroll(
-		client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent, &cmd->err);
+	rc = est_enroll(client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent,
+		&cmd->err);
 	request_outcome(cmd, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)

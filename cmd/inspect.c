@@ -12,7 +12,7 @@
 #include "inspect_show.h"
 
 #define INSPECT_FILE_MAX (256u << 20) /* bytes; text goes out object by object */
-#define BROKEN_SHOWN_MAX 100	      /* of a file's broken objects, one by one */
+#define BROKEN_SHOWN_MAX 100          /* of a file's broken objects, one by one */
 
 static const struct cmd_option options[] = { { 0 } };
 
@@ -22,9 +22,9 @@ struct inspect {
 	struct est_quirks quirks;
 	struct est_buf text;
 	struct json_object *certs, *requests, *crls, *csrattrs, *keys, *broken;
-	size_t n_shown;	 /* in all files */
+	size_t n_shown;  /* in all files */
 	size_t n_broken; /* in this file */
-	uint64_t *seen;	 /* beginnings of this file's fingerprints */
+	uint64_t *seen;  /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
 	enum est_code rc;      /* the first failure among the files: the exit code */
 	struct est_error kept; /* its message */
@@ -45,16 +45,16 @@ static void keep_failure(struct inspect *in, const struct est_error *why)
 		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
-static void add_place(
-	struct json_object *o, const struct inspect *in, const struct est_object *object)
+static void add_place(struct json_object *o, const struct inspect *in,
+	const struct est_object *object)
 {
 	json_object_object_add(o, "file", json_object_new_string(in->file));
 	json_object_object_add(o, "index", json_object_new_int64((int64_t)object->index));
 	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
 }
 
-static void report_broken(
-	struct inspect *in, const struct est_object *object, const struct est_error *why)
+static void report_broken(struct inspect *in, const struct est_object *object,
+	const struct est_error *why)
 {
 	struct est_error err = { 0 };
 	struct json_object *o;
@@ -131,8 +131,8 @@ static enum est_code remember(struct inspect *in, const char *sha256, struct est
 	return EST_OK;
 }
 
-static enum est_code on_cert(
-	struct inspect *in, const struct est_object *object, struct est_error *err)
+static enum est_code on_cert(struct inspect *in, const struct est_object *object,
+	struct est_error *err)
 {
 	struct est_cert_info info = { 0 };
 	struct json_object *o = NULL;
@@ -160,8 +160,8 @@ static enum est_code on_cert(
 	return rc == EST_OK ? end_object(in, object, o, in->certs, err) : rc;
 }
 
-static enum est_code on_csr(
-	struct inspect *in, const struct est_object *object, struct est_error *err)
+static enum est_code on_csr(struct inspect *in, const struct est_object *object,
+	struct est_error *err)
 {
 	struct est_csr_info info = { 0 };
 	struct json_object *o = NULL;
@@ -188,8 +188,8 @@ static enum est_code on_csr(
 	return rc == EST_OK ? end_object(in, object, o, in->requests, err) : rc;
 }
 
-static enum est_code on_crl(
-	struct inspect *in, const struct est_object *object, struct est_error *err)
+static enum est_code on_crl(struct inspect *in, const struct est_object *object,
+	struct est_error *err)
 {
 	struct est_crl_info info = { 0 };
 	struct json_object *o = NULL;
@@ -216,8 +216,8 @@ static enum est_code on_crl(
 	return rc == EST_OK ? end_object(in, object, o, in->crls, err) : rc;
 }
 
-static enum est_code on_csrattrs(
-	struct inspect *in, const struct est_object *object, struct est_error *err)
+static enum est_code on_csrattrs(struct inspect *in, const struct est_object *object,
+	struct est_error *err)
 {
 	struct est_csrattrs *attrs = NULL;
 	struct json_object *o = NULL;
@@ -245,8 +245,8 @@ static enum est_code on_csrattrs(
 }
 
 /* Keys and other blocks are named and not opened. */
-static enum est_code on_named(
-	struct inspect *in, const struct est_object *object, struct est_error *err)
+static enum est_code on_named(struct inspect *in, const struct est_object *object,
+	struct est_error *err)
 {
 	const char *name = est_file_kind_text(object->kind);
 	struct json_object *o = NULL;
@@ -342,8 +342,8 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 	}
 	est_buf_free(&data);
 	if (rc == EST_OK && in->n_broken > BROKEN_SHOWN_MAX) {
-		est_fail(
-			&err, EST_E_INPUT, "%s: %zu broken objects in all", in->file, in->n_broken);
+		est_fail(&err, EST_E_INPUT, "%s: %zu broken objects in all", in->file,
+			in->n_broken);
 		keep_failure(in, &err);
 	}
 	if (rc == EST_OK && in->n_shown == before && in->n_broken == 0) {

@@ -48,8 +48,8 @@ struct json_object *json_crl(const struct est_crl_info *info)
 
 	add_string(o, "issuer", info->issuer);
 	json_object_object_add(o, "this_update", cmd_json_time(info->this_update));
-	json_object_object_add(
-		o, "next_update", info->has_next_update ? cmd_json_time(info->next_update) : NULL);
+	json_object_object_add(o, "next_update",
+		info->has_next_update ? cmd_json_time(info->next_update) : NULL);
 	add_string(o, "number", info->number);
 	add_string(o, "signature", info->signature);
 	json_object_object_add(o, "revoked", json_object_new_int64((int64_t)info->n_revoked));
@@ -57,8 +57,8 @@ struct json_object *json_crl(const struct est_crl_info *info)
 	return o;
 }
 
-static enum est_code json_attr(
-	const struct est_csrattr *attr, struct json_object *o, struct est_error *err)
+static enum est_code json_attr(const struct est_csrattr *attr, struct json_object *o,
+	struct est_error *err)
 {
 	struct json_object *values = json_object_new_array();
 	struct est_buf text = { 0 };
@@ -79,8 +79,8 @@ static enum est_code json_attr(
 	return rc;
 }
 
-enum est_code json_csrattrs(
-	const struct est_csrattrs *attrs, struct json_object **out, struct est_error *err)
+enum est_code json_csrattrs(const struct est_csrattrs *attrs, struct json_object **out,
+	struct est_error *err)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array(), *attr;
 	enum est_code rc = EST_OK;

@@ -12,10 +12,10 @@ enum est_code text_line(struct est_buf *out, const char *name, const char *value
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
-enum est_code text_csr(
-	const struct est_csr_info *info, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
-enum est_code text_crl(
-	const struct est_crl_info *info, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code text_csr(const struct est_csr_info *info, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code text_crl(const struct est_crl_info *info, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 

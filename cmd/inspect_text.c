@@ -7,8 +7,8 @@
 
 #define NAME_WIDTH 15 /* "ext-key-usage:" and a blank */
 
-enum est_code text_line(
-	struct est_buf *out, const char *name, const char *value, struct est_error *err)
+enum est_code text_line(struct est_buf *out, const char *name, const char *value,
+	struct est_error *err)
 {
 	size_t n = strlen(name) + 1; /* with the colon */
 	int blanks = n < NAME_WIDTH ? (int)(NAME_WIDTH - n) : 1;
@@ -16,8 +16,8 @@ enum est_code text_line(
 	return est_buf_printf(out, err, "%s:%*s%s\n", name, blanks, "", value);
 }
 
-static enum est_code line_time(
-	struct est_buf *out, const char *name, time_t when, struct est_error *err)
+static enum est_code line_time(struct est_buf *out, const char *name, time_t when,
+	struct est_error *err)
 {
 	char text[40] = "";
 	struct tm tm;
@@ -28,8 +28,8 @@ static enum est_code line_time(
 }
 
 /* All in one line; none: no line. */
-static enum est_code line_list(
-	struct est_buf *out, const char *name, char *const *v, size_t n, struct est_error *err)
+static enum est_code line_list(struct est_buf *out, const char *name, char *const *v, size_t n,
+	struct est_error *err)
 {
 	enum est_code rc = n > 0 ? text_line(out, name, v[0], err) : EST_OK;
 
@@ -41,8 +41,8 @@ static enum est_code line_list(
 }
 
 /* A line for each: a name may hold a comma. */
-static enum est_code lines(
-	struct est_buf *out, const char *name, char *const *v, size_t n, struct est_error *err)
+static enum est_code lines(struct est_buf *out, const char *name, char *const *v, size_t n,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
@@ -51,8 +51,8 @@ static enum est_code lines(
 	return rc;
 }
 
-static enum est_code line_ca(
-	struct est_buf *out, const struct est_cert_info *info, struct est_error *err)
+static enum est_code line_ca(struct est_buf *out, const struct est_cert_info *info,
+	struct est_error *err)
 {
 	enum est_code rc = text_line(out, "ca", info->ca ? "yes" : "no", err);
 
@@ -65,8 +65,8 @@ static enum est_code line_ca(
 	return est_buf_printf(out, err, "%d\n", info->path_len);
 }
 
-enum est_code text_cert(
-	const struct est_cert_info *info, struct est_buf *out, struct est_error *err)
+enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -88,8 +88,8 @@ enum est_code text_cert(
 	if (rc == EST_OK)
 		rc = line_list(out, "key-usage", info->key_usage, info->n_key_usage, err);
 	if (rc == EST_OK)
-		rc = line_list(
-			out, "ext-key-usage", info->ext_key_usage, info->n_ext_key_usage, err);
+		rc = line_list(out, "ext-key-usage", info->ext_key_usage, info->n_ext_key_usage,
+			err);
 	if (rc == EST_OK)
 		rc = line_ca(out, info, err);
 	if (rc == EST_OK)
@@ -113,13 +113,13 @@ enum est_code text_csr(const struct est_csr_info *info, struct est_buf *out, str
 	if (rc == EST_OK)
 		rc = line_list(out, "key-usage", info->key_usage, info->n_key_usage, err);
 	if (rc == EST_OK)
-		rc = line_list(
-			out, "ext-key-usage", info->ext_key_usage, info->n_ext_key_usage, err);
+		rc = line_list(out, "ext-key-usage", info->ext_key_usage, info->n_ext_key_usage,
+			err);
 	if (rc == EST_OK)
 		rc = line_list(out, "attributes", info->attributes, info->n_attributes, err);
 	if (rc == EST_OK)
-		rc = text_line(
-			out, "challenge", info->challenge_password ? "present" : "none", err);
+		rc = text_line(out, "challenge", info->challenge_password ? "present" : "none",
+			err);
 	return rc == EST_OK ? text_line(out, "sha256", info->sha256, err) : rc;
 }
 
@@ -145,8 +145,8 @@ enum est_code text_crl(const struct est_crl_info *info, struct est_buf *out, str
 	return rc == EST_OK ? text_line(out, "sha256", info->sha256, err) : rc;
 }
 
-static enum est_code text_attr(
-	const struct est_csrattr *attr, struct est_buf *out, struct est_error *err)
+static enum est_code text_attr(const struct est_csrattr *attr, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = text_line(out, attr->attribute ? "attribute" : "oid", attr->oid, err);
 
@@ -166,8 +166,8 @@ static enum est_code text_attr(
 	return rc;
 }
 
-enum est_code text_csrattrs(
-	const struct est_csrattrs *attrs, struct est_buf *out, struct est_error *err)
+enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *out,
+	struct est_error *err)
 {
 	size_t n = est_csrattrs_count(attrs);
 	enum est_code rc = EST_OK;

@@ -10,8 +10,8 @@
 void cmd_json_string(struct cmd *cmd, const char *name, const char *value)
 {
 	if (cmd->json)
-		json_object_object_add(
-			cmd->json, name, value ? json_object_new_string(value) : NULL);
+		json_object_object_add(cmd->json, name,
+			value ? json_object_new_string(value) : NULL);
 }
 
 void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text)
@@ -66,11 +66,11 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 	json_object_object_add(o, "signature", json_object_new_string(info->signature));
 	json_object_object_add(o, "sans", strings(info->sans, info->n_sans));
 	json_object_object_add(o, "key_usage", strings(info->key_usage, info->n_key_usage));
-	json_object_object_add(
-		o, "ext_key_usage", strings(info->ext_key_usage, info->n_ext_key_usage));
+	json_object_object_add(o, "ext_key_usage",
+		strings(info->ext_key_usage, info->n_ext_key_usage));
 	json_object_object_add(o, "ca", json_object_new_boolean(info->ca));
-	json_object_object_add(
-		o, "path_len", info->path_len < 0 ? NULL : json_object_new_int(info->path_len));
+	json_object_object_add(o, "path_len",
+		info->path_len < 0 ? NULL : json_object_new_int(info->path_len));
 	json_object_object_add(o, "self_signed", json_object_new_boolean(info->self_signed));
 	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
 	return o;
@@ -94,8 +94,8 @@ enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, boo
 		o = cmd_json_cert(&info);
 		est_cert_info_wipe(&info);
 		if (pem)
-			rc = est_pem_append(
-				&text, "CERTIFICATE", est_certs_get(certs, i), &cmd->err);
+			rc = est_pem_append(&text, "CERTIFICATE", est_certs_get(certs, i),
+				&cmd->err);
 		if (pem && rc == EST_OK)
 			json_object_object_add(o, "pem",
 				json_object_new_string_len((const char *)text.p, (int)text.n));
@@ -130,10 +130,10 @@ static struct json_object *error_object(const struct est_error *err)
 		json_object_new_string(err->reason ? err->reason : est_code_name(err->code)));
 	json_object_object_add(o, "message", json_object_new_string(err->msg));
 	json_object_object_add(o, "hint", err->hint[0] ? json_object_new_string(err->hint) : NULL);
-	json_object_object_add(
-		o, "retryable", json_object_new_boolean(est_code_retryable(err->code)));
-	json_object_object_add(
-		o, "http_status", err->http_status ? json_object_new_int(err->http_status) : NULL);
+	json_object_object_add(o, "retryable",
+		json_object_new_boolean(est_code_retryable(err->code)));
+	json_object_object_add(o, "http_status",
+		err->http_status ? json_object_new_int(err->http_status) : NULL);
 	json_object_object_add(o, "retry_after",
 		err->retry_after_s < 0 ? NULL : json_object_new_int64(err->retry_after_s));
 	return o;

@@ -52,8 +52,8 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	if ((auth == EST_AUTH_BASIC || auth == EST_AUTH_DIGEST) && !v->user)
 		return est_fail(&cmd->err, EST_E_USAGE, "--auth %s needs --user", v->auth);
 	if (auth == EST_AUTH_BEARER && !cmd_has_token(cmd))
-		return est_fail(
-			&cmd->err, EST_E_USAGE, "--auth bearer needs --token-file or EST_TOKEN");
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--auth bearer needs --token-file or EST_TOKEN");
 	if (v->token_file && auth != EST_AUTH_AUTO && auth != EST_AUTH_BEARER)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--token-file and --auth %s contradict each other", v->auth);
@@ -66,8 +66,8 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
 	stdin_users += v->key_password_file && strcmp(v->key_password_file, "-") == 0;
 	if (stdin_users > 1)
-		return est_fail(
-			&cmd->err, EST_E_USAGE, "standard input can be only one of the secrets");
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"standard input can be only one of the secrets");
 	return EST_OK;
 }
 
@@ -83,8 +83,8 @@ static enum est_code check_network_options(struct cmd *cmd)
 	if (v->ipv4 && v->ipv6)
 		return est_fail(&cmd->err, EST_E_USAGE, "-4 and -6 exclude each other");
 	if (v->key && !v->cert)
-		return est_fail(
-			&cmd->err, EST_E_USAGE, "--key is the key of --cert, which is missing");
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--key is the key of --cert, which is missing");
 	if (v->user && strchr(v->user, ':')) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--user: a user name cannot hold a colon (RFC 7617 section 2)");
@@ -169,8 +169,8 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 	json_object_object_add(o, "cipher", json_object_new_string(s->cipher));
 	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));
 	json_object_object_add(o, "identity", json_object_new_string(s->identity));
-	json_object_object_add(
-		o, "client_certificate", json_object_new_boolean(s->client_cert_sent));
+	json_object_object_add(o, "client_certificate",
+		json_object_new_boolean(s->client_cert_sent));
 	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));
 	json_object_object_add(cmd->json, "server", o);
 }

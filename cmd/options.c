@@ -12,8 +12,8 @@
 #define SECONDS_MAX 86400u
 #define OPTIONS_MAX 96
 #define LIST_MAX    1024 /* values of one repeated option */
-#define LONG_BASE   256	 /* getopt values above every letter */
-#define SHOWN_MAX   80	 /* of a word that may come from a file, escaped */
+#define LONG_BASE   256  /* getopt values above every letter */
+#define SHOWN_MAX   80   /* of a word that may come from a file, escaped */
 
 static const struct cmd_option *option_at(const struct cmd_option *const *groups, size_t index)
 {
@@ -43,8 +43,8 @@ static void *value_at(struct cmd_values *v, const struct cmd_option *o)
 }
 
 /* Digits and up to three decimals, as milliseconds. */
-static enum est_code parse_seconds(
-	const char *name, const char *text, unsigned *out, struct est_error *err)
+static enum est_code parse_seconds(const char *name, const char *text, unsigned *out,
+	struct est_error *err)
 {
 	unsigned long ms, scale = 1000;
 	char shown[SHOWN_MAX];
@@ -70,8 +70,8 @@ bad:
 		name, est_escape(shown, sizeof(shown), est_span_str(text)), SECONDS_MAX);
 }
 
-static enum est_code parse_bytes(
-	const char *name, const char *text, size_t *out, struct est_error *err)
+static enum est_code parse_bytes(const char *name, const char *text, size_t *out,
+	struct est_error *err)
 {
 	unsigned long long n = 0;
 	char shown[SHOWN_MAX];
@@ -93,8 +93,8 @@ static enum est_code parse_bytes(
 	return EST_OK;
 }
 
-static enum est_code list_add(
-	const char *name, struct cmd_list *list, const char *text, struct est_error *err)
+static enum est_code list_add(const char *name, struct cmd_list *list, const char *text,
+	struct est_error *err)
 {
 	const char **v;
 
@@ -110,8 +110,8 @@ static enum est_code list_add(
 }
 
 /* One value from any of the three places; text is NULL for a flag given on the command line. */
-static enum est_code option_set(
-	const struct cmd_option *o, const char *text, struct cmd_values *v, struct est_error *err)
+static enum est_code option_set(const struct cmd_option *o, const char *text, struct cmd_values *v,
+	struct est_error *err)
 {
 	if (o->arg && (!text || !*text) && strcmp(o->name, "user") != 0)
 		return est_fail(err, EST_E_USAGE, "--%s: needs a value", o->name);
@@ -282,8 +282,8 @@ static const char *taken_word(char **argv)
 }
 
 /* The option behind a getopt value, or NULL for what is not an option here. */
-static const struct cmd_option *option_by_value(
-	const struct cmd_option *const *groups, int value, char **argv)
+static const struct cmd_option *option_by_value(const struct cmd_option *const *groups, int value,
+	char **argv)
 {
 	const struct cmd_option *o;
 	const char *word;
@@ -305,8 +305,8 @@ static const struct cmd_option *option_by_value(
 }
 
 /* getopt_long() has refused something, or taken an abbreviation. */
-static enum est_code fail_word(
-	const struct cmd_option *const *groups, int value, char **argv, struct est_error *err)
+static enum est_code fail_word(const struct cmd_option *const *groups, int value, char **argv,
+	struct est_error *err)
 {
 	const struct cmd_option *o;
 	struct est_span word;

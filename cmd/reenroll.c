@@ -82,8 +82,8 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	bool sent = false;
 	enum est_code rc;
 
-	rc = est_enroll(
-		client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent, &cmd->err);
+	rc = est_enroll(client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent,
+		&cmd->err);
 	request_outcome(cmd, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
@@ -126,8 +126,8 @@ static enum est_code run(struct cmd *cmd)
 		key = NULL;
 	}
 	if (rc == EST_OK)
-		rc = request_make(
-			cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL, &request);
+		rc = request_make(cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL,
+			&request);
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)

@@ -68,8 +68,8 @@ enum est_code request_check(struct cmd *cmd)
 	struct est_error *err = &cmd->err;
 
 	if ((v->new_key != NULL) + (v->use_key != NULL) + (v->csr != NULL) > 1)
-		return est_fail(
-			err, EST_E_USAGE, "--new-key, --use-key and --csr exclude each other");
+		return est_fail(err, EST_E_USAGE,
+			"--new-key, --use-key and --csr exclude each other");
 	if (v->csr && any_name(v))
 		return est_fail(err, EST_E_USAGE,
 			"--csr is sent as it is: no --subject, names, usages or --hash with it");
@@ -94,7 +94,8 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
 	if (r->key)
 		return EST_OK; /* the old key, kept */
-	/* Without --key-out the new key's only place is --combined, which is replaced as a whole. */
+	/* Without --key-out the new key's only place is --combined, which is replaced as a whole.
+	 */
 	rc = est_newkey_open(v->key_out ? v->key_out : v->combined,
 		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
 		&r->newkey, &r->resumed, &cmd->err);
@@ -108,8 +109,8 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	return rc;
 }
 
-enum est_code request_make(
-	struct cmd *cmd, struct est_span renew, const char *key_type, struct request *r)
+enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
+	struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
 	const struct est_csr_spec spec = {
@@ -137,7 +138,7 @@ enum est_code request_make(
 static bool certainly_not_issued(bool sent, const struct est_error *err)
 {
 	return !sent || (err->http_status >= 300 && err->http_status < 500) ||
-		err->http_status == 501;
+	       err->http_status == 501;
 }
 
 void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)

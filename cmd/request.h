@@ -6,11 +6,11 @@
 #include "cmd.h"
 
 struct request {
-	struct est_key *key;	   /* --use-key, or the old key; NULL with --csr or a new key */
+	struct est_key *key;       /* --use-key, or the old key; NULL with --csr or a new key */
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
 	bool resumed;              /* it is that of an unfinished run */
 	bool keep;                 /* the server may have certified it */
-	struct est_buf csr;	   /* DER */
+	struct est_buf csr;        /* DER */
 };
 
 /* Exactly one source for the key, and no names that a ready-made --csr would ignore. */

@@ -59,14 +59,14 @@ static enum est_code ask_terminal(const char *prompt, const char *option, const 
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	(void)tcsetattr(fd, TCSAFLUSH, &quiet);
 	if (write(fd, prompt, strlen(prompt)) < 0 || write(fd, ": ", 2) < 0)
-		rc = est_fail(
-			err, EST_E_INPUT, "cannot write to the terminal: %s", strerror(errno));
+		rc = est_fail(err, EST_E_INPUT, "cannot write to the terminal: %s",
+			strerror(errno));
 	else
 		rc = read_line(fd, out, err);
 	(void)tcsetattr(fd, TCSAFLUSH, &old);
 	if (write(fd, "\n", 1) < 0 && rc == EST_OK)
-		rc = est_fail(
-			err, EST_E_INPUT, "cannot write to the terminal: %s", strerror(errno));
+		rc = est_fail(err, EST_E_INPUT, "cannot write to the terminal: %s",
+			strerror(errno));
 	(void)close(fd);
 	return rc;
 }
@@ -85,8 +85,8 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 	else if (env)
 		rc = est_buf_append(out, est_span_str(env), err);
 	else
-		rc = ask_terminal(
-			what, key ? "key-password-file" : "password-file", variable, out, err);
+		rc = ask_terminal(what, key ? "key-password-file" : "password-file", variable, out,
+			err);
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;

@@ -9,8 +9,8 @@
 #include "quirk.h"
 
 /* "; the server says: ..." from a body that is text, escaped and cut; empty otherwise. */
-static enum est_code server_words(
-	const struct http_response *response, struct est_buf *out, struct est_error *err)
+static enum est_code server_words(const struct http_response *response, struct est_buf *out,
+	struct est_error *err)
 {
 	struct est_span text = est_buf_span(&response->body), value;
 	struct http_media_type media;
@@ -39,8 +39,8 @@ static enum est_code status_class(int status)
 	return EST_E_REFUSED;
 }
 
-static enum est_code fail_redirect(
-	const struct operation *op, const struct http_response *response, struct est_error *err)
+static enum est_code fail_redirect(const struct operation *op, const struct http_response *response,
+	struct est_error *err)
 {
 	char shown[300] = "nowhere";
 	struct est_span where;
@@ -173,8 +173,8 @@ static enum est_code check_media_type(struct est_client *c, const struct operati
 			op->name, op->accept);
 	est_escape(shown, sizeof(shown), value);
 	if (!http_media_type(value, &media))
-		return est_fail(
-			err, EST_E_PROTOCOL, "%s: malformed Content-Type \"%s\"", op->name, shown);
+		return est_fail(err, EST_E_PROTOCOL, "%s: malformed Content-Type \"%s\"", op->name,
+			shown);
 	if (http_media_is(&media, "application", strchr(op->accept, '/') + 1))
 		return op == &operation_csrattrs ? EST_OK
 						 : check_smime_type(c, op, media.smime_type, err);

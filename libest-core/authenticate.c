@@ -296,8 +296,8 @@ static enum est_code check_rspauth(const struct auth *auth, const struct http_ch
 }
 
 /* RFC 7616 section 3.5.  A field that is malformed is as good as none: TLS has vouched. */
-static enum est_code read_info(
-	struct auth *auth, const struct http_response *response, struct est_error *err)
+static enum est_code read_info(struct auth *auth, const struct http_response *response,
+	struct est_error *err)
 {
 	struct http_challenge info;
 	struct est_buf nonce = { 0 };
@@ -368,8 +368,8 @@ static enum est_code ask(struct est_client *c, est_secret_fn *fn, const char *wh
 	return rc;
 }
 
-static enum est_code get_token(
-	struct est_client *c, const struct authz *authz, struct est_error *err)
+static enum est_code get_token(struct est_client *c, const struct authz *authz,
+	struct est_error *err)
 {
 	struct auth *auth = &c->auth;
 	enum est_code rc = EST_OK;
@@ -383,8 +383,8 @@ static enum est_code get_token(
 	return rc == EST_OK ? http_bearer(est_buf_span(&auth->token), &auth->value, err) : rc;
 }
 
-static enum est_code get_password(
-	struct est_client *c, const struct authz *authz, struct est_error *err)
+static enum est_code get_password(struct est_client *c, const struct authz *authz,
+	struct est_error *err)
 {
 	struct auth *auth = &c->auth;
 	enum est_code rc = EST_OK;
@@ -403,8 +403,8 @@ static enum est_code get_password(
 
 /* Normalization Form C when the server says UTF-8 (RFC 7616 section 4, RFC 7617 section 2.1); what
  * is no UTF-8 goes as it is, for the server to refuse. */
-static enum est_code normalised(
-	struct est_span in, bool utf8, struct est_buf *out, struct est_error *err)
+static enum est_code normalised(struct est_span in, bool utf8, struct est_buf *out,
+	struct est_error *err)
 {
 	gnutls_datum_t nfc = { 0 };
 	enum est_code rc;
@@ -481,8 +481,8 @@ static void list_schemes(const struct http_challenge *challenges, size_t n, char
 	}
 }
 
-void auth_hint(
-	const struct est_client *c, const struct http_response *response, struct est_error *err)
+void auth_hint(const struct est_client *c, const struct http_response *response,
+	struct est_error *err)
 {
 	struct http_challenge challenges[HTTP_CHALLENGES_MAX];
 	size_t n = http_challenges(response, challenges);

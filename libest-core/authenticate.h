@@ -18,21 +18,21 @@ enum auth_scheme { AUTH_SCHEME_NONE, AUTH_SCHEME_BASIC, AUTH_SCHEME_BEARER, AUTH
 
 struct auth { /* zero-initialised: nobody has challenged */
 	enum auth_scheme scheme;
-	bool proven;		      /* the server has taken it: it goes along from now on */
-	bool carried;		      /* the last request had it */
+	bool proven;                  /* the server has taken it: it goes along from now on */
+	bool carried;                 /* the last request had it */
 	enum auth_scheme refused;     /* what it had, and got 401 all the same */
-	bool answered;		      /* a challenge to the request under way */
-	unsigned stale;		      /* repeats of that request */
-	const char *method;	      /* of the last request, static */
+	bool answered;                /* a challenge to the request under way */
+	unsigned stale;               /* repeats of that request */
+	const char *method;           /* of the last request, static */
 	struct est_buf host, target;  /* of the last request, NUL-terminated */
 	struct est_buf origin, space; /* of the challenge: host, and path up to the last slash */
-	struct est_buf value;	      /* "Basic ..." or "Bearer ...", secret; empty: not made yet */
+	struct est_buf value;         /* "Basic ..." or "Bearer ...", secret; empty: not made yet */
 	struct digest_challenge digest;
-	bool utf8;	      /* the server wants the secrets in Normalization Form C */
+	bool utf8;            /* the server wants the secrets in Normalization Form C */
 	struct est_buf user;  /* in this form, NUL-terminated */
 	char key[DIGEST_HEX]; /* of Digest, secret; "": not made yet */
 	char cnonce[AUTH_CNONCE];
-	uint32_t nc;			/* requests with this nonce */
+	uint32_t nc;                    /* requests with this nonce */
 	struct est_buf password, token; /* secrets, asked for once */
 	bool has_password, has_token;
 };
@@ -52,8 +52,8 @@ enum est_code auth_judge(struct est_client *client, const struct http_response *
 	bool *again, struct est_error *err) EST_MUST_CHECK;
 /* Asks for the secret that the challenge needs, unless it is known.  authz: of the session that
  * will carry the answer. */
-enum est_code auth_secret(
-	struct est_client *client, const struct authz *authz, struct est_error *err) EST_MUST_CHECK;
+enum est_code auth_secret(struct est_client *client, const struct authz *authz,
+	struct est_error *err) EST_MUST_CHECK;
 /* What to do about a 401 that is final. */
 void auth_hint(const struct est_client *client, const struct http_response *response,
 	struct est_error *err);

@@ -32,7 +32,7 @@ void authz_free(struct authz *authz)
 	free(authz);
 }
 
-#define SAN_DNS	    DER_CONTEXT(2)
+#define SAN_DNS     DER_CONTEXT(2)
 #define SAN_ADDRESS DER_CONTEXT(7)
 
 /* What the certificate is compared with: the name or the address in the URL. */
@@ -123,8 +123,8 @@ static enum est_code compare(const struct url *url, gnutls_x509_crt_t leaf, bool
 
 	if (gnutls_x509_crt_export2(leaf, GNUTLS_X509_FMT_DER, &der) < 0)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	rc = cert_view(
-		(struct est_span){ der.data, der.size }, "the server's certificate", &view, err);
+	rc = cert_view((struct est_span){ der.data, der.size }, "the server's certificate", &view,
+		err);
 	if (rc == EST_OK)
 		*matches = cert_extension(&view, CERT_OID_SAN, NULL, &san) &&
 			   san_matches(san, &ref, shown, size);
@@ -150,8 +150,8 @@ static bool is_cmc_ra(gnutls_x509_crt_t leaf)
 	return false;
 }
 
-static enum est_code grant(
-	enum trust_db db, const char *identity, struct authz **out, struct est_error *err)
+static enum est_code grant(enum trust_db db, const char *identity, struct authz **out,
+	struct est_error *err)
 {
 	struct authz *authz = calloc(1, sizeof(*authz));
 
@@ -163,8 +163,8 @@ static enum est_code grant(
 	return EST_OK;
 }
 
-enum est_code authz_check(
-	const struct authz_query *query, struct authz **out, struct est_error *err)
+enum est_code authz_check(const struct authz_query *query, struct authz **out,
+	struct est_error *err)
 {
 	const struct url *latest = query->redirect ? query->redirect : query->server;
 	const struct url *names[] = { latest, query->server };

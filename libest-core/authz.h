@@ -20,7 +20,8 @@ struct authz_query {
 /* Explicit anchors (section 3.6.1): the server's name or the redirect's matches, or the certificate
  * has the key purpose id-kp-cmcRA.  Implicit ones (3.6.2): the name of this very connection
  * matches.  Names by RFC 9525: subjectAltName required, no common name, wildcards as the whole
- * left-most label only, addresses as iPAddress.  EST_E_UNTRUSTED, reason no-san or name-mismatch. */
+ * left-most label only, addresses as iPAddress.  EST_E_UNTRUSTED, reason no-san or name-mismatch.
+ */
 enum est_code authz_check(const struct authz_query *query, struct authz **out,
 	struct est_error *err) EST_MUST_CHECK;
 void authz_free(struct authz *authz);

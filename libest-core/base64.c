@@ -109,8 +109,8 @@ enum est_code base64_decode(struct est_span in, const char *what, struct est_qui
 	return rc;
 }
 
-enum est_code base64_encode(
-	struct est_span in, size_t columns, struct est_buf *out, struct est_error *err)
+enum est_code base64_encode(struct est_span in, size_t columns, struct est_buf *out,
+	struct est_error *err)
 {
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

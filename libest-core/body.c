@@ -50,8 +50,8 @@ static bool der_alone(struct est_span in, struct der_tlv *out)
 }
 
 /* Appends a value that may have filler behind it; what is no such value is left to the reader. */
-static enum est_code append_value(
-	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+static enum est_code append_value(struct est_span in, struct est_quirks *quirks,
+	struct est_buf *der, struct est_error *err)
 {
 	struct der_tlv tlv;
 	enum est_code rc;
@@ -65,16 +65,16 @@ static enum est_code append_value(
 	return est_buf_append(der, in, err);
 }
 
-static enum est_code raw_der(
-	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+static enum est_code raw_der(struct est_span in, struct est_quirks *quirks, struct est_buf *der,
+	struct est_error *err)
 {
 	enum est_code rc = quirk_note(quirks, EST_Q_RAW_DER, BODY, err);
 
 	return rc == EST_OK ? append_value(in, quirks, der, err) : rc;
 }
 
-static enum est_code base64_der(
-	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+static enum est_code base64_der(struct est_span in, struct est_quirks *quirks, struct est_buf *der,
+	struct est_error *err)
 {
 	struct est_buf raw = { 0 };
 	enum est_code rc;
@@ -89,10 +89,10 @@ static enum est_code base64_der(
 /* ---- PEM (RFC 7468) ----------------------------------------------------------------------------
  */
 
-#define DASHES	  "-----"
-#define BEGIN	  "-----BEGIN "
-#define END	  "-----END "
-#define LEN(s)	  (sizeof(s) - 1)
+#define DASHES    "-----"
+#define BEGIN     "-----BEGIN "
+#define END       "-----END "
+#define LEN(s)    (sizeof(s) - 1)
 #define LABEL_MAX 40
 
 /* Offset of text in in; false: not there. */
@@ -177,8 +177,8 @@ static enum est_code pem_add(struct pem_body *pem, struct est_span label, struct
 		return est_fail(err, EST_E_PROTOCOL,
 			BODY ": more than one PEM block, and not all are certificates");
 	if (pem->n == EST_CERTS_MAX)
-		return est_fail(
-			err, EST_E_PROTOCOL, BODY ": more than %d certificates", EST_CERTS_MAX);
+		return est_fail(err, EST_E_PROTOCOL, BODY ": more than %d certificates",
+			EST_CERTS_MAX);
 	rc = base64_decode(text, BODY, quirks, &pem->der, err);
 	if (rc != EST_OK)
 		return rc;
@@ -221,8 +221,8 @@ out:
 	return rc;
 }
 
-static enum est_code pem_der(
-	struct est_span in, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+static enum est_code pem_der(struct est_span in, struct est_quirks *quirks, struct est_buf *der,
+	struct est_error *err)
 {
 	struct est_span label, text;
 	struct pem_body *pem = NULL;
@@ -272,8 +272,8 @@ static enum est_code check_other_text(struct est_span in, struct est_error *err)
 			     "and --label");
 }
 
-enum est_code est_body_decode(
-	struct est_span body, struct est_quirks *quirks, struct est_buf *der, struct est_error *err)
+enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks, struct est_buf *der,
+	struct est_error *err)
 {
 	static const uint8_t bom[] = { 0xef, 0xbb, 0xbf };
 	struct est_span text;

@@ -110,8 +110,8 @@ static enum est_code buf_read_fd(struct est_buf *buf, int fd, size_t expect, siz
 		if (got < 0 && errno == EINTR)
 			return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", name);
 		if (got < 0)
-			return est_fail(
-				err, EST_E_INPUT, "%s: cannot read: %s", name, strerror(errno));
+			return est_fail(err, EST_E_INPUT, "%s: cannot read: %s", name,
+				strerror(errno));
 		buf->n += (size_t)got;
 		if (buf->n - start > max)
 			return est_fail(err, EST_E_INPUT, "%s: larger than %zu bytes", name, max);
@@ -121,8 +121,8 @@ static enum est_code buf_read_fd(struct est_buf *buf, int fd, size_t expect, siz
 	return rc;
 }
 
-enum est_code est_read_file(
-	const char *path, size_t max, struct est_buf *out, struct est_error *err)
+enum est_code est_read_file(const char *path, size_t max, struct est_buf *out,
+	struct est_error *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	const char *name = is_stdin ? "standard input" : path;
@@ -144,8 +144,8 @@ enum est_code est_read_file(
 		rc = est_fail(err, EST_E_INPUT, "%s: %lld bytes, larger than the limit of %zu",
 			name, (long long)st.st_size, max);
 	else
-		rc = buf_read_fd(
-			out, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 4096, max, name, err);
+		rc = buf_read_fd(out, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 4096, max,
+			name, err);
 	if (!is_stdin)
 		(void)close(fd);
 	if (rc != EST_OK && out->p) {

@@ -6,13 +6,13 @@
 #include <limits.h>
 #include <string.h>
 
-#define TAG_VERSION	DER_CONTEXT_C(0)
-#define TAG_ISSUER_UID	DER_CONTEXT(1)
+#define TAG_VERSION     DER_CONTEXT_C(0)
+#define TAG_ISSUER_UID  DER_CONTEXT(1)
 #define TAG_SUBJECT_UID DER_CONTEXT(2)
-#define TAG_EXTENSIONS	DER_CONTEXT_C(3)
-#define OID_DSA		CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01)
-#define OID_PKCS1	CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01) /* and one more arc */
-#define OID_ISSUER_ALT	CERT_OID(0x55, 0x1d, 0x12)
+#define TAG_EXTENSIONS  DER_CONTEXT_C(3)
+#define OID_DSA         CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01)
+#define OID_PKCS1       CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01) /* and one more arc */
+#define OID_ISSUER_ALT  CERT_OID(0x55, 0x1d, 0x12)
 
 /* Elements in one extension.  A library expands them all, in quadratic time; eight for each
  * subjectAltName is more than any name but a directoryName needs. */
@@ -46,8 +46,8 @@ static enum est_code malformed(const struct source *src, const uint8_t *at, cons
 
 static enum est_code too_many(const struct source *src, const char *of, size_t max)
 {
-	return est_fail(
-		src->err, EST_E_PROTOCOL, "%s: more than %zu %s, the limit", src->what, max, of);
+	return est_fail(src->err, EST_E_PROTOCOL, "%s: more than %zu %s, the limit", src->what, max,
+		of);
 }
 
 /* Takes one element of this tag off *in; why names it when it is not there. */
@@ -81,8 +81,8 @@ static enum est_code take_algorithm(const struct source *src, struct est_span *i
 }
 
 /* Name: SEQUENCE OF SET OF SEQUENCE { OID, value }. */
-static enum est_code take_name(
-	const struct source *src, struct est_span *in, const char *why, struct est_span *out)
+static enum est_code take_name(const struct source *src, struct est_span *in, const char *why,
+	struct est_span *out)
 {
 	struct der_tlv name, rdn, attr, part;
 	enum est_code rc;
@@ -99,8 +99,8 @@ static enum est_code take_name(
 				rc = take(src, &attr.body, DER_OID, "no type in a name attribute",
 					&part);
 			if (rc == EST_OK && (!der_next(&attr.body, &part) || attr.body.n > 0))
-				rc = malformed(
-					src, attr.body.p, "not one value in a name attribute");
+				rc = malformed(src, attr.body.p,
+					"not one value in a name attribute");
 			if (rc == EST_OK && ++n > EST_RDNS_MAX)
 				rc = too_many(src, "attributes in one name", EST_RDNS_MAX);
 		}
@@ -110,8 +110,8 @@ static enum est_code take_name(
 	return rc;
 }
 
-static enum est_code take_validity(
-	const struct source *src, struct est_span *in, struct cert_view *view)
+static enum est_code take_validity(const struct source *src, struct est_span *in,
+	struct cert_view *view)
 {
 	struct der_tlv validity, tlv;
 	enum est_code rc;
@@ -129,8 +129,8 @@ static enum est_code take_validity(
 }
 
 /* A key that a library can use in reasonable time. */
-static enum est_code check_key(
-	const struct source *src, struct est_span oid, size_t spki_bytes, struct est_span key)
+static enum est_code check_key(const struct source *src, struct est_span oid, size_t spki_bytes,
+	struct est_span key)
 {
 	struct der_tlv seq, modulus, exponent;
 
@@ -225,8 +225,8 @@ static enum est_code check_extension(const struct source *src, const struct exte
 	}
 	if (der_walk(value, false, src->what, &stats, &ignored) != EST_OK ||
 		!der_expect(&value, DER_SEQUENCE, &list))
-		return malformed(
-			src, ext->value.p, "an alternative name extension that is not DER");
+		return malformed(src, ext->value.p,
+			"an alternative name extension that is not DER");
 	for (; list.body.n > 0; n++) {
 		if (n == EST_SANS_MAX)
 			return too_many(src, "names in one subjectAltName", EST_SANS_MAX);
@@ -238,8 +238,8 @@ static enum est_code check_extension(const struct source *src, const struct exte
 	return EST_OK;
 }
 
-static enum est_code take_extensions(
-	const struct source *src, struct est_span in, struct cert_view *view)
+static enum est_code take_extensions(const struct source *src, struct est_span in,
+	struct cert_view *view)
 {
 	struct est_span rest;
 	struct der_tlv list;
@@ -339,8 +339,8 @@ static enum est_code take_tbs(const struct source *src, struct est_span tbs, str
 	return rc == EST_OK ? take_tail(src, tbs, view) : rc;
 }
 
-enum est_code cert_view(
-	struct est_span der, const char *what, struct cert_view *out, struct est_error *err)
+enum est_code cert_view(struct est_span der, const char *what, struct cert_view *out,
+	struct est_error *err)
 {
 	struct source src = { .der = der, .what = what, .kind = "certificate", .err = err };
 	struct cert_view view = { .der = der };
@@ -362,11 +362,11 @@ enum est_code cert_view(
 	view.tbs = tbs.whole;
 	rc = take_tbs(&src, tbs.body, &view, &inner);
 	if (rc == EST_OK)
-		rc = take_algorithm(
-			&src, &cert.body, "no signatureAlgorithm", &tlv, &view.signature_oid);
+		rc = take_algorithm(&src, &cert.body, "no signatureAlgorithm", &tlv,
+			&view.signature_oid);
 	if (rc == EST_OK && !est_span_eq(tlv.whole, inner))
-		rc = malformed(
-			&src, tlv.whole.p, "a signatureAlgorithm that differs from the signed one");
+		rc = malformed(&src, tlv.whole.p,
+			"a signatureAlgorithm that differs from the signed one");
 	if (rc == EST_OK)
 		rc = take(&src, &cert.body, DER_BIT_STRING, "no signature", &tlv);
 	if (rc == EST_OK && cert.body.n > 0)
@@ -394,14 +394,14 @@ enum est_code cert_check_spki(struct est_span spki, const char *what, struct est
 	return rc == EST_OK && in.n > 0 ? malformed(&src, in.p, "something after it") : rc;
 }
 
-bool cert_extension(
-	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value)
+bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
+	struct est_span *value)
 {
 	return cert_find_extension(view->extensions, oid, critical, value);
 }
 
-bool cert_find_extension(
-	struct est_span rest, struct est_span oid, bool *critical, struct est_span *value)
+bool cert_find_extension(struct est_span rest, struct est_span oid, bool *critical,
+	struct est_span *value)
 {
 	struct extension ext;
 

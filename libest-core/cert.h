@@ -7,11 +7,11 @@
 
 struct cert_view {
 	struct est_span der;
-	struct est_span tbs;	       /* whole TLV */
-	struct est_span serial;	       /* INTEGER contents */
-	struct est_span issuer;	       /* whole Name TLV */
+	struct est_span tbs;           /* whole TLV */
+	struct est_span serial;        /* INTEGER contents */
+	struct est_span issuer;        /* whole Name TLV */
 	struct est_span subject;       /* whole Name TLV */
-	struct est_span spki;	       /* whole TLV */
+	struct est_span spki;          /* whole TLV */
 	struct est_span extensions;    /* contents of the SEQUENCE OF; empty: none */
 	struct est_span signature_oid; /* OID contents of signatureAlgorithm */
 	time_t not_before, not_after;
@@ -24,13 +24,13 @@ struct cert_view {
 enum est_code cert_view(struct est_span der, const char *what, struct cert_view *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* A whole Name or SubjectPublicKeyInfo TLV from elsewhere, held to the same rules and caps. */
-enum est_code cert_check_name(
-	struct est_span name, const char *what, struct est_error *err) EST_MUST_CHECK;
-enum est_code cert_check_spki(
-	struct est_span spki, const char *what, struct est_error *err) EST_MUST_CHECK;
+enum est_code cert_check_name(struct est_span name, const char *what,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code cert_check_spki(struct est_span spki, const char *what,
+	struct est_error *err) EST_MUST_CHECK;
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
-bool cert_extension(
-	const struct cert_view *view, struct est_span oid, bool *critical, struct est_span *value);
+bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
+	struct est_span *value);
 /* The same in the contents of any Extensions, as a request has them. */
 bool cert_find_extension(struct est_span extensions, struct est_span oid, bool *critical,
 	struct est_span *value);
@@ -46,14 +46,14 @@ bool cert_has_name_constraints(const struct cert_view *view);
 bool cert_is_self_issued(const struct cert_view *view);
 
 #define CERT_OID(...)                                                                              \
-	((struct est_span){                                                                        \
-		(const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }) })
-#define CERT_OID_SAN		   CERT_OID(0x55, 0x1d, 0x11)
+	((struct est_span){ (const uint8_t[]){ __VA_ARGS__ },                                      \
+		sizeof((const uint8_t[]){ __VA_ARGS__ }) })
+#define CERT_OID_SAN               CERT_OID(0x55, 0x1d, 0x11)
 #define CERT_OID_BASIC_CONSTRAINTS CERT_OID(0x55, 0x1d, 0x13)
-#define CERT_OID_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x0f)
+#define CERT_OID_KEY_USAGE         CERT_OID(0x55, 0x1d, 0x0f)
 #define CERT_OID_SUBJECT_KEY_ID    CERT_OID(0x55, 0x1d, 0x0e)
 #define CERT_OID_AUTHORITY_KEY_ID  CERT_OID(0x55, 0x1d, 0x23)
 #define CERT_OID_NAME_CONSTRAINTS  CERT_OID(0x55, 0x1d, 0x1e)
-#define CERT_OID_EXT_KEY_USAGE	   CERT_OID(0x55, 0x1d, 0x25)
+#define CERT_OID_EXT_KEY_USAGE     CERT_OID(0x55, 0x1d, 0x25)
 
 #endif

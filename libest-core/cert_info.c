@@ -40,8 +40,8 @@ bool cert_verifies_itself(const struct cert_view *view)
 	/* Not gnutls_x509_crt_verify_data2(): an expired certificate would not be self-signed. */
 	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import_x509(key, crt, 0) < 0)
 		goto out;
-	verified = gnutls_pubkey_verify_data2(
-			   key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs, &signature) >= 0;
+	verified = gnutls_pubkey_verify_data2(key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs,
+			   &signature) >= 0;
 out:
 	free(signature.data);
 	gnutls_pubkey_deinit(key);
@@ -49,8 +49,8 @@ out:
 	return verified;
 }
 
-static enum est_code fill_strings(
-	const struct cert_view *view, struct est_cert_info *info, struct est_error *err)
+static enum est_code fill_strings(const struct cert_view *view, struct est_cert_info *info,
+	struct est_error *err)
 {
 	struct est_buf text = { 0 };
 	enum est_code rc;
@@ -80,8 +80,8 @@ static enum est_code fill_strings(
 
 /* The extensions that are lists of words.  One that is there and malformed is refused: showing
  * less than the certificate says would mislead. */
-static enum est_code fill_lists(
-	const struct cert_view *view, struct est_cert_info *info, struct est_error *err)
+static enum est_code fill_lists(const struct cert_view *view, struct est_cert_info *info,
+	struct est_error *err)
 {
 	const struct {
 		struct est_span oid;

@@ -13,7 +13,7 @@
 
 struct est_certs {
 	struct est_span *item; /* each owned */
-	uint64_t *hash;	       /* of each */
+	uint64_t *hash;        /* of each */
 	size_t n, cap;
 	uint32_t *slot; /* open addressing by hash: 1 + index, 0 is empty */
 	size_t n_slots;
@@ -51,8 +51,8 @@ struct est_span est_certs_get(const struct est_certs *certs, size_t i)
 	return certs->item[i];
 }
 
-enum est_code est_certs_spans(
-	const struct est_certs *certs, struct est_span **out, struct est_error *err)
+enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **out,
+	struct est_error *err)
 {
 	struct est_span *spans = malloc((certs->n ? certs->n : 1) * sizeof(*spans));
 
@@ -165,8 +165,8 @@ static int set_order(const void *left, const void *right)
 	return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-static enum est_code put_cert_set(
-	const struct est_span *certs, size_t n, struct est_buf *out, struct est_error *err)
+static enum est_code put_cert_set(const struct est_span *certs, size_t n, struct est_buf *out,
+	struct est_error *err)
 {
 	struct est_span *sorted;
 	enum est_code rc;
@@ -186,11 +186,11 @@ static enum est_code put_cert_set(
 	return rc;
 }
 
-enum est_code est_certs_encode(
-	const struct est_span *certs, size_t n, struct est_buf *out, struct est_error *err)
+enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct est_buf *out,
+	struct est_error *err)
 {
 	static const uint8_t before[] = { 0x02, 0x01, 0x01, /* version 1 */
-		0x31, 0x00,				    /* digestAlgorithms */
+		0x31, 0x00,                                 /* digestAlgorithms */
 		0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01 };
 	static const uint8_t after[] = { 0x31, 0x00 }; /* signerInfos */
 	static const uint8_t signed_data[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,
@@ -216,8 +216,8 @@ enum est_code est_certs_encode(
 	if (rc == EST_OK)
 		rc = der_put(&seq, DER_SEQUENCE, est_buf_span(&body), err);
 	if (rc == EST_OK)
-		rc = est_buf_append(
-			&content, (struct est_span){ signed_data, sizeof(signed_data) }, err);
+		rc = est_buf_append(&content, (struct est_span){ signed_data, sizeof(signed_data) },
+			err);
 	if (rc == EST_OK)
 		rc = der_put(&content, DER_CONTEXT_C(0), est_buf_span(&seq), err);
 	if (rc == EST_OK) {

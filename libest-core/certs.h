@@ -17,7 +17,7 @@ struct certs_iter { /* borrows from the message */
 	struct est_span message;
 	struct est_span rest; /* members not yet taken */
 	struct est_span crls; /* contents of the revocation set */
-	size_t n;	      /* members taken */
+	size_t n;             /* members taken */
 };
 
 struct certs_member {

@@ -13,7 +13,7 @@
 #define FRAME_MAX 4096 /* bytes of a message without its certificates and CRLs */
 
 #define OID_SIGNED_DATA CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02)
-#define OID_DATA	CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01)
+#define OID_DATA        CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01)
 
 #define CONSTRUCTED_OCTETS (DER_OCTET_STRING | 0x20)
 
@@ -84,8 +84,8 @@ static enum est_code something_else(const struct source *src, struct est_span ou
 }
 
 /* ContentInfo: the SignedData in it. */
-static enum est_code content_info(
-	struct source *src, const struct der_tlv *outer, struct der_tlv *out)
+static enum est_code content_info(struct source *src, const struct der_tlv *outer,
+	struct der_tlv *out)
 {
 	struct est_span body = outer->body;
 	struct der_tlv type, content;
@@ -177,8 +177,8 @@ static enum est_code signed_data(struct source *src, struct est_span body, struc
 }
 
 /* The message with both sets empty and no eContent. */
-static enum est_code skeleton_put(
-	const struct source *src, const struct signed_data *sd, struct est_buf *out)
+static enum est_code skeleton_put(const struct source *src, const struct signed_data *sd,
+	struct est_buf *out)
 {
 	struct est_buf body = { 0 };
 	enum est_code rc;

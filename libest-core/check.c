@@ -10,8 +10,8 @@
 
 #define SKEW_S (30 * 60) /* between the CA's clock and ours */
 
-enum est_code check_pick(
-	const struct est_certs *certs, struct est_span spki, size_t *index, struct est_error *err)
+enum est_code check_pick(const struct est_certs *certs, struct est_span spki, size_t *index,
+	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	struct cert_view view;

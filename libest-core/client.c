@@ -11,7 +11,7 @@
 
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
-#define DEFAULT_IDLE_MS	   20000
+#define DEFAULT_IDLE_MS    20000
 
 static void set_defaults(struct est_config *config)
 {
@@ -39,8 +39,8 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
 }
 
-enum est_code est_client_new(
-	const struct est_config *config, struct est_client **out, struct est_error *err)
+enum est_code est_client_new(const struct est_config *config, struct est_client **out,
+	struct est_error *err)
 {
 	struct est_client *c = calloc(1, sizeof(*c));
 	enum est_code rc;
@@ -160,8 +160,8 @@ enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, stru
 
 	rc = client_exchange(c, op, (struct est_span){ 0 }, &response, NULL, err);
 	if (rc == EST_OK && no_attributes(&response)) {
-		client_log(
-			c, EST_LOG_INFO, "the server has no CSR attributes (%d)", response.status);
+		client_log(c, EST_LOG_INFO, "the server has no CSR attributes (%d)",
+			response.status);
 		*out = NULL;
 		goto out;
 	}

@@ -10,8 +10,8 @@
 
 #define OID_CRL_NUMBER CERT_OID(0x55, 0x1d, 0x14)
 
-static enum est_code malformed(
-	struct est_span der, const uint8_t *at, const char *why, struct est_error *err)
+static enum est_code malformed(struct est_span der, const uint8_t *at, const char *why,
+	struct est_error *err)
 {
 	return est_fail(err, EST_E_PROTOCOL, WHAT ": %s at offset %zu (RFC 5280 section 5.1)", why,
 		(size_t)(at - der.p));
@@ -23,8 +23,8 @@ static bool next_is_time(struct est_span in)
 }
 
 /* The cRLNumber in the contents of [0]; none is no error. */
-static enum est_code read_number(
-	struct est_span extensions, struct est_crl_info *info, struct est_error *err)
+static enum est_code read_number(struct est_span extensions, struct est_crl_info *info,
+	struct est_error *err)
 {
 	struct der_tlv list, ext, oid, tlv, number;
 	struct est_buf text = { 0 };
@@ -48,8 +48,8 @@ static enum est_code read_number(
 	return EST_OK;
 }
 
-static enum est_code read_tbs(
-	struct est_span der, struct est_span tbs, struct est_crl_info *info, struct est_error *err)
+static enum est_code read_tbs(struct est_span der, struct est_span tbs, struct est_crl_info *info,
+	struct est_error *err)
 {
 	struct der_tlv tlv, issuer, entry;
 	struct est_buf text = { 0 };

@@ -15,7 +15,7 @@
 #include "pem.h"
 
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
-#define CSR_BYTES_MAX	      EST_CERT_BYTES_MAX
+#define CSR_BYTES_MAX         EST_CERT_BYTES_MAX
 
 static enum est_code fail_asn1(int ret, struct est_error *err)
 {
@@ -48,8 +48,8 @@ struct field {
 	int n;
 };
 
-static enum est_code write_fields(
-	asn1_node node, const struct field *fields, size_t n, struct est_error *err)
+static enum est_code write_fields(asn1_node node, const struct field *fields, size_t n,
+	struct est_error *err)
 {
 	int ret;
 
@@ -61,8 +61,8 @@ static enum est_code write_fields(
 	return EST_OK;
 }
 
-static enum est_code create(
-	const char *type, asn1_node *defs, asn1_node *out, struct est_error *err)
+static enum est_code create(const char *type, asn1_node *defs, asn1_node *out,
+	struct est_error *err)
 {
 	char why[ASN1_MAX_ERROR_DESCRIPTION_SIZE];
 	int ret;
@@ -120,8 +120,8 @@ static enum est_code encode_request(struct est_span info, struct est_span algori
 	return rc;
 }
 
-static enum est_code spec_subject(
-	const struct est_csr_spec *spec, struct est_buf *out, struct est_error *err)
+static enum est_code spec_subject(const struct est_csr_spec *spec, struct est_buf *out,
+	struct est_error *err)
 {
 	struct cert_view old;
 	enum est_code rc;
@@ -157,8 +157,8 @@ enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_ke
 	if (rc == EST_OK)
 		rc = key_sign(key, algorithm, est_buf_span(&info), &signature, err);
 	if (rc == EST_OK)
-		rc = encode_request(
-			est_buf_span(&info), identifier, est_buf_span(&signature), der, err);
+		rc = encode_request(est_buf_span(&info), identifier, est_buf_span(&signature), der,
+			err);
 	est_buf_free(&subject);
 	est_buf_free(&extensions);
 	est_buf_free(&spki);
@@ -186,8 +186,8 @@ static struct est_span requested_extensions(struct est_span attributes)
 	return (struct est_span){ 0 };
 }
 
-enum est_code csr_view(
-	struct est_span der, const char *what, struct csr_view *out, struct est_error *err)
+enum est_code csr_view(struct est_span der, const char *what, struct csr_view *out,
+	struct est_error *err)
 {
 	struct der_tlv request, info, version, subject, spki, attributes;
 	struct est_span rest = der, body;

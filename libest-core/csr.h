@@ -5,7 +5,7 @@
 
 #include "est.h"
 
-struct csr_view { /* borrowed from the DER */
+struct csr_view {                   /* borrowed from the DER */
 	struct est_span subject;    /* whole Name TLV */
 	struct est_span spki;       /* whole TLV */
 	struct est_span extensions; /* contents of the extensionRequest; empty: none */
@@ -16,8 +16,8 @@ enum est_code csr_view(struct est_span der, const char *what, struct csr_view *o
 	struct est_error *err) EST_MUST_CHECK;
 
 /* DER of the Name that this RFC 4514 text means; NULL and "" are the empty one.  EST_E_USAGE. */
-enum est_code csr_subject(
-	const char *text, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code csr_subject(const char *text, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 struct csr_oid { /* contents octets */
 	uint8_t der[168];

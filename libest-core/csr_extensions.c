@@ -147,8 +147,8 @@ static enum est_code add_names(gnutls_subject_alt_names_t sans, const char *cons
 	return EST_OK;
 }
 
-static enum est_code put_sans(
-	const struct est_csr_spec *spec, bool critical, struct est_buf *out, struct est_error *err)
+static enum est_code put_sans(const struct est_csr_spec *spec, bool critical, struct est_buf *out,
+	struct est_error *err)
 {
 	gnutls_subject_alt_names_t sans;
 	gnutls_datum_t der = { 0 };
@@ -176,8 +176,8 @@ static enum est_code put_sans(
 	return rc;
 }
 
-static enum est_code put_key_usage(
-	const char *const *names, struct est_buf *out, struct est_error *err)
+static enum est_code put_key_usage(const char *const *names, struct est_buf *out,
+	struct est_error *err)
 {
 	gnutls_datum_t der = { 0 };
 	unsigned bits = 0;
@@ -216,8 +216,8 @@ static const char *purpose_oid(const char *name)
 }
 
 /* By hand: GnuTLS writes an OID for any text of digits and dots, or none. */
-static enum est_code put_ext_key_usage(
-	const char *const *names, struct est_buf *out, struct est_error *err)
+static enum est_code put_ext_key_usage(const char *const *names, struct est_buf *out,
+	struct est_error *err)
 {
 	struct est_buf list = { 0 }, value = { 0 };
 	enum est_code rc = EST_OK;

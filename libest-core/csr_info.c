@@ -13,14 +13,14 @@
 #define OID_EXT_REQ   CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e)
 #define OID_CHALLENGE CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x07)
 
-struct parts {			       /* borrowed */
+struct parts {                         /* borrowed */
 	struct est_span subject, spki; /* whole TLVs */
 	struct est_span attributes;    /* contents of the set */
 	struct est_span signature_oid; /* contents */
 };
 
-static enum est_code malformed(
-	struct est_span der, const uint8_t *at, const char *why, struct est_error *err)
+static enum est_code malformed(struct est_span der, const uint8_t *at, const char *why,
+	struct est_error *err)
 {
 	return est_fail(err, EST_E_PROTOCOL, WHAT ": %s at offset %zu (RFC 2986 section 4)", why,
 		(size_t)(at - der.p));
@@ -81,8 +81,8 @@ static bool verifies(struct est_span der)
 }
 
 /* The extensions of one extensionRequest value that are lists of words. */
-static enum est_code read_extensions(
-	struct est_span value, struct x509_list lists[3], struct est_error *err)
+static enum est_code read_extensions(struct est_span value, struct x509_list lists[3],
+	struct est_error *err)
 {
 	static enum est_code (*const read[])(struct est_span value, struct x509_list * out,
 		bool *valid,
@@ -144,8 +144,8 @@ static enum est_code read_attributes(struct est_span in, struct est_csr_info *in
 	return rc;
 }
 
-static enum est_code fill(
-	const struct parts *parts, struct est_csr_info *info, struct est_error *err)
+static enum est_code fill(const struct parts *parts, struct est_csr_info *info,
+	struct est_error *err)
 {
 	struct x509_list lists[3] = { 0 }, names = { 0 };
 	struct est_buf text = { 0 };

@@ -185,7 +185,7 @@ static bool is_utf8(struct est_span s)
 
 	for (size_t i = 0; i < s.n;) {
 		uint8_t lead = s.p[i];
-		size_t n = lead < 0x80		   ? 1
+		size_t n = lead < 0x80             ? 1
 			   : (lead & 0xe0) == 0xc0 ? 2
 			   : (lead & 0xf0) == 0xe0 ? 3
 			   : (lead & 0xf8) == 0xf0 ? 4
@@ -342,8 +342,8 @@ static enum est_code put_rdn(struct est_span pairs, struct est_buf *out, struct 
 
 /* The next RDN of the text, put before those that are there: RFC 4514 section 2.1 writes the last
  * one first. */
-static const char *take_rdn(
-	const char **text, size_t *count, struct est_buf *rdns, struct est_error *err)
+static const char *take_rdn(const char **text, size_t *count, struct est_buf *rdns,
+	struct est_error *err)
 {
 	struct est_buf pairs = { 0 }, grown = { 0 };
 	const char *why;

@@ -16,7 +16,7 @@
 /* Elements in one template: a library expands them all, in quadratic time. */
 #define TEMPLATE_ELEMENTS_MAX 4096
 
-#define OID_EXT_REQ	 CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e)
+#define OID_EXT_REQ      CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e)
 #define OID_EXT_TEMPLATE CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x3e)
 
 struct est_csrattrs {
@@ -79,8 +79,8 @@ bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_
 }
 
 /* The list of extensions in an Attribute of a template, if it is one. */
-static bool template_extensions(
-	struct est_span oid, struct est_span values, struct csrattrs_template *out, bool *twice)
+static bool template_extensions(struct est_span oid, struct est_span values,
+	struct csrattrs_template *out, bool *twice)
 {
 	bool partial = est_span_eq(oid, OID_EXT_TEMPLATE);
 	struct der_tlv list;
@@ -184,8 +184,8 @@ static enum est_code element_read(const struct der_tlv *element, size_t index,
 		return EST_OK;
 	}
 	if (oid.body.n == 0 || oid.body.p[oid.body.n - 1] & 0x80)
-		return est_fail(
-			err, EST_E_PROTOCOL, WHAT ": element %zu has a malformed OID", index);
+		return est_fail(err, EST_E_PROTOCOL, WHAT ": element %zu has a malformed OID",
+			index);
 	/* Longer than anything known, such as 2.25.UUID: to be ignored, not refused. */
 	oid_text[0] = '#';
 	for (size_t i = 0; i < oid.body.n && 2 * i + 4 < DER_OID_TEXT_MAX; i++)
@@ -194,8 +194,8 @@ static enum est_code element_read(const struct der_tlv *element, size_t index,
 }
 
 /* How many elements and values, both capped, so that all of them are allocated at once. */
-static enum est_code count_elements(
-	struct est_span body, size_t *n, size_t *n_values, struct est_error *err)
+static enum est_code count_elements(struct est_span body, size_t *n, size_t *n_values,
+	struct est_error *err)
 {
 	struct der_tlv element, part;
 
@@ -257,8 +257,8 @@ static enum est_code slice(struct est_csrattrs *attrs, asn1_node tree, struct es
 }
 
 /* A value that its type does not allow: noted, and the attribute is as good as unknown. */
-static enum est_code unusable(
-	struct est_csrattr *attr, struct est_quirks *quirks, struct est_error *err)
+static enum est_code unusable(struct est_csrattr *attr, struct est_quirks *quirks,
+	struct est_error *err)
 {
 	enum est_code rc;
 	char where[96];
@@ -271,8 +271,8 @@ static enum est_code unusable(
 }
 
 /* A list of extensions: true when well-formed; *rc when it breaks a rule. */
-static bool extensions_valid(
-	struct est_span list, bool partial, enum est_code *rc, struct est_error *err)
+static bool extensions_valid(struct est_span list, bool partial, enum est_code *rc,
+	struct est_error *err)
 {
 	struct est_span seen[EST_EXTENSIONS_MAX];
 	struct csrattrs_extension ext;
@@ -303,8 +303,8 @@ static bool extensions_valid(
 	return n > 0;
 }
 
-static enum est_code check_template(
-	struct est_csrattr *attr, asn1_node tree, struct est_quirks *quirks, struct est_error *err)
+static enum est_code check_template(struct est_csrattr *attr, asn1_node tree,
+	struct est_quirks *quirks, struct est_error *err)
 {
 	struct csrattrs_template template;
 	struct der_stats stats;
@@ -337,8 +337,8 @@ static enum est_code check_template(
 	return rc;
 }
 
-static enum est_code check_ext_req(
-	struct est_csrattr *attr, struct est_quirks *quirks, struct est_error *err)
+static enum est_code check_ext_req(struct est_csrattr *attr, struct est_quirks *quirks,
+	struct est_error *err)
 {
 	struct est_span value;
 	struct der_tlv list;
@@ -357,8 +357,8 @@ static enum est_code check_ext_req(
 }
 
 /* Parameters of a key: a curve, a number of bits, or none. */
-static enum est_code check_key(
-	struct est_csrattr *attr, struct est_quirks *quirks, struct est_error *err)
+static enum est_code check_key(struct est_csrattr *attr, struct est_quirks *quirks,
+	struct est_error *err)
 {
 	uint8_t want = strcmp(attr->oid, CSRATTRS_EC) == 0    ? DER_OID
 		       : strcmp(attr->oid, CSRATTRS_RSA) == 0 ? DER_INTEGER
@@ -394,8 +394,8 @@ static bool is_attribute(const struct est_csrattr *attr, const char *oid)
 }
 
 /* The rules of RFC 9908 section 3.2 for the list form. */
-static enum est_code check_list(
-	struct est_csrattrs *attrs, struct est_quirks *quirks, struct est_error *err)
+static enum est_code check_list(struct est_csrattrs *attrs, struct est_quirks *quirks,
+	struct est_error *err)
 {
 	const char *key = NULL;
 	bool ext_req = false;
@@ -435,8 +435,8 @@ static enum est_code check_rules(struct est_csrattrs *attrs, asn1_node tree,
 		if (!is_attribute(&attrs->attr[i], CSRATTRS_TEMPLATE))
 			continue;
 		if (template)
-			return est_fail(
-				err, EST_E_PROTOCOL, WHAT ": two templates (RFC 9908 section 3.4)");
+			return est_fail(err, EST_E_PROTOCOL,
+				WHAT ": two templates (RFC 9908 section 3.4)");
 		template = &attrs->attr[i];
 	}
 	if (template) {

@@ -5,8 +5,8 @@
 
 #include "der.h"
 
-#define CSRATTRS_EC	  "1.2.840.10045.2.1"
-#define CSRATTRS_RSA	  "1.2.840.113549.1.1.1"
+#define CSRATTRS_EC       "1.2.840.10045.2.1"
+#define CSRATTRS_RSA      "1.2.840.113549.1.1.1"
 #define CSRATTRS_EXT_REQ  "1.2.840.113549.1.9.14"
 #define CSRATTRS_TEMPLATE "1.2.840.113549.1.9.16.2.61"
 
@@ -21,9 +21,9 @@ struct csrattrs_extension {    /* borrowed */
  * list.  False: malformed, *in is unchanged. */
 bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_extension *out);
 
-struct csrattrs_template {	    /* borrowed; an empty span: absent */
+struct csrattrs_template {          /* borrowed; an empty span: absent */
 	struct est_span subject;    /* contents of the RDNSequenceTemplate */
-	struct est_span key;	    /* contents of the SubjectPublicKeyInfoTemplate */
+	struct est_span key;        /* contents of the SubjectPublicKeyInfoTemplate */
 	struct est_span extensions; /* contents of the list */
 	struct est_span attributes; /* contents of the SET OF Attribute */
 	bool has_subject, has_key;

@@ -12,8 +12,8 @@ static enum est_code put(struct est_buf *out, const char *s, struct est_error *e
 }
 
 /* "subjectAltName critical dns:a.example; keyUsage digitalSignature" */
-static enum est_code extensions_text(
-	struct est_span list, bool partial, struct est_buf *out, struct est_error *err)
+static enum est_code extensions_text(struct est_span list, bool partial, struct est_buf *out,
+	struct est_error *err)
 {
 	struct csrattrs_extension ext;
 	enum est_code rc = EST_OK;
@@ -63,8 +63,8 @@ static enum est_code subject_text(struct est_span rdns, struct est_buf *out, str
 	return rc;
 }
 
-static enum est_code template_text(
-	struct est_span value, struct est_buf *out, struct est_error *err)
+static enum est_code template_text(struct est_span value, struct est_buf *out,
+	struct est_error *err)
 {
 	struct csrattrs_template template;
 	enum est_code rc = EST_OK;
@@ -92,15 +92,15 @@ static enum est_code template_text(
 	return rc == EST_OK && first ? put(out, "no demands", err) : rc;
 }
 
-enum est_code est_csrattr_value_text(
-	const struct est_csrattr *attr, size_t value, struct est_buf *out, struct est_error *err)
+enum est_code est_csrattr_value_text(const struct est_csrattr *attr, size_t value,
+	struct est_buf *out, struct est_error *err)
 {
 	struct est_span der;
 	struct der_tlv list;
 
 	if (value >= attr->n_values)
-		return est_fail(
-			err, EST_E_INTERNAL, "CSR attribute %s has no value %zu", attr->oid, value);
+		return est_fail(err, EST_E_INTERNAL, "CSR attribute %s has no value %zu", attr->oid,
+			value);
 	der = attr->values[value];
 	if (attr->name && strcmp(attr->oid, CSRATTRS_TEMPLATE) == 0)
 		return template_text(der, out, err);

@@ -49,8 +49,10 @@ enum est_code deadline_poll(const struct deadline *deadline, int fd, short event
 			return est_fail(err, EST_E_INTERRUPTED, "interrupted %s", doing);
 		left = deadline_left_ms(&idle);
 		if (left == 0 && deadline_left_ms(deadline) == 0)
-			return est_fail(err, EST_E_TIMEOUT, "timed out %s (the total time is used "
-				"up)", doing); /* also for a peer that never pauses */
+			return est_fail(err, EST_E_TIMEOUT,
+				"timed out %s (the total time is used "
+				"up)",
+				doing); /* also for a peer that never pauses */
 		n = poll(&pfd, 1, left < SLICE_MS ? (int)left : SLICE_MS);
 		if (n > 0)
 			return EST_OK;

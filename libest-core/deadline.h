@@ -6,7 +6,7 @@
 #include "est.h"
 
 struct deadline {
-	int64_t end_ms;			   /* on deadline_now_ms()'s clock */
+	int64_t end_ms;                    /* on deadline_now_ms()'s clock */
 	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
 };
 

@@ -7,11 +7,11 @@
 
 #define TAG_CONSTRUCTED 0x20
 #define TAG_NUMBER_MASK 0x1f
-#define LENGTH_LONG	0x80 /* also: the indefinite form */
+#define LENGTH_LONG     0x80 /* also: the indefinite form */
 
 /* Identifier and length octets at the front of in.  indefinite: no length is given. */
-static bool header_read(
-	struct est_span in, bool ber, size_t *hdr, size_t *len, bool *indefinite, bool *minimal)
+static bool header_read(struct est_span in, bool ber, size_t *hdr, size_t *len, bool *indefinite,
+	bool *minimal)
 {
 	size_t n, k;
 

@@ -6,20 +6,20 @@
 
 #include "est.h"
 
-#define DER_BOOLEAN	 0x01
-#define DER_INTEGER	 0x02
-#define DER_BIT_STRING	 0x03
+#define DER_BOOLEAN      0x01
+#define DER_INTEGER      0x02
+#define DER_BIT_STRING   0x03
 #define DER_OCTET_STRING 0x04
-#define DER_NULL	 0x05
-#define DER_OID		 0x06
-#define DER_UTF8	 0x0c
-#define DER_PRINTABLE	 0x13
-#define DER_IA5		 0x16
-#define DER_UTCTIME	 0x17
-#define DER_GENTIME	 0x18
-#define DER_SEQUENCE	 0x30
-#define DER_SET		 0x31
-#define DER_CONTEXT(n)	 (0x80 | (n)) /* primitive */
+#define DER_NULL         0x05
+#define DER_OID          0x06
+#define DER_UTF8         0x0c
+#define DER_PRINTABLE    0x13
+#define DER_IA5          0x16
+#define DER_UTCTIME      0x17
+#define DER_GENTIME      0x18
+#define DER_SEQUENCE     0x30
+#define DER_SET          0x31
+#define DER_CONTEXT(n)   (0x80 | (n)) /* primitive */
 #define DER_CONTEXT_C(n) (0xa0 | (n)) /* constructed */
 
 #define DER_OID_TEXT_MAX 128 /* characters of a dotted OID with the NUL */
@@ -28,7 +28,7 @@ struct der_tlv {
 	uint8_t tag;
 	struct est_span whole; /* identifier, length and contents */
 	struct est_span body;  /* contents; of an indefinite length without the end-of-contents */
-	bool ber;	       /* indefinite, or a length not in its shortest form */
+	bool ber;              /* indefinite, or a length not in its shortest form */
 };
 
 /* Takes one DER element off the front of *in: single-octet tag, definite, shortest length of at
@@ -58,8 +58,8 @@ bool der_oid_text(struct est_span body, char *out);
 bool der_time(const struct der_tlv *tlv, time_t *out);
 
 /* Appends identifier and length octets for n octets of contents; der_put() the contents too. */
-enum est_code der_put_header(
-	struct est_buf *buf, uint8_t tag, size_t n, struct est_error *err) EST_MUST_CHECK;
+enum est_code der_put_header(struct est_buf *buf, uint8_t tag, size_t n,
+	struct est_error *err) EST_MUST_CHECK;
 enum est_code der_put(struct est_buf *buf, uint8_t tag, struct est_span body,
 	struct est_error *err) EST_MUST_CHECK;
 

@@ -30,8 +30,8 @@ static void describe_session(struct est_client *c)
 {
 	const struct authz *authz = session_authz(c->session);
 
-	(void)snprintf(
-		c->tls_version, sizeof(c->tls_version), "%s", session_tls_version(c->session));
+	(void)snprintf(c->tls_version, sizeof(c->tls_version), "%s",
+		session_tls_version(c->session));
 	(void)snprintf(c->cipher, sizeof(c->cipher), "%s", session_description(c->session));
 	(void)snprintf(c->identity, sizeof(c->identity), "%s", authz_identity(authz));
 	(void)snprintf(c->address, sizeof(c->address), "%s", session_address(c->session));
@@ -92,8 +92,8 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 	while (rc == EST_OK) {
 		rc = ensure_session(c, &reused, err);
 		if (rc == EST_OK)
-			rc = auth_header(
-				c, session_authz(c->session), &request, &authorization, err);
+			rc = auth_header(c, session_authz(c->session), &request, &authorization,
+				err);
 		if (rc != EST_OK)
 			break;
 		request.authorization = est_buf_span(&authorization);

@@ -24,7 +24,7 @@ struct est_client {
 struct operation {
 	const char *name; /* last path segment */
 	const char *method;
-	const char *accept;	  /* the media type it is answered with */
+	const char *accept;       /* the media type it is answered with */
 	const char *content_type; /* of the request; NULL: no body */
 };
 

@@ -7,8 +7,8 @@
 #define RECORD_MAX 16384 /* plaintext of one TLS record */
 
 /* One buffer, so that small requests are one record and one segment. */
-static enum est_code request_text(
-	const struct http_request *r, struct est_buf *out, struct est_error *err)
+static enum est_code request_text(const struct http_request *r, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -43,8 +43,8 @@ static enum est_code read_response(struct session *session, struct http_parser *
 	while (!http_parser_done(parser)) {
 		/* A server that never pauses would not meet the poll that keeps the time. */
 		if (deadline_left_ms(deadline) == 0)
-			return est_fail(
-				err, EST_E_TIMEOUT, "timed out while reading the server's answer");
+			return est_fail(err, EST_E_TIMEOUT,
+				"timed out while reading the server's answer");
 		rc = session_recv(session, block, sizeof(block), &n, &clean, deadline, err);
 		if (rc != EST_OK)
 			return rc;

@@ -141,8 +141,8 @@ bool http_challenge_is(const struct http_challenge *challenge, const char *schem
 	return http_is(challenge->scheme, scheme);
 }
 
-const struct http_auth_param *http_auth_find(
-	const struct http_challenge *challenge, const char *name)
+const struct http_auth_param *http_auth_find(const struct http_challenge *challenge,
+	const char *name)
 {
 	for (size_t i = 0; i < challenge->n_params; i++)
 		if (http_is(challenge->params[i].name, name))
@@ -187,8 +187,8 @@ enum est_code http_auth_value(const struct http_challenge *challenge, const char
 	return rc;
 }
 
-bool http_auth_info(
-	const struct http_response *response, const char *field, struct http_challenge *out)
+bool http_auth_info(const struct http_response *response, const char *field,
+	struct http_challenge *out)
 {
 	struct http_auth_param param;
 	struct est_span value;
@@ -213,8 +213,8 @@ static bool has_control(struct est_span in)
 	return false;
 }
 
-enum est_code http_check_credentials(
-	const char *user, struct est_span password, struct est_error *err)
+enum est_code http_check_credentials(const char *user, struct est_span password,
+	struct est_error *err)
 {
 	if (strchr(user, ':'))
 		return est_fail(err, EST_E_USAGE,
@@ -229,8 +229,8 @@ enum est_code http_check_credentials(
 	return EST_OK;
 }
 
-enum est_code http_basic(
-	const char *user, struct est_span password, struct est_buf *out, struct est_error *err)
+enum est_code http_basic(const char *user, struct est_span password, struct est_buf *out,
+	struct est_error *err)
 {
 	struct est_buf pair = { 0 }, text = { 0 };
 	enum est_code rc;

@@ -21,8 +21,8 @@ static const struct algorithm {
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 
 /* H() of the parts with a colon between each and the next, in lower-case hex. */
-static void hash_joined(
-	enum digest_hash hash, const struct est_span *parts, size_t n, char out[DIGEST_HEX])
+static void hash_joined(enum digest_hash hash, const struct est_span *parts, size_t n,
+	char out[DIGEST_HEX])
 {
 	static const char digits[] = "0123456789abcdef";
 	const struct nettle_hash *h = algorithms[hash].hash;
@@ -94,8 +94,8 @@ static bool has_control(const struct est_buf *buf)
 }
 
 /* Copies what is sent back. */
-static enum est_code take_texts(
-	const struct http_challenge *in, struct digest_challenge *out, struct est_error *err)
+static enum est_code take_texts(const struct http_challenge *in, struct digest_challenge *out,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -114,8 +114,8 @@ static enum est_code take_texts(
 	return EST_OK;
 }
 
-enum est_code digest_parse(
-	const struct http_challenge *in, struct digest_challenge *out, struct est_error *err)
+enum est_code digest_parse(const struct http_challenge *in, struct digest_challenge *out,
+	struct est_error *err)
 {
 	struct digest_challenge c = { 0 };
 	enum est_code rc;
@@ -125,8 +125,8 @@ enum est_code digest_parse(
 			"an algorithm other than MD5, SHA-256 and SHA-512-256 (RFC 7616 section 3.3)");
 	c.qop = http_auth_find(in, "qop") != NULL;
 	if (c.qop && !offers_auth(in))
-		return est_fail(
-			err, EST_E_PROTOCOL, "no qop \"auth\" offered (RFC 7616 section 3.3)");
+		return est_fail(err, EST_E_PROTOCOL,
+			"no qop \"auth\" offered (RFC 7616 section 3.3)");
 	if (c.sess && !c.qop) /* A1 needs a cnonce, which may not be sent then */
 		return est_fail(err, EST_E_PROTOCOL, "-sess without qop (RFC 7616 section 3.4.2)");
 	c.userhash = http_auth_is(in, "userhash", "true");
@@ -202,8 +202,8 @@ void digest_rspauth(const struct digest_challenge *c, const char key[DIGEST_HEX]
 }
 
 /* Appends `, name="value"` with its escapes (RFC 9110 section 5.6.4). */
-static enum est_code append_quoted(
-	struct est_buf *out, const char *before, struct est_span value, struct est_error *err)
+static enum est_code append_quoted(struct est_buf *out, const char *before, struct est_span value,
+	struct est_error *err)
 {
 	enum est_code rc = est_buf_printf(out, err, "%s=\"", before);
 	size_t n;
@@ -230,8 +230,8 @@ static bool is_ascii(struct est_span text)
 }
 
 /* ext-value of RFC 8187 section 3.2: what is not attr-char goes as %XX. */
-static enum est_code append_extended(
-	struct est_buf *out, struct est_span value, struct est_error *err)
+static enum est_code append_extended(struct est_buf *out, struct est_span value,
+	struct est_error *err)
 {
 	enum est_code rc = est_buf_printf(out, err, "username*=UTF-8''");
 

@@ -13,9 +13,9 @@ enum digest_hash { DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512_256 }; /* weakest fi
 struct digest_challenge { /* owned; without quotes and escapes */
 	struct est_buf realm, nonce, opaque;
 	enum digest_hash hash;
-	bool named;	 /* the server named the algorithm; if not, it is MD5 */
-	bool sess;	 /* one key for the whole session, RFC 7616 section 3.4.2 */
-	bool qop;	 /* "auth" is offered; false: a server from before RFC 2617 */
+	bool named;      /* the server named the algorithm; if not, it is MD5 */
+	bool sess;       /* one key for the whole session, RFC 7616 section 3.4.2 */
+	bool qop;        /* "auth" is offered; false: a server from before RFC 2617 */
 	bool has_opaque; /* it may be empty */
 	bool userhash, utf8, stale;
 };

@@ -6,8 +6,8 @@
 
 #include "http_lex.h"
 
-bool http_field(
-	const struct http_response *response, const char *name, size_t i, struct est_span *value)
+bool http_field(const struct http_response *response, const char *name, size_t i,
+	struct est_span *value)
 {
 	const uint8_t *head = response->head.p;
 

@@ -24,8 +24,8 @@ static enum est_code check_singletons(const struct http_response *response, stru
 }
 
 /* All Content-Length fields and list elements as one number; *present is false without any. */
-static enum est_code content_length(
-	const struct http_response *response, bool *present, uint64_t *out, struct est_error *err)
+static enum est_code content_length(const struct http_response *response, bool *present,
+	uint64_t *out, struct est_error *err)
 {
 	struct est_span value, element, digits;
 	uint64_t length, first = 0;
@@ -91,8 +91,8 @@ static enum est_code check_coding(const struct http_response *response, struct e
 }
 
 /* Transfer-Encoding is there: only "chunked", once and alone, is a framing (H-14 b, c). */
-static enum est_code check_chunked(
-	const struct http_response *response, bool have_length, struct est_error *err)
+static enum est_code check_chunked(const struct http_response *response, bool have_length,
+	struct est_error *err)
 {
 	struct est_span value, other;
 	char shown[80];
@@ -113,8 +113,8 @@ static enum est_code check_chunked(
 	return EST_OK;
 }
 
-enum est_code http_framing(
-	const struct http_response *response, struct http_framing *out, struct est_error *err)
+enum est_code http_framing(const struct http_response *response, struct http_framing *out,
+	struct est_error *err)
 {
 	struct http_framing framing = { 0 };
 	bool have_length, chunked;
@@ -142,7 +142,7 @@ enum est_code http_framing(
 		rc = check_coding(response, err);
 	if (rc != EST_OK)
 		return rc;
-	framing.kind = chunked	     ? HTTP_FRAMING_CHUNKED
+	framing.kind = chunked       ? HTTP_FRAMING_CHUNKED
 		       : have_length ? HTTP_FRAMING_LENGTH
 				     : HTTP_FRAMING_CLOSE;
 	if (framing.kind == HTTP_FRAMING_CLOSE)

@@ -70,8 +70,8 @@ static enum est_code line_gather(struct http_parser *parser, struct est_span *in
 
 /* The complete line without its end.  In chunked framing CRLF is mandatory: an LF that one party
  * takes for a line end and another does not is how responses are smuggled (H-11, H-16). */
-static enum est_code line_text(
-	struct http_parser *parser, bool chunked, struct est_span *line, struct est_error *err)
+static enum est_code line_text(struct http_parser *parser, bool chunked, struct est_span *line,
+	struct est_error *err)
 {
 	struct est_buf *head = &parser->response->head;
 	struct est_span in = { head->p + parser->line_start, head->n - parser->line_start - 1 };
@@ -112,8 +112,8 @@ static enum est_code section_line(struct http_parser *parser, struct est_span *i
 				: "header section larger than 64 KiB",
 			complete, err);
 	else
-		rc = line_gather(
-			parser, in, HTTP_LINE_MAX, "header line longer than 8 KiB", complete, err);
+		rc = line_gather(parser, in, HTTP_LINE_MAX, "header line longer than 8 KiB",
+			complete, err);
 	if (rc != EST_OK || !*complete)
 		return rc;
 	parser->section_bytes += parser->response->head.n - parser->line_start;
@@ -123,8 +123,8 @@ static enum est_code section_line(struct http_parser *parser, struct est_span *i
 /* ---- Head ------------------------------------------------------------------------------------ */
 
 /* "HTTP/1.1 200 OK"; the phrase means nothing (H-10). */
-static enum est_code status_line(
-	struct http_parser *parser, struct est_span line, struct est_error *err)
+static enum est_code status_line(struct http_parser *parser, struct est_span line,
+	struct est_error *err)
 {
 	const uint8_t *p = line.p;
 	char shown[80];
@@ -286,8 +286,8 @@ static enum est_code head_end(struct http_parser *parser, struct est_error *err)
 	return EST_OK;
 }
 
-static enum est_code head_step(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+static enum est_code head_step(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	struct http_response *response = parser->response;
 	struct est_span line;
@@ -356,8 +356,8 @@ static enum est_code counted_step(struct http_parser *parser, struct est_span *i
 	return EST_OK;
 }
 
-static enum est_code close_step(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+static enum est_code close_step(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	size_t room = body_room(parser);
 	bool more = in->n > room;
@@ -402,8 +402,8 @@ static bool chunk_size(struct est_span line, uint64_t *out)
 	return true;
 }
 
-static enum est_code chunk_size_step(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+static enum est_code chunk_size_step(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	struct est_span line;
 	enum est_code rc;
@@ -435,8 +435,8 @@ static enum est_code chunk_size_step(
 	return EST_OK;
 }
 
-static enum est_code chunk_end_step(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+static enum est_code chunk_end_step(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	struct est_span line;
 	enum est_code rc;
@@ -456,8 +456,8 @@ static enum est_code chunk_end_step(
 
 /* Checked as header lines are, then dropped: merged into the header they could change what was
  * decided already.  Nobody folds a trailer, so that is an error here. */
-static enum est_code trailer_step(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+static enum est_code trailer_step(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	struct http_field field;
 	struct est_span line;
@@ -475,8 +475,8 @@ static enum est_code trailer_step(
 	return rc;
 }
 
-enum est_code http_parser_feed(
-	struct http_parser *parser, struct est_span *in, struct est_error *err)
+enum est_code http_parser_feed(struct http_parser *parser, struct est_span *in,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
@@ -546,8 +546,8 @@ enum est_code http_parser_eof(struct http_parser *parser, bool clean, struct est
 		(clean || !is_success(parser) || self_delimited(response))) {
 		/* What an error says in words decides nothing, so its end need not be proved. */
 		rc = clean ? EST_OK
-			   : quirk_note(
-				     parser->quirks, EST_Q_NO_CLOSE_NOTIFY, "HTTP response", err);
+			   : quirk_note(parser->quirks, EST_Q_NO_CLOSE_NOTIFY, "HTTP response",
+				     err);
 		if (rc == EST_OK)
 			parser->state = HTTP_DONE;
 		return rc;

@@ -13,7 +13,7 @@
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
-#define KEY_MAX	     (16u << 10) /* bytes of one key: the library is quadratic in its attributes */
+#define KEY_MAX      (16u << 10) /* bytes of one key: the library is quadratic in its attributes */
 
 struct est_key {
 	gnutls_x509_privkey_t x509;
@@ -277,11 +277,11 @@ enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct
 	enum est_code rc;
 	int ret;
 
-	ret = gnutls_x509_privkey_export2_pkcs8(
-		key->x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	ret = gnutls_x509_privkey_export2_pkcs8(key->x509, GNUTLS_X509_FMT_PEM, NULL,
+		GNUTLS_PKCS_PLAIN, &pem);
 	if (ret < 0)
-		return est_fail(
-			err, EST_E_INTERNAL, "cannot write the key: %s", gnutls_strerror(ret));
+		return est_fail(err, EST_E_INTERNAL, "cannot write the key: %s",
+			gnutls_strerror(ret));
 	rc = est_buf_append(out, (struct est_span){ pem.data, pem.size }, err);
 	gnutls_memset(pem.data, 0, pem.size);
 	gnutls_free(pem.data);
@@ -306,8 +306,8 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out, struct es
 	if (ret >= 0)
 		ret = gnutls_pubkey_export2(pub, GNUTLS_X509_FMT_DER, &der);
 	if (ret < 0)
-		rc = est_fail(
-			err, EST_E_INTERNAL, "cannot get the public key: %s", gnutls_strerror(ret));
+		rc = est_fail(err, EST_E_INTERNAL, "cannot get the public key: %s",
+			gnutls_strerror(ret));
 	else
 		rc = est_buf_append(out, (struct est_span){ der.data, der.size }, err);
 	gnutls_free(der.data);

@@ -12,8 +12,8 @@
 enum est_code key_type_check(const char *type, struct est_error *err) EST_MUST_CHECK;
 gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
 /* DER of the SubjectPublicKeyInfo. */
-enum est_code key_spki(
-	const struct est_key *key, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code key_spki(const struct est_key *key, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* The signature algorithm for a hash ("sha256", ...; NULL: the one that fits the key), its
  * AlgorithmIdentifier in DER, static.  EST_E_USAGE for a hash the key cannot use. */
 enum est_code key_signature(const struct est_key *key, const char *hash,

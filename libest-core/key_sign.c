@@ -48,8 +48,9 @@ enum est_code key_signature(const struct est_key *key, const char *hash,
 		return EST_OK;
 	}
 	est_fail(err, EST_E_USAGE, "--hash %.20s: not with a key of type %s", hash, type);
-	return est_hint(err, "EC and RSA keys sign with sha256, sha384 or sha512; Ed25519 and Ed448 "
-			     "bring their own");
+	return est_hint(err,
+		"EC and RSA keys sign with sha256, sha384 or sha512; Ed25519 and Ed448 "
+		"bring their own");
 }
 
 enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,

@@ -76,8 +76,8 @@ enum est_code net_check_resolve(const char *const *resolve, struct est_error *er
 }
 
 /* The next address that the operator gave for this host and port, from *at on, or NULL. */
-static const char *override_for(
-	const struct net_target *target, size_t *at, char *address, size_t size)
+static const char *override_for(const struct net_target *target, size_t *at, char *address,
+	size_t size)
 {
 	char host[256];
 	unsigned long port;
@@ -127,8 +127,8 @@ static enum est_code find_addresses(const struct net_target *target,
 		out->lists += rc == EST_OK;
 	}
 	if (rc == EST_OK && out->lists == 0) {
-		rc = resolve_name(
-			target->host, target->port, target->family, deadline, &out->list[0], err);
+		rc = resolve_name(target->host, target->port, target->family, deadline,
+			&out->list[0], err);
 		out->lists = rc == EST_OK;
 	}
 	for (size_t i = 0; i < out->lists; i++)
@@ -142,12 +142,12 @@ static void address_text(const struct addrinfo *ai, char *out)
 
 	(void)getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV);
-	(void)snprintf(
-		out, NET_ADDRESS_TEXT, ai->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	(void)snprintf(out, NET_ADDRESS_TEXT, ai->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+		port);
 }
 
-static enum est_code connect_one(
-	const struct addrinfo *ai, const struct deadline *deadline, int *out, struct est_error *err)
+static enum est_code connect_one(const struct addrinfo *ai, const struct deadline *deadline,
+	int *out, struct est_error *err)
 {
 	int fd, on = 1, error = 0;
 	socklen_t len = sizeof(error);

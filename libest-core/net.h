@@ -7,10 +7,10 @@
 
 #define NET_ADDRESS_TEXT 64 /* "[v6 address]:port" with the NUL */
 
-struct net_target {	  /* borrowed */
+struct net_target {       /* borrowed */
 	const char *host; /* a name, or an address without brackets */
 	uint16_t port;
-	int family;		    /* AF_UNSPEC, AF_INET, AF_INET6 */
+	int family;                 /* AF_UNSPEC, AF_INET, AF_INET6 */
 	const char *const *resolve; /* "host:port:address", NULL-terminated, or NULL */
 	unsigned connect_timeout_ms;
 };

@@ -14,8 +14,8 @@
 struct est_newkey {
 	struct est_key *key;
 	struct store_target target; /* the final name */
-	char *path;		    /* KEY.est-new, beside it */
-	int fd;			    /* holds the lock */
+	char *path;                 /* KEY.est-new, beside it */
+	int fd;                     /* holds the lock */
 	bool committed;
 };
 
@@ -70,8 +70,8 @@ static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 
 /* The key that an earlier run left, if there is a whole one; a torn file was never sent for.  A key
  * that only could not be read just now is not torn. */
-static enum est_code resume_key(
-	struct est_newkey *nk, const char *type, bool *resumed, struct est_error *err)
+static enum est_code resume_key(struct est_newkey *nk, const char *type, bool *resumed,
+	struct est_error *err)
 {
 	enum est_code rc = check_owner(nk, err);
 

@@ -34,8 +34,8 @@ static enum est_code emit(struct walk *walk, enum est_file_kind kind, struct est
 }
 
 /* A failure to read becomes a broken object, a failure of ours ends everything. */
-static enum est_code emit_broken(
-	struct walk *walk, enum est_file_kind kind, size_t offset, const struct est_error *why)
+static enum est_code emit_broken(struct walk *walk, enum est_file_kind kind, size_t offset,
+	const struct est_error *why)
 {
 	if (why->code != EST_E_PROTOCOL && why->code != EST_E_INPUT) {
 		*walk->err = *why;
@@ -138,7 +138,7 @@ static enum est_code walk_block(struct walk *walk, const struct pem_block *block
 
 	if (pem_is_private_key(block)) { /* never decoded */
 		kind = pem_is(block, "OPENSSH PRIVATE KEY") ? EST_FILE_OPENSSH_KEY
-		       : pem_is_encrypted(block)	    ? EST_FILE_ENCRYPTED_KEY
+		       : pem_is_encrypted(block)            ? EST_FILE_ENCRYPTED_KEY
 							    : EST_FILE_PRIVATE_KEY;
 		return emit(walk, kind, (struct est_span){ 0 }, 0, NULL);
 	}

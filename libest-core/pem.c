@@ -8,9 +8,9 @@
 
 #include "base64.h"
 
-#define DASHES	   "-----"
-#define BEGIN	   "-----BEGIN "
-#define END	   "-----END "
+#define DASHES     "-----"
+#define BEGIN      "-----BEGIN "
+#define END        "-----END "
 #define LITERAL(s) (s), (sizeof(s) - 1)
 
 static bool starts_with(struct est_span in, const char *s, size_t n)
@@ -77,8 +77,8 @@ static bool label_read(struct est_span in, struct est_span *out)
 	return true;
 }
 
-enum est_code pem_next(
-	struct pem_reader *reader, struct pem_block *out, bool *found, struct est_error *err)
+enum est_code pem_next(struct pem_reader *reader, struct pem_block *out, bool *found,
+	struct est_error *err)
 {
 	struct est_span label = { 0 }, body, end_label;
 	size_t at, n;
@@ -179,8 +179,8 @@ enum est_code pem_decode(const struct pem_block *block, struct est_buf *out, str
 	return pem_decode_base64(headers_split(block->text, &headers), out, err);
 }
 
-enum est_code est_pem_append(
-	struct est_buf *out, const char *label, struct est_span der, struct est_error *err)
+enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,
+	struct est_error *err)
 {
 	gnutls_datum_t in = { (unsigned char *)der.p, (unsigned)der.n }, text = { 0 };
 	enum est_code rc;

@@ -10,7 +10,7 @@
 struct pem_block { /* borrowed from the text */
 	struct est_span label;
 	struct est_span text; /* between the two lines; may begin with headers */
-	size_t offset;	      /* of the BEGIN line in the text given to the first pem_next() */
+	size_t offset;        /* of the BEGIN line in the text given to the first pem_next() */
 };
 
 struct pem_reader {
@@ -31,10 +31,10 @@ bool pem_is_private_key(const struct pem_block *block);
 /* Has RFC 1421 headers that say the contents are encrypted. */
 bool pem_is_encrypted(const struct pem_block *block);
 /* Appends the decoded bytes.  EST_E_INPUT with the reason; no bytes at all is one. */
-enum est_code pem_decode(
-	const struct pem_block *block, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code pem_decode(const struct pem_block *block, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* The same for base64 without armour: white space anywhere, padding may be missing. */
-enum est_code pem_decode_base64(
-	struct est_span text, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code pem_decode_base64(struct est_span text, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -20,8 +20,8 @@ const char *est_quirk_text(enum est_quirk quirk)
 	return quirk_table[quirk].text;
 }
 
-enum est_code quirk_note(
-	struct est_quirks *quirks, enum est_quirk quirk, const char *where, struct est_error *err)
+enum est_code quirk_note(struct est_quirks *quirks, enum est_quirk quirk, const char *where,
+	struct est_error *err)
 {
 	if (!quirks)
 		return EST_OK;

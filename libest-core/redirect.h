@@ -8,9 +8,9 @@
 #define REDIRECT_MAX        5    /* in one operation */
 #define REDIRECT_TARGET_MAX 4096 /* bytes of a path and query */
 
-struct place { /* an origin and what is asked for there */
-	struct url url;  /* base is NULL */
-	char *target;    /* path and query as they stand in the request line */
+struct place {          /* an origin and what is asked for there */
+	struct url url; /* base is NULL */
+	char *target;   /* path and query as they stand in the request line */
 };
 
 /* Resolves the value of Location against the place of the request (RFC 3986 section 5.2); a

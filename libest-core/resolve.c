@@ -79,8 +79,8 @@ static enum est_code lookup_start(struct lookup *job, struct est_error *err)
 
 static enum est_code lookup_failed(const char *host, int error, struct est_error *err)
 {
-	est_fail(
-		err, EST_E_NETWORK, "cannot find the address of %s: %s", host, gai_strerror(error));
+	est_fail(err, EST_E_NETWORK, "cannot find the address of %s: %s", host,
+		gai_strerror(error));
 	return est_reason(err, "dns");
 }
 

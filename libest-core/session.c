@@ -27,7 +27,7 @@ struct session {
 	int fd;
 	bool established, broken; /* broken: no close_notify would arrive */
 	unsigned renegotiations;  /* declined so far */
-	uint8_t first[8];	  /* of what the server sent, for a diagnosis */
+	uint8_t first[8];         /* of what the server sent, for a diagnosis */
 	size_t n_first;
 	struct authz *authz;
 	struct est_error verdict; /* of the check inside the handshake */
@@ -96,8 +96,8 @@ static enum est_code peer_certs(struct session *s, struct est_span *certs, size_
 	unsigned count = 0;
 
 	raw = gnutls_certificate_type_get(s->tls) == GNUTLS_CRT_X509
-		? gnutls_certificate_get_peers(s->tls, &count)
-		: NULL;
+		      ? gnutls_certificate_get_peers(s->tls, &count)
+		      : NULL;
 	if (!raw || count == 0)
 		return est_fail(err, EST_E_UNTRUSTED, "the server sent no X.509 certificate");
 	if (count > PEERS_MAX)
@@ -162,11 +162,10 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	if (ret >= 0)
 		ret = gnutls_priority_set_direct(s->tls, priorities, NULL);
 	if (ret >= 0)
-		ret = gnutls_credentials_set(
-			s->tls, GNUTLS_CRD_CERTIFICATE, s->params->credentials);
+		ret = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
+			s->params->credentials);
 	if (ret >= 0 && !url->is_ip) /* RFC 6066 section 3: names only */
-		ret = gnutls_server_name_set(
-			s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
+		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
 	if (ret >= 0)
 		ret = gnutls_alpn_set_protocols(s->tls, &alpn, 1, 0);
 	if (ret < 0)
@@ -190,8 +189,8 @@ static enum est_code wait_ready(struct session *s, ssize_t ret, const struct dea
 
 	if (ret != GNUTLS_E_AGAIN && ret != GNUTLS_E_INTERRUPTED)
 		return deadline_left_ms(deadline) > 0
-			? EST_OK
-			: est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
+			       ? EST_OK
+			       : est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
@@ -206,7 +205,7 @@ static enum est_code fail_alert(struct session *s, struct est_error *err)
 		alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
 		est_hint(err, "the server did not take the client certificate (--cert, --key)");
 	else if (s->authz && gnutls_certificate_client_get_request_status(s->tls) &&
-		!gnutls_certificate_get_ours(s->tls))
+		 !gnutls_certificate_get_ours(s->tls))
 		est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
 	return est_reason(err, "alert");
 }
@@ -235,7 +234,8 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 		est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
 			s->address);
 		if (s->authz && gnutls_certificate_client_get_request_status(s->tls))
-			est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
+			est_hint(err,
+				"it had asked for a client certificate: --cert FILE --key FILE");
 		return EST_E_NETWORK;
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 		est_fail(err, EST_E_TLS,
@@ -249,8 +249,8 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	}
 }
 
-static enum est_code handshake(
-	struct session *s, const struct deadline *deadline, struct est_error *err)
+static enum est_code handshake(struct session *s, const struct deadline *deadline,
+	struct est_error *err)
 {
 	enum est_code rc;
 	int ret;
@@ -391,8 +391,8 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 			if (++s->renegotiations > RENEG_MAX)
 				return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation",
 					s->address);
-			(void)gnutls_alert_send(
-				s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+			(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
+				GNUTLS_A_NO_RENEGOTIATION);
 		}
 		rc = wait_ready(s, got, deadline, "while waiting for the server's answer", err);
 		if (rc != EST_OK)

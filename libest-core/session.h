@@ -8,7 +8,7 @@
 
 struct session;
 
-struct session_params { /* borrowed for the session's life */
+struct session_params {             /* borrowed for the session's life */
 	const struct url *url;      /* as the operator named it */
 	const struct url *redirect; /* where a redirect has led; NULL: nowhere else */
 	bool no_cmc_ra;

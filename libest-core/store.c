@@ -81,8 +81,8 @@ static const char *kind_of(mode_t mode)
 }
 
 /* The links are kept, what they point to is replaced. */
-static enum est_code follow_links(
-	const char *path, struct store_target *target, struct est_error *err)
+static enum est_code follow_links(const char *path, struct store_target *target,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	unsigned links = 0;
@@ -106,8 +106,8 @@ static enum est_code fail_exists(const char *path, struct est_error *err)
 	return est_reason(err, "exists");
 }
 
-enum est_code store_target_init(
-	const char *path, unsigned flags, struct store_target *out, struct est_error *err)
+enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,
+	struct est_error *err)
 {
 	struct store_target target = { .path = strdup(path), .fresh = flags & EST_OUTPUT_NEW };
 	enum est_code rc;
@@ -142,8 +142,8 @@ void store_target_wipe(struct store_target *target)
 }
 
 /* Not being root, the file then belongs to whoever renews it, but perhaps still to the group. */
-static enum est_code keep_owner(
-	const struct store_target *target, int fd, bool *group_kept, struct est_error *err)
+static enum est_code keep_owner(const struct store_target *target, int fd, bool *group_kept,
+	struct est_error *err)
 {
 	const struct stat *old = &target->old;
 	struct stat now;
@@ -161,8 +161,8 @@ static enum est_code keep_owner(
 	return EST_OK;
 }
 
-enum est_code store_set_mode(
-	const struct store_target *target, int fd, bool secret, struct est_error *err)
+enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
+	struct est_error *err)
 {
 	mode_t mask = umask(0), mode;
 	bool group_kept = true;
@@ -216,8 +216,8 @@ enum est_code store_sync_dir(const char *dir, struct est_error *err)
 	return rc;
 }
 
-enum est_code store_rename(
-	const char *from, const struct store_target *target, struct est_error *err)
+enum est_code store_rename(const char *from, const struct store_target *target,
+	struct est_error *err)
 {
 	struct stat st;
 
@@ -263,8 +263,8 @@ static enum est_code make_temp(struct est_output *out, struct est_error *err)
 }
 
 /* A certificate written over a key would take the only copy away. */
-static enum est_code check_no_key(
-	const char *path, const struct store_target *target, struct est_error *err)
+static enum est_code check_no_key(const char *path, const struct store_target *target,
+	struct est_error *err)
 {
 	static const char marker[] = "PRIVATE KEY-----";
 	struct est_buf old = { 0 };
@@ -273,8 +273,8 @@ static enum est_code check_no_key(
 
 	if (target->exists && est_read_file(target->path, EST_FILE_MAX, &old, &ignored) == EST_OK &&
 		old.n > 0 && memmem(old.p, old.n, marker, strlen(marker))) {
-		rc = est_fail(
-			err, EST_E_OUTPUT, "%s: holds a private key, which would be lost", path);
+		rc = est_fail(err, EST_E_OUTPUT, "%s: holds a private key, which would be lost",
+			path);
 		est_reason(err, "holds-key");
 	}
 	est_buf_free(&old);
@@ -302,8 +302,8 @@ bool est_same_file(const char *a, const char *b)
 	return same;
 }
 
-enum est_code est_output_open(
-	const char *path, unsigned flags, struct est_output **out, struct est_error *err)
+enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
+	struct est_error *err)
 {
 	struct est_output *o = calloc(1, sizeof(*o));
 	enum est_code rc;
@@ -327,8 +327,8 @@ enum est_code est_output_open(
 	return EST_OK;
 }
 
-enum est_code est_output_write(
-	struct est_output *out, struct est_span content, struct est_error *err)
+enum est_code est_output_write(struct est_output *out, struct est_span content,
+	struct est_error *err)
 {
 	enum est_code rc = store_write(out->fd, content, out->temp, err);
 

@@ -11,7 +11,7 @@ struct store_target {
 	char *path; /* after symbolic links: what the rename replaces */
 	char *dir;
 	bool exists;
-	bool fresh;	 /* EST_OUTPUT_NEW */
+	bool fresh;      /* EST_OUTPUT_NEW */
 	struct stat old; /* when it exists */
 };
 
@@ -27,12 +27,12 @@ void store_target_wipe(struct store_target *target);
 enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
 	struct est_error *err) EST_MUST_CHECK;
 /* The whole content of fd, synced.  name is for messages. */
-enum est_code store_write(
-	int fd, struct est_span content, const char *name, struct est_error *err) EST_MUST_CHECK;
+enum est_code store_write(int fd, struct est_span content, const char *name,
+	struct est_error *err) EST_MUST_CHECK;
 /* Replaces the target by the file from, and syncs the directory.  EST_E_OUTPUT, reason exists, when
  * nothing was to be there and now something is. */
-enum est_code store_rename(
-	const char *from, const struct store_target *target, struct est_error *err) EST_MUST_CHECK;
+enum est_code store_rename(const char *from, const struct store_target *target,
+	struct est_error *err) EST_MUST_CHECK;
 enum est_code store_sync_dir(const char *dir, struct est_error *err) EST_MUST_CHECK;
 /* EST_E_OUTPUT with what errno says. */
 enum est_code store_fail(const char *path, const char *doing, struct est_error *err);

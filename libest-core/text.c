@@ -37,8 +37,8 @@ static bool is_deceptive(uint32_t c)
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0x00, 0x1f },	      /* C0 */
-		{ 0x7f, 0x9f },	      /* DEL, C1 */
+		{ 0x00, 0x1f },       /* C0 */
+		{ 0x7f, 0x9f },       /* DEL, C1 */
 		{ 0x061c, 0x061c },   /* Arabic letter mark */
 		{ 0x200b, 0x200f },   /* zero width, direction marks */
 		{ 0x2028, 0x202e },   /* line and paragraph separator, embeddings, overrides */
@@ -80,8 +80,8 @@ static size_t piece_next(struct est_span *in, char piece[PIECE_MAX], size_t *cha
 	return (size_t)len;
 }
 
-enum est_code est_buf_printable(
-	struct est_buf *buf, struct est_span in, size_t max, struct est_error *err)
+enum est_code est_buf_printable(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err)
 {
 	struct est_span part;
 	size_t start = buf->n;
@@ -102,8 +102,8 @@ enum est_code est_buf_printable(
 	return rc;
 }
 
-enum est_code est_buf_escape(
-	struct est_buf *buf, struct est_span in, size_t max, struct est_error *err)
+enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err)
 {
 	size_t start = buf->n, chars, len;
 	enum est_code rc = EST_OK;

@@ -6,8 +6,8 @@
 
 #include "quirk.h"
 
-enum est_code trailing_cut(
-	struct est_span *in, const char *what, struct est_quirks *quirks, struct est_error *err)
+enum est_code trailing_cut(struct est_span *in, const char *what, struct est_quirks *quirks,
+	struct est_error *err)
 {
 	struct est_span rest = *in;
 	struct der_tlv first;

@@ -23,8 +23,8 @@ const char *trust_db_name(enum trust_db db)
 	return "no";
 }
 
-enum est_code trust_import(
-	struct est_span der, const char *what, gnutls_x509_crt_t *out, struct est_error *err)
+enum est_code trust_import(struct est_span der, const char *what, gnutls_x509_crt_t *out,
+	struct est_error *err)
 {
 	gnutls_datum_t datum = { (unsigned char *)der.p, (unsigned)der.n };
 	struct cert_view view;
@@ -55,8 +55,8 @@ static enum est_code list_get(struct trust *trust, enum trust_db db, struct est_
 	return ret < 0 ? est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret)) : EST_OK;
 }
 
-static enum est_code add_anchor(
-	struct trust *trust, struct est_span der, const char *name, struct est_error *err)
+static enum est_code add_anchor(struct trust *trust, struct est_span der, const char *name,
+	struct est_error *err)
 {
 	gnutls_x509_crt_t crt;
 	struct cert_view view;
@@ -123,8 +123,8 @@ static enum est_code load_system(struct trust *trust, const char *file, struct e
 		return rc;
 	list = trust->list[TRUST_IMPLICIT];
 	if (file)
-		ret = gnutls_x509_trust_list_add_trust_file(
-			list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+		ret = gnutls_x509_trust_list_add_trust_file(list, file, NULL, GNUTLS_X509_FMT_PEM,
+			0, 0);
 	else
 		ret = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
 	if (ret > 0)

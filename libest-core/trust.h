@@ -27,10 +27,10 @@ void trust_free(struct trust *trust);
 struct trust_query {
 	const struct est_span *certs; /* [0] is the one in question, then helpers in any order */
 	size_t n;
-	const char *purpose; /* OID the leaf must be good for; NULL: any */
+	const char *purpose;          /* OID the leaf must be good for; NULL: any */
 	const char *explicit_purpose; /* one that does as well below an explicit anchor, or NULL */
-	unsigned skew_s;     /* tolerated at both ends of every validity */
-	const char *what;    /* begins the message: "the server's certificate" */
+	unsigned skew_s;              /* tolerated at both ends of every validity */
+	const char *what;             /* begins the message: "the server's certificate" */
 };
 
 struct trust_answer {

@@ -30,7 +30,7 @@ struct search {
 	size_t n;
 	unsigned tries, imports;
 	unsigned status; /* the most telling complaint so far */
-	bool untimely;	 /* an issuer was passed over for its validity */
+	bool untimely;   /* an issuer was passed over for its validity */
 	enum trust_db db;
 };
 
@@ -94,8 +94,8 @@ static enum est_code fail_search(const struct search *s, struct est_error *err)
 }
 
 /* GnuTLS's verdict on the first n certificates of the path, against a list of anchors. */
-static unsigned judge(
-	struct search *s, gnutls_x509_trust_list_t list, size_t n, const char *purpose_oid)
+static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
+	const char *purpose_oid)
 {
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, NULL, 0 };
 	unsigned flags = VERIFY_FLAGS, status = GNUTLS_CERT_INVALID;

@@ -274,8 +274,8 @@ static enum est_code check_segment(struct est_span segment, bool in_url, struct 
 	return err->code;
 }
 
-static enum est_code append_segment(
-	struct est_span segment, struct est_buf *base, struct est_error *err)
+static enum est_code append_segment(struct est_span segment, struct est_buf *base,
+	struct est_error *err)
 {
 	enum est_code rc = est_buf_append(base, est_span_str("/"), err);
 
@@ -287,8 +287,8 @@ static enum est_code append_segment(
 }
 
 /* "a/b": each segment checked and percent-encoded; in a URL it is decoded first. */
-static enum est_code append_label(
-	struct est_span label, bool in_url, struct est_buf *base, struct est_error *err)
+static enum est_code append_label(struct est_span label, bool in_url, struct est_buf *base,
+	struct est_error *err)
 {
 	struct est_buf segment = { 0 };
 	struct est_span raw;
@@ -316,8 +316,8 @@ static enum est_code append_label(
 	return rc;
 }
 
-static enum est_code parse_path(
-	struct est_span path, const char *label, struct url *url, struct est_error *err)
+static enum est_code parse_path(struct est_span path, const char *label, struct url *url,
+	struct est_error *err)
 {
 	struct est_buf base = { 0 };
 	const size_t known = strlen(WELL_KNOWN);
@@ -404,8 +404,8 @@ static enum est_code take_scheme(struct est_span *in, bool *full, struct est_err
 	return EST_OK;
 }
 
-enum est_code url_parse(
-	const char *server, const char *label, struct url *out, struct est_error *err)
+enum est_code url_parse(const char *server, const char *label, struct url *out,
+	struct est_error *err)
 {
 	struct est_span in = est_span_str(server), authority;
 	struct url url = { 0 };
@@ -442,8 +442,8 @@ void url_wipe(struct url *url)
 	*url = (struct url){ 0 };
 }
 
-enum est_code url_target(
-	const struct url *url, const char *operation, struct est_buf *out, struct est_error *err)
+enum est_code url_target(const struct url *url, const char *operation, struct est_buf *out,
+	struct est_error *err)
 {
 	return est_buf_printf(out, err, "%s/%s", url->base, operation);
 }

@@ -24,8 +24,8 @@ enum est_code url_parse(const char *server, const char *label, struct url *out,
 void url_wipe(struct url *url);
 /* "host[:port]" or "[v6][:port]" into all of *url but base; wiped by the caller, whatever happens.
  * EST_E_USAGE. */
-enum est_code url_authority(struct est_span in, struct url *url, struct est_error *err)
-	EST_MUST_CHECK;
+enum est_code url_authority(struct est_span in, struct url *url,
+	struct est_error *err) EST_MUST_CHECK;
 /* Appends the request target of an operation: "/.well-known/est/cacerts". */
 enum est_code url_target(const struct url *url, const char *operation, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

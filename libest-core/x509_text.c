@@ -13,9 +13,9 @@
 
 #define HEX_MAX 32 /* bytes of an opaque value that are shown */
 
-#define OID_RSA	    CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01)
+#define OID_RSA     CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01)
 #define OID_RSA_PSS CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a)
-#define OID_EC	    CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
+#define OID_EC      CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
 #define OID_P256    CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07)
 #define OID_P384    CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x22)
 #define OID_P521    CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x23)
@@ -25,8 +25,8 @@ static enum est_code put(struct est_buf *out, const char *s, struct est_error *e
 	return est_buf_append(out, est_span_str(s), err);
 }
 
-enum est_code x509_hex(
-	struct est_span bytes, size_t max, struct est_buf *out, struct est_error *err)
+enum est_code x509_hex(struct est_span bytes, size_t max, struct est_buf *out,
+	struct est_error *err)
 {
 	static const char digits[] = "0123456789abcdef";
 	enum est_code rc = EST_OK;
@@ -127,8 +127,8 @@ enum est_code x509_key_body(struct est_span body, struct est_buf *out, struct es
 	rsa = est_span_eq(oid.body, OID_RSA);
 	pss = est_span_eq(oid.body, OID_RSA_PSS);
 	if ((rsa || pss) && der_expect(&body, DER_BIT_STRING, &key))
-		return est_buf_printf(
-			out, err, "%s %zu", rsa ? "RSA" : "RSA-PSS", rsa_bits(key.body));
+		return est_buf_printf(out, err, "%s %zu", rsa ? "RSA" : "RSA-PSS",
+			rsa_bits(key.body));
 	if (rsa || pss)
 		return put(out, rsa ? "RSA" : "RSA-PSS", err);
 	if (est_span_eq(oid.body, OID_EC))
@@ -171,8 +171,8 @@ static enum est_code other_name(struct est_span body, struct est_buf *out, struc
 	return rc == EST_OK ? x509_value(value.body, out, err) : rc;
 }
 
-static enum est_code directory_name(
-	struct est_span body, struct est_buf *out, struct est_error *err)
+static enum est_code directory_name(struct est_span body, struct est_buf *out,
+	struct est_error *err)
 {
 	struct der_tlv name;
 
@@ -183,8 +183,8 @@ static enum est_code directory_name(
 	return x509_name(name.whole, out, err);
 }
 
-enum est_code x509_general_name(
-	const struct der_tlv *name, struct est_buf *out, struct est_error *err)
+enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
+	struct est_error *err)
 {
 	static const struct {
 		uint8_t tag;
@@ -313,8 +313,8 @@ void x509_list_wipe(struct x509_list *list)
 	*list = (struct x509_list){ 0 };
 }
 
-enum est_code x509_sans(
-	struct est_span value, struct x509_list *out, bool *valid, struct est_error *err)
+enum est_code x509_sans(struct est_span value, struct x509_list *out, bool *valid,
+	struct est_error *err)
 {
 	struct x509_list list = { 0 };
 	struct est_buf text = { 0 };
@@ -339,8 +339,8 @@ enum est_code x509_sans(
 	return rc;
 }
 
-enum est_code x509_key_usage(
-	struct est_span value, struct x509_list *out, bool *valid, struct est_error *err)
+enum est_code x509_key_usage(struct est_span value, struct x509_list *out, bool *valid,
+	struct est_error *err)
 {
 	static const char *const names[] = { "digitalSignature", "nonRepudiation",
 		"keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign",
@@ -368,8 +368,8 @@ enum est_code x509_key_usage(
 	return rc;
 }
 
-enum est_code x509_ext_key_usage(
-	struct est_span value, struct x509_list *out, bool *valid, struct est_error *err)
+enum est_code x509_ext_key_usage(struct est_span value, struct x509_list *out, bool *valid,
+	struct est_error *err)
 {
 	struct x509_list list = { 0 };
 	struct est_buf text = { 0 };
@@ -394,8 +394,8 @@ enum est_code x509_ext_key_usage(
 	return rc;
 }
 
-enum est_code x509_list_text(
-	const struct x509_list *list, struct est_buf *out, struct est_error *err)
+enum est_code x509_list_text(const struct x509_list *list, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
@@ -404,8 +404,8 @@ enum est_code x509_list_text(
 	return rc;
 }
 
-enum est_code x509_extension_value(
-	struct est_span oid, struct est_span value, struct est_buf *out, struct est_error *err)
+enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
+	struct est_error *err)
 {
 	struct x509_list list = { 0 };
 	bool valid = false;

@@ -36,8 +36,8 @@ static enum est_code account_load(struct server *srv, struct est_error *err)
 	chomp(&pair, user);
 	rc = est_buf_printf(&triple, err, "%s:%s:", srv->opt.user, REALM);
 	if (rc == EST_OK)
-		rc = est_buf_append(
-			&triple, (struct est_span){ pair.p + user, pair.n - user }, err);
+		rc = est_buf_append(&triple, (struct est_span){ pair.p + user, pair.n - user },
+			err);
 	if (rc != EST_OK)
 		goto out;
 	for (enum hash h = HASH_MD5; h <= HASH_SHA512_256; h++)
@@ -112,8 +112,8 @@ enum est_code challenge_basic(struct answer *ans, const char *why, struct est_er
 }
 
 /* libmicrohttpd's own Digest: its challenge is made when the answer is sent (http.c). */
-static enum est_code mhd_digest(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code mhd_digest(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	bool md5 = rq->use.id == LABEL_DIGEST_MD5;
 	enum hash h = md5 ? HASH_MD5 : HASH_SHA256;
@@ -143,8 +143,8 @@ static enum est_code mhd_digest(
 	return rc;
 }
 
-static enum est_code bearer(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code bearer(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -160,8 +160,8 @@ static enum est_code bearer(
 	return rc;
 }
 
-static enum est_code basic(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code basic(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	rq->auth_ok = rq->authorization && basic_ok(srv, rq->authorization);
 	return rq->auth_ok ? EST_OK
@@ -170,8 +170,8 @@ static enum est_code basic(
 
 /* Everything there is, in several lines and several in one; unknown schemes among it, one with a
  * comma in quotes. */
-static enum est_code any(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code any(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -202,8 +202,8 @@ bool auth_guards(enum label_id id)
 	}
 }
 
-enum est_code auth_guard(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code auth_guard(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	if (!auth_guards(rq->use.id))
 		return EST_OK;

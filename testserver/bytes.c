@@ -35,8 +35,8 @@ static void b64_quad(const uint8_t *in, size_t n, uint8_t out[4])
 	out[3] = n > 2 ? (uint8_t)alphabet[v & 63] : '=';
 }
 
-enum est_code b64_encode(
-	struct est_span in, unsigned columns, struct est_buf *out, struct est_error *err)
+enum est_code b64_encode(struct est_span in, unsigned columns, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	uint8_t line[8192];
@@ -66,8 +66,8 @@ enum est_code b64_encode(
 }
 
 /* The bytes of four characters, *pad of which are '='. */
-static enum est_code b64_flush(
-	const uint8_t value[4], unsigned pad, struct est_buf *out, struct est_error *err)
+static enum est_code b64_flush(const uint8_t value[4], unsigned pad, struct est_buf *out,
+	struct est_error *err)
 {
 	uint32_t v = (uint32_t)value[0] << 18 | (uint32_t)value[1] << 12 | (uint32_t)value[2] << 6 |
 		     value[3];
@@ -114,8 +114,8 @@ enum est_code b64_decode(struct est_span in, struct est_buf *out, struct est_err
 	return rc;
 }
 
-enum est_code pem_encode(
-	const char *label, struct est_span der, struct est_buf *out, struct est_error *err)
+enum est_code pem_encode(const char *label, struct est_span der, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = est_buf_printf(out, err, "-----BEGIN %s-----\n", label);
 
@@ -167,8 +167,8 @@ static enum est_code tlv_head(struct est_buf *out, uint8_t tag, size_t n, struct
 	return est_buf_append(out, (struct est_span){ head, len }, err);
 }
 
-enum est_code tlv_append(
-	struct est_buf *out, uint8_t tag, struct est_span body, struct est_error *err)
+enum est_code tlv_append(struct est_buf *out, uint8_t tag, struct est_span body,
+	struct est_error *err)
 {
 	enum est_code rc = tlv_head(out, tag, body.n, err);
 
@@ -212,8 +212,8 @@ enum est_code bag_encode(const struct est_span *certs, size_t n, bool sorted, st
 	if (rc == EST_OK)
 		rc = tlv_append(&data, 0xa0, est_buf_span(&set), err);
 	if (rc == EST_OK)
-		rc = est_buf_append(
-			&data, (struct est_span){ no_signers, sizeof(no_signers) }, err);
+		rc = est_buf_append(&data, (struct est_span){ no_signers, sizeof(no_signers) },
+			err);
 	if (rc == EST_OK)
 		rc = tlv_append(&seq, 0x30, est_buf_span(&data), err);
 	if (rc == EST_OK)
@@ -353,8 +353,8 @@ enum est_code file_write(const char *dir, const char *name, struct est_span cont
 	return rc;
 }
 
-enum est_code file_read(
-	const char *dir, const char *name, size_t max, struct est_buf *out, struct est_error *err)
+enum est_code file_read(const char *dir, const char *name, size_t max, struct est_buf *out,
+	struct est_error *err)
 {
 	char path[PATH_MAX];
 

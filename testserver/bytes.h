@@ -14,8 +14,8 @@ enum est_code gnutls_fail(struct est_error *err, const char *what, int code);
 enum est_code b64_encode(struct est_span in, unsigned columns, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Appends; white space anywhere, else RFC 4648 section 4 to the letter.  EST_E_INPUT. */
-enum est_code b64_decode(
-	struct est_span in, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+enum est_code b64_decode(struct est_span in, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 enum est_code pem_encode(const char *label, struct est_span der, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 

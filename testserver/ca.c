@@ -30,8 +30,8 @@ enum est_code key_new(gnutls_x509_privkey_t *out, struct est_error *err)
 	int r = gnutls_x509_privkey_init(&key);
 
 	if (r == 0)
-		r = gnutls_x509_privkey_generate(
-			key, GNUTLS_PK_EC, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+		r = gnutls_x509_privkey_generate(key, GNUTLS_PK_EC,
+			GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
 	if (r < 0) {
 		gnutls_x509_privkey_deinit(key);
 		return gnutls_fail(err, "cannot make a key", r);
@@ -124,8 +124,8 @@ enum est_code authority_make(const char *dn, const struct authority *parent, int
 		(r = gnutls_x509_crt_set_dn(crt, dn, NULL)) < 0 ||
 		(r = gnutls_x509_crt_set_key(crt, made.key)) < 0 ||
 		(r = gnutls_x509_crt_set_basic_constraints(crt, 1, path_len)) < 0 ||
-		(r = gnutls_x509_crt_set_key_usage(
-			 crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN)) < 0 ||
+		(r = gnutls_x509_crt_set_key_usage(crt,
+			 GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN)) < 0 ||
 		(r = crt_key_ids(crt, parent ? parent->crt : NULL)) < 0) {
 		rc = gnutls_fail(err, "cannot make a CA certificate", r);
 		goto out;
@@ -143,13 +143,13 @@ out:
 	return rc;
 }
 
-static enum est_code key_save(
-	const char *dir, const char *name, gnutls_x509_privkey_t key, struct est_error *err)
+static enum est_code key_save(const char *dir, const char *name, gnutls_x509_privkey_t key,
+	struct est_error *err)
 {
 	gnutls_datum_t pem = { 0 };
 	enum est_code rc;
-	int r = gnutls_x509_privkey_export2_pkcs8(
-		key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	int r = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
+		&pem);
 
 	if (r < 0)
 		return gnutls_fail(err, name, r);
@@ -159,8 +159,8 @@ static enum est_code key_save(
 	return rc;
 }
 
-static enum est_code key_load(
-	const char *dir, const char *name, gnutls_x509_privkey_t *out, struct est_error *err)
+static enum est_code key_load(const char *dir, const char *name, gnutls_x509_privkey_t *out,
+	struct est_error *err)
 {
 	gnutls_x509_privkey_t key = NULL;
 	struct est_buf pem = { 0 };
@@ -202,8 +202,8 @@ static enum est_code certs_save(const char *dir, const char *name, const struct 
 }
 
 /* NAME.key and NAME.pem. */
-static enum est_code authority_load(
-	const char *dir, const char *name, struct authority *out, struct est_error *err)
+static enum est_code authority_load(const char *dir, const char *name, struct authority *out,
+	struct est_error *err)
 {
 	struct authority got = { 0 };
 	struct est_buf pem = { 0 };
@@ -244,13 +244,13 @@ static int crt_add_name(gnutls_x509_crt_t crt, const char *name)
 	uint8_t ip[16];
 
 	if (inet_pton(AF_INET, name, ip) == 1)
-		return gnutls_x509_crt_set_subject_alt_name(
-			crt, GNUTLS_SAN_IPADDRESS, ip, 4, GNUTLS_FSAN_APPEND);
+		return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, ip, 4,
+			GNUTLS_FSAN_APPEND);
 	if (inet_pton(AF_INET6, name, ip) == 1)
-		return gnutls_x509_crt_set_subject_alt_name(
-			crt, GNUTLS_SAN_IPADDRESS, ip, 16, GNUTLS_FSAN_APPEND);
-	return gnutls_x509_crt_set_subject_alt_name(
-		crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_APPEND);
+		return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, ip, 16,
+			GNUTLS_FSAN_APPEND);
+	return gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name,
+		(unsigned)strlen(name), GNUTLS_FSAN_APPEND);
 }
 
 /* server.key and server.pem (with the issuing CA) in dir. */

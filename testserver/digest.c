@@ -15,7 +15,7 @@
 struct nonce {
 	struct nonce *next;
 	char text[33];
-	bool seasoned;	  /* made by an answer that said stale=true */
+	bool seasoned;    /* made by an answer that said stale=true */
 	unsigned long nc; /* the last that was seen */
 	char session[65]; /* of -sess: H(A1) since the first use */
 };
@@ -317,8 +317,8 @@ static enum est_code inform(struct server *srv, const struct manner *m, const st
 			a2);
 	rc = est_buf_printf(&text, err, "rspauth=\"%s\"", rspauth);
 	if (rc == EST_OK && !m->noqop)
-		rc = est_buf_printf(
-			&text, err, ", qop=auth, cnonce=\"%s\", nc=%s", proof->cnonce, proof->nc);
+		rc = est_buf_printf(&text, err, ", qop=auth, cnonce=\"%s\", nc=%s", proof->cnonce,
+			proof->nc);
 	if (m->next) {
 		next = nonce_new(srv);
 		if (next && rc == EST_OK) {
@@ -353,16 +353,16 @@ static enum est_code offer(struct server *srv, const struct manner *m, bool stal
 		rc = est_buf_printf(&text, err, ", algorithm=%s",
 			m->sess ? hashes[m->hash].sess : hashes[m->hash].name);
 	if (rc == EST_OK)
-		rc = est_buf_printf(
-			&text, err, "%s%c", m->noqop ? "" : ", qop=\"auth-int, auth\"", '\0');
+		rc = est_buf_printf(&text, err, "%s%c", m->noqop ? "" : ", qop=\"auth-int, auth\"",
+			'\0');
 	if (rc == EST_OK)
 		rc = answer_field(ans, "WWW-Authenticate", (const char *)text.p, err);
 	est_buf_free(&text);
 	return rc;
 }
 
-static enum est_code offer_all(
-	struct server *srv, bool stale, struct answer *ans, struct est_error *err)
+static enum est_code offer_all(struct server *srv, bool stale, struct answer *ans,
+	struct est_error *err)
 {
 	struct manner m = { 0 };
 	enum est_code rc = EST_OK;
@@ -383,8 +383,8 @@ static bool manner_of(struct json_object *params, struct manner *out)
 	return false;
 }
 
-enum est_code digest_check(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code digest_check(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	bool all = rq->use.id == LABEL_ANY_AUTH;
 	struct json_object *params = params_parse(rq->authorization);

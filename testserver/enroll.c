@@ -27,8 +27,8 @@ void pending_free(struct pending *list)
 }
 
 /* Sets an answer (ans->status) when the client may not enrol. */
-static enum est_code authorise(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code authorise(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	enum label_id mode = rq->use.id;
 	bool basic = false, reenroll = strcmp(rq->operation, "simplereenroll") == 0;
@@ -97,8 +97,8 @@ static enum est_code same_names(const struct request *rq, struct answer *ans, st
 	/* An extension that is absent leaves its datum empty. */
 	(void)gnutls_x509_crt_get_extension_by_oid2(rq->tls.client, san, 0, &was, NULL);
 	(void)gnutls_x509_crq_get_extension_by_oid2(crq, san, 0, &is, NULL);
-	if (!est_span_eq(
-		    (struct est_span){ was.data, was.size }, (struct est_span){ is.data, is.size }))
+	if (!est_span_eq((struct est_span){ was.data, was.size },
+		    (struct est_span){ is.data, is.size }))
 		rc = answer_text(ans, err, 400,
 			"the SubjectAltName of the request is not that of the client certificate, "
 			"byte for byte (RFC 7030 section 4.2.2)\n");
@@ -131,8 +131,8 @@ static bool pending_id(const struct request *rq, char out[EST_SHA256_HEX])
 }
 
 /* The first N requests of a key are held back with 202. */
-static enum est_code hold_back(
-	struct server *srv, const struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code hold_back(struct server *srv, const struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	char id[EST_SHA256_HEX];
 	struct pending *p;
@@ -161,8 +161,8 @@ static enum est_code hold_back(
 	return rc == EST_OK ? answer_field(ans, "Retry-After", "1", err) : rc;
 }
 
-static enum est_code send_issued(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code send_issued(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	static const char type[] = "application/pkcs7-mime; smime-type=certs-only";
 	struct issued issued = { 0 }, other = { 0 };
@@ -198,15 +198,15 @@ out:
 	return rc;
 }
 
-enum est_code enroll(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	struct est_error why;
 	enum est_code rc;
 
 	if (rq->body_too_big)
-		return answer_text(
-			ans, err, 413, "the body has more than %u bytes\n", REQUEST_BODY_MAX);
+		return answer_text(ans, err, 413, "the body has more than %u bytes\n",
+			REQUEST_BODY_MAX);
 	rc = authorise(srv, rq, ans, err);
 	if (rc != EST_OK || ans->status)
 		return rc;

@@ -50,8 +50,8 @@ enum est_code listen_on(const char *addr, int *port, int *fd, struct est_error *
 
 static gnutls_session_t session_of(struct MHD_Connection *conn)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn,
+		MHD_CONNECTION_INFO_GNUTLS_SESSION);
 
 	return info ? info->tls_session : NULL;
 }
@@ -87,8 +87,8 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 	return rq;
 }
 
-static void on_completed(
-	void *cls, struct MHD_Connection *conn, void **con_cls, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
+	enum MHD_RequestTerminationCode why)
 {
 	(void)cls;
 	(void)conn;
@@ -97,8 +97,8 @@ static void on_completed(
 	*con_cls = NULL;
 }
 
-static enum MHD_Result on_field(
-	void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *key,
+	const char *value)
 {
 	struct est_error err;
 
@@ -131,8 +131,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *conn, struct answer *a
 	return ok;
 }
 
-static enum MHD_Result answer_now(
-	struct server *srv, struct request *rq, struct MHD_Connection *conn)
+static enum MHD_Result answer_now(struct server *srv, struct request *rq,
+	struct MHD_Connection *conn)
 {
 	const union MHD_ConnectionInfo *info;
 	gnutls_session_t session = session_of(conn);

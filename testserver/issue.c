@@ -67,8 +67,8 @@ static int extensions_copy(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq)
 		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			continue;
 		if (r == 0)
-			r = gnutls_x509_crt_set_extension_by_oid(
-				crt, copied[i], value.data, value.size, critical);
+			r = gnutls_x509_crt_set_extension_by_oid(crt, copied[i], value.data,
+				value.size, critical);
 		gnutls_free(value.data);
 		value.data = NULL;
 		if (r < 0)
@@ -185,8 +185,8 @@ void filler_free(struct filler *filler)
 #define FILLER_DIGITS "00000000"
 
 /* A self-signed certificate whose names end in FILLER_DIGITS. */
-static enum est_code filler_pattern(
-	gnutls_x509_privkey_t key, struct est_buf *der, struct est_error *err)
+static enum est_code filler_pattern(gnutls_x509_privkey_t key, struct est_buf *der,
+	struct est_error *err)
 {
 	gnutls_x509_crt_t crt = NULL;
 	time_t now = time(NULL);
@@ -294,8 +294,8 @@ out:
 	return rc;
 }
 
-enum est_code filler_get(
-	struct server *srv, size_t n, const struct est_span **out, struct est_error *err)
+enum est_code filler_get(struct server *srv, size_t n, const struct est_span **out,
+	struct est_error *err)
 {
 	struct filler *made;
 	enum est_code rc;

@@ -65,12 +65,12 @@ void label_list(FILE *f)
 		(void)fprintf(f, "%s%s\t%s\n", labels[i].name, labels[i].arg, labels[i].help);
 }
 
-enum est_code answer_status(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_status(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	(void)srv;
-	return answer_text(
-		ans, err, (int)rq->use.number, "status %ld, as the label asks\n", rq->use.number);
+	return answer_text(ans, err, (int)rq->use.number, "status %ld, as the label asks\n",
+		rq->use.number);
 }
 
 static enum est_code answer_page(struct answer *ans, int status, const char *type,
@@ -81,8 +81,8 @@ static enum est_code answer_page(struct answer *ans, int status, const char *typ
 	return est_buf_append(&ans->body, body, err);
 }
 
-enum est_code answer_html(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_html(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	(void)srv;
 	(void)rq;
@@ -91,8 +91,8 @@ enum est_code answer_html(
 		err);
 }
 
-enum est_code answer_redirect(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_redirect(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -101,8 +101,8 @@ enum est_code answer_redirect(
 	return rc == EST_OK ? answer_field(ans, "Location", rq->target_bare, err) : rc;
 }
 
-enum est_code answer_redirect_out(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_redirect_out(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	enum est_code rc;
 
@@ -112,8 +112,8 @@ enum est_code answer_redirect_out(
 	return rc == EST_OK ? answer_field(ans, "Location", "https://127.0.0.2:9/", err) : rc;
 }
 
-enum est_code answer_error_html(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_error_html(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	(void)srv;
 	(void)rq;
@@ -123,8 +123,8 @@ enum est_code answer_error_html(
 		err);
 }
 
-enum est_code answer_error_json(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_error_json(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	(void)srv;
 	(void)rq;
@@ -132,8 +132,8 @@ enum est_code answer_error_json(
 		est_span_str("{\"errors\":[\"the CSR is not wanted\"]}\n"), err);
 }
 
-enum est_code answer_error_controls(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_error_controls(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	/* clear screen, window title, U+202E, C1 CSI, NUL, lone and overlong UTF-8, surrogate */
 	static const uint8_t text[] = "refused \033[2J\033]0;owned\007 \xe2\x80\xaetxt.exe\xe2\x80"
@@ -142,12 +142,12 @@ enum est_code answer_error_controls(
 
 	(void)srv;
 	(void)rq;
-	return answer_page(
-		ans, 400, "text/plain", (struct est_span){ text, sizeof(text) - 1 }, err);
+	return answer_page(ans, 400, "text/plain", (struct est_span){ text, sizeof(text) - 1 },
+		err);
 }
 
-enum est_code answer_error_big(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+enum est_code answer_error_big(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	static const char line[] =
 		"The server is unwell and explains itself at length, again, now.\n";

@@ -18,8 +18,8 @@ enum label_id {
 #undef LABEL
 };
 
-typedef enum est_code label_fn(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err);
+typedef enum est_code label_fn(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err);
 
 struct label_use {
 	enum label_id id;

@@ -125,8 +125,8 @@ out:
 /* A string, or null for NULL and "". */
 static void add_text(struct json_object *obj, const char *key, const char *text)
 {
-	(void)json_object_object_add(
-		obj, key, text && *text ? log_string(est_span_str(text)) : NULL);
+	(void)json_object_object_add(obj, key,
+		text && *text ? log_string(est_span_str(text)) : NULL);
 }
 
 void log_request(struct server *srv, const struct request *rq, int status)
@@ -152,16 +152,16 @@ void log_request(struct server *srv, const struct request *rq, int status)
 	if (rq->tls.client && !(rq->tls.subject && *rq->tls.subject)) /* the empty name */
 		(void)json_object_object_add(obj, "client_subject", json_object_new_string(""));
 	add_text(obj, "client_sha256", rq->tls.sha256);
-	(void)json_object_object_add(
-		obj, "client_trusted", json_object_new_boolean(rq->tls.trusted));
+	(void)json_object_object_add(obj, "client_trusted",
+		json_object_new_boolean(rq->tls.trusted));
 	add_text(obj, "client_distrust", rq->tls.distrust);
 	(void)json_object_object_add(obj, "headers", json_object_get(rq->headers));
 	scheme.n = space ? (size_t)(space - rq->authorization) : 0;
-	(void)json_object_object_add(
-		obj, "authorization", rq->authorization ? log_string(scheme) : NULL);
+	(void)json_object_object_add(obj, "authorization",
+		rq->authorization ? log_string(scheme) : NULL);
 	(void)json_object_object_add(obj, "digest", digest_shown(rq->authorization));
-	(void)json_object_object_add(
-		obj, "auth_ok", rq->auth_ok < 0 ? NULL : json_object_new_boolean(rq->auth_ok));
+	(void)json_object_object_add(obj, "auth_ok",
+		rq->auth_ok < 0 ? NULL : json_object_new_boolean(rq->auth_ok));
 	(void)json_object_object_add(obj, "body_len", json_object_new_int64((int64_t)rq->body.n));
 	sha256_hex(est_buf_span(&rq->body), hash);
 	add_text(obj, "body_sha256", rq->body.n ? hash : NULL);

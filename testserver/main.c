@@ -237,8 +237,8 @@ static enum est_code csrattrs_load(struct server *srv, struct est_error *err)
 }
 
 /* A file as a NUL-terminated string, as libmicrohttpd wants it. */
-static enum est_code text_load(
-	const char *dir, const char *name, struct est_buf *out, struct est_error *err)
+static enum est_code text_load(const char *dir, const char *name, struct est_buf *out,
+	struct est_error *err)
 {
 	static const uint8_t nul[1];
 	enum est_code rc;

@@ -55,8 +55,8 @@ enum est_code answer_wait(const struct request *rq, struct answer *ans, struct e
 }
 
 /* RFC 7030 section 4.1. */
-static enum est_code cacerts(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code cacerts(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	const struct est_span *filler = NULL;
 	struct est_span *certs = NULL;
@@ -79,16 +79,16 @@ static enum est_code cacerts(
 		}
 	}
 	if (rc == EST_OK)
-		rc = answer_certs(
-			srv, rq, "application/pkcs7-mime", certs, n, true, certs[0], ans, err);
+		rc = answer_certs(srv, rq, "application/pkcs7-mime", certs, n, true, certs[0], ans,
+			err);
 	(void)pthread_mutex_unlock(&srv->lock);
 	free(certs);
 	return rc;
 }
 
 /* RFC 7030 section 4.5, RFC 8951 section 4. */
-static enum est_code csrattrs(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code csrattrs(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	static const char type[] = "application/csrattrs";
 	/* RFC 9908 section 5.2: challengePassword; ecPublicKey {secp384r1}; macAddress;
@@ -137,8 +137,8 @@ static const struct operation {
 	{ "simplereenroll", "POST", enroll },
 };
 
-static enum est_code dispatch(
-	struct server *srv, struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code dispatch(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	const struct operation *op = NULL;
 	enum est_code rc;
@@ -168,8 +168,8 @@ static enum est_code dispatch(
 }
 
 /* Labels that change the head of an answer and nothing else. */
-static enum est_code apply_label(
-	const struct request *rq, struct answer *ans, struct est_error *err)
+static enum est_code apply_label(const struct request *rq, struct answer *ans,
+	struct est_error *err)
 {
 	switch (rq->use.id) {
 	case LABEL_CREATED:

@@ -57,10 +57,10 @@ static struct json_object *number_list(const uint16_t *v, size_t n, bool version
 
 	for (i = 0; i < n; i++) {
 		(void)snprintf(text, sizeof(text), "%04x", v[i]);
-		(void)json_object_array_add(
-			list, json_object_new_string(versions && v[i] >= 0x0300 && v[i] <= 0x0304
-							     ? names[v[i] - 0x0300]
-							     : text));
+		(void)json_object_array_add(list,
+			json_object_new_string(versions && v[i] >= 0x0300 && v[i] <= 0x0304
+						       ? names[v[i] - 0x0300]
+						       : text));
 	}
 	return list;
 }
@@ -74,8 +74,8 @@ static void log_handshake(struct raw_conn *c, bool ok, int code)
 	size_t n = sizeof(sni), i;
 
 	(void)json_object_object_add(obj, "ok", json_object_new_boolean(ok));
-	(void)json_object_object_add(
-		obj, "error", ok ? NULL : json_object_new_string(gnutls_strerror(code)));
+	(void)json_object_object_add(obj, "error",
+		ok ? NULL : json_object_new_string(gnutls_strerror(code)));
 	(void)json_object_object_add(obj, "sni",
 		gnutls_server_name_get(c->session, sni, &n, &type, 0) == 0
 			? log_string(est_span_str(sni))
@@ -86,8 +86,8 @@ static void log_handshake(struct raw_conn *c, bool ok, int code)
 			: NULL);
 	(void)json_object_object_add(obj, "client_hello_versions",
 		number_list(c->hello.versions, c->hello.n_versions, true));
-	(void)json_object_object_add(
-		obj, "ciphers", number_list(c->hello.ciphers, c->hello.n_ciphers, false));
+	(void)json_object_object_add(obj, "ciphers",
+		number_list(c->hello.ciphers, c->hello.n_ciphers, false));
 	list = json_object_new_array();
 	for (i = 0; i < c->hello.n_extensions; i++)
 		(void)json_object_array_add(list, json_object_new_int(c->hello.extensions[i]));
@@ -122,8 +122,8 @@ static int session_start(struct raw_conn *c)
 		return r;
 	gnutls_session_set_ptr(c->session, c);
 	gnutls_transport_set_int(c->session, c->fd);
-	gnutls_handshake_set_hook_function(
-		c->session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE, on_hello);
+	gnutls_handshake_set_hook_function(c->session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+		GNUTLS_HOOK_PRE, on_hello);
 	gnutls_certificate_server_set_request(c->session, GNUTLS_CERT_REQUEST);
 	if ((r = gnutls_priority_set(c->session, raw->priority)) < 0 ||
 		(r = gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, raw->cred)) < 0 ||
@@ -231,10 +231,10 @@ static int credentials_make(const struct server *srv, struct raw *raw)
 	int r;
 
 	if ((r = gnutls_certificate_allocate_credentials(&raw->cred)) < 0 ||
-		(r = gnutls_certificate_set_x509_key_mem(
-			 raw->cred, &cert, &key, GNUTLS_X509_FMT_PEM)) < 0 ||
-		(r = gnutls_certificate_set_x509_trust_mem(
-			 raw->cred, &trust, GNUTLS_X509_FMT_PEM)) < 0)
+		(r = gnutls_certificate_set_x509_key_mem(raw->cred, &cert, &key,
+			 GNUTLS_X509_FMT_PEM)) < 0 ||
+		(r = gnutls_certificate_set_x509_trust_mem(raw->cred, &trust,
+			 GNUTLS_X509_FMT_PEM)) < 0)
 		return r;
 	return gnutls_priority_init(&raw->priority, srv->opt.priority, NULL);
 }

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IDLE_MS	 (60 * 1000)
+#define IDLE_MS  (60 * 1000)
 #define HEAD_MAX (64u << 10)
 
 /* Until the socket can do what GnuTLS wants; false: time, stop or error. */
@@ -137,8 +137,8 @@ static bool parse_request_line(struct est_span line, struct request *rq)
 }
 
 /* The header section; *body_len is Content-Length. */
-static enum est_code parse_head(
-	struct est_span head, struct request *rq, long *body_len, struct est_error *err)
+static enum est_code parse_head(struct est_span head, struct request *rq, long *body_len,
+	struct est_error *err)
 {
 	const uint8_t *p = head.p, *end = head.p + head.n, *eol, *colon;
 	struct est_span name, value;

@@ -22,7 +22,7 @@ struct raw_conn {
 	unsigned long id;
 	struct hello hello;
 	struct est_buf in; /* read ahead */
-	bool ended;	   /* closed, reset or broken */
+	bool ended;        /* closed, reset or broken */
 };
 
 /* All false when the connection is over or the server stops. */

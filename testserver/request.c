@@ -41,8 +41,8 @@ static struct json_object *shown_value(bool secret, struct est_span value)
 	return log_string(value);
 }
 
-enum est_code request_header(
-	struct request *rq, struct est_span name, struct est_span value, struct est_error *err)
+enum est_code request_header(struct request *rq, struct est_span name, struct est_span value,
+	struct est_error *err)
 {
 	struct json_object *old = NULL, *shown;
 	struct est_buf joined = { 0 };
@@ -161,8 +161,8 @@ enum est_code request_store(struct server *srv, struct request *rq, struct est_e
 	return file_write(srv->dir, rq->csr_file, est_buf_span(&rq->csr), 0644, err);
 }
 
-enum est_code request_issue(
-	struct server *srv, struct request *rq, struct issued *out, struct est_error *err)
+enum est_code request_issue(struct server *srv, struct request *rq, struct issued *out,
+	struct est_error *err)
 {
 	const int64_t day = 24 * 60 * 60;
 	struct issue_how how = {
@@ -214,8 +214,8 @@ void tls_facts_wipe(struct tls_facts *facts)
 #define CHAIN_MAX 8
 
 /* The client's certificate and what this CA thinks of it. */
-static void client_facts(
-	struct server *srv, const gnutls_datum_t *peers, unsigned n, struct tls_facts *out)
+static void client_facts(struct server *srv, const gnutls_datum_t *peers, unsigned n,
+	struct tls_facts *out)
 {
 	gnutls_x509_crt_t chain[CHAIN_MAX] = { 0 };
 	gnutls_datum_t dn = { 0 };
@@ -267,8 +267,8 @@ void answer_wipe(struct answer *ans)
 	*ans = (struct answer){ 0 };
 }
 
-enum est_code answer_field(
-	struct answer *ans, const char *name, const char *value, struct est_error *err)
+enum est_code answer_field(struct answer *ans, const char *name, const char *value,
+	struct est_error *err)
 {
 	char *copy;
 
@@ -282,8 +282,8 @@ enum est_code answer_field(
 	return EST_OK;
 }
 
-enum est_code answer_text(
-	struct answer *ans, struct est_error *err, int status, const char *fmt, ...)
+enum est_code answer_text(struct answer *ans, struct est_error *err, int status, const char *fmt,
+	...)
 {
 	char text[1024];
 	va_list ap;

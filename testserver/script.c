@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRIPT_MAX	(4u << 20)
+#define SCRIPT_MAX      (4u << 20)
 #define SCRIPT_FILE_MAX (64u << 20)
-#define STEPS_MAX	100000
+#define STEPS_MAX       100000
 
 enum verb {
 	SEND,
@@ -151,14 +151,14 @@ static enum est_code step_parse(char *line, struct step *step, struct est_error 
 	if (verbs[i].number) {
 		operand = next_word(&line);
 		if (!number_parse(operand, 0, 1000L * 1000 * 1000, &step->number))
-			return est_fail(
-				err, EST_E_INPUT, "%s: %.40s is not a number", word, operand);
+			return est_fail(err, EST_E_INPUT, "%s: %.40s is not a number", word,
+				operand);
 	}
 	if (verbs[i].name) {
 		operand = next_word(&line);
 		if (!name_is_plain(operand))
-			return est_fail(
-				err, EST_E_INPUT, "%s: %.40s is not a plain name", word, operand);
+			return est_fail(err, EST_E_INPUT, "%s: %.40s is not a plain name", word,
+				operand);
 		(void)snprintf(step->name, sizeof(step->name), "%s", operand);
 	}
 	if (verbs[i].text)
@@ -250,8 +250,8 @@ static bool drip(struct raw_conn *c, struct est_span text, long ms)
 }
 
 /* In blocks, so that a long repetition costs neither memory nor a record each. */
-static enum est_code repeat(
-	struct raw_conn *c, struct est_span text, long times, struct est_error *err)
+static enum est_code repeat(struct raw_conn *c, struct est_span text, long times,
+	struct est_error *err)
 {
 	size_t per = text.n ? 16384 / text.n + 1 : 0, i;
 	struct est_buf block = { 0 };

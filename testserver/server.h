@@ -15,11 +15,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define NAMES_MAX	 32
+#define NAMES_MAX        32
 #define REQUEST_BODY_MAX (1u << 20)
-#define CSR_MAX		 (64u << 10) /* GnuTLS is quadratic in the number of elements */
-#define DIGEST_SIZE	 32	     /* SHA-256 */
-#define REALM		 "EST test server"
+#define CSR_MAX          (64u << 10) /* GnuTLS is quadratic in the number of elements */
+#define DIGEST_SIZE      32          /* SHA-256 */
+#define REALM            "EST test server"
 
 enum hash { HASH_MD5, HASH_SHA256, HASH_SHA512_256 };
 
@@ -51,11 +51,11 @@ struct server {
 	struct ca ca;
 	struct log log;
 	struct est_buf cert_pem, key_pem; /* of the TLS server */
-	struct est_buf trust_pem;	  /* whose names are offered to TLS clients */
-	struct est_buf csrattrs;	  /* DER; empty: none */
-	gnutls_datum_t ticket_key;	  /* both listeners resume each other's sessions */
+	struct est_buf trust_pem;         /* whose names are offered to TLS clients */
+	struct est_buf csrattrs;          /* DER; empty: none */
+	gnutls_datum_t ticket_key;        /* both listeners resume each other's sessions */
 	bool has_account;
-	uint8_t account[DIGEST_SIZE];	  /* of "user:password", which itself is not kept */
+	uint8_t account[DIGEST_SIZE];     /* of "user:password", which itself is not kept */
 	char a1[HASH_SHA512_256 + 1][65]; /* "user:realm:password" likewise, for Digest */
 	bool has_token;
 	uint8_t token[DIGEST_SIZE];
@@ -64,21 +64,21 @@ struct server {
 	struct raw *raw;
 	int stop_fd; /* an eventfd, readable for good once the server stops */
 	int port, raw_port;
-	atomic_ulong conns;	 /* TCP connections, both listeners */
-	pthread_mutex_t lock;	 /* of what follows */
-	unsigned requests;	 /* files in requests/ */
+	atomic_ulong conns;      /* TCP connections, both listeners */
+	pthread_mutex_t lock;    /* of what follows */
+	unsigned requests;       /* files in requests/ */
 	struct pending *pending; /* label pending-N: POSTs per public key */
-	struct nonce *nonces;	 /* of digest.c */
-	struct filler *filler;	 /* label bag-N: kept, as making it takes a second */
+	struct nonce *nonces;    /* of digest.c */
+	struct filler *filler;   /* label bag-N: kept, as making it takes a second */
 };
 
 /* What is known of the TLS connection a request came over. */
 struct tls_facts {
 	const char *version, *cipher; /* static */
 	bool resumed, trusted;
-	char *subject;		     /* RFC 4514; NULL: no client certificate */
+	char *subject;               /* RFC 4514; NULL: no client certificate */
 	char sha256[EST_SHA256_HEX]; /* of the client certificate */
-	char distrust[160];	     /* why the client certificate is not trusted */
+	char distrust[160];          /* why the client certificate is not trusted */
 	gnutls_x509_crt_t client;    /* NULL: none */
 };
 
@@ -91,7 +91,7 @@ struct request {
 	struct MHD_Connection *mhd; /* NULL: the raw listener */
 	char *method, *target, *version;
 	char *content_type, *authorization; /* or NULL; the second is secret */
-	struct json_object *headers;	    /* lower-case name: value, credentials taken out */
+	struct json_object *headers;        /* lower-case name: value, credentials taken out */
 	struct tls_facts tls;
 	struct est_buf body, csr;
 	bool body_too_big;
@@ -116,8 +116,8 @@ void request_parse_target(struct request *rq);
 bool is_operation(const char *segment);
 /* Saves body and CSR of a POST under requests/; a body that is no base64 leaves csr empty and the
  * reason in bad_body. */
-enum est_code request_store(
-	struct server *srv, struct request *rq, struct est_error *err) EST_MUST_CHECK;
+enum est_code request_store(struct server *srv, struct request *rq,
+	struct est_error *err) EST_MUST_CHECK;
 /* Issues for rq->csr as the label says and saves the certificate under issued/. */
 enum est_code request_issue(struct server *srv, struct request *rq, struct issued *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -149,8 +149,8 @@ void handle_request(struct server *srv, struct request *rq, struct answer *ans);
 enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 	struct est_error *err) EST_MUST_CHECK;
 /* 202 with a text, and Retry-After when the label has one. */
-enum est_code answer_wait(
-	const struct request *rq, struct answer *ans, struct est_error *err) EST_MUST_CHECK;
+enum est_code answer_wait(const struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
 void pending_free(struct pending *list);
 /* The body of a successful answer, encoded as the label says. */
 enum est_code answer_der(const struct server *srv, const struct request *rq, const char *type,
@@ -163,8 +163,8 @@ enum est_code answer_certs(const struct server *srv, const struct request *rq, c
 /* Hashes of --user, --password-file and --token-file. */
 enum est_code auth_load(struct server *srv, struct est_error *err) EST_MUST_CHECK;
 bool basic_ok(const struct server *srv, const char *authorization);
-enum est_code challenge_basic(
-	struct answer *ans, const char *why, struct est_error *err) EST_MUST_CHECK;
+enum est_code challenge_basic(struct answer *ans, const char *why,
+	struct est_error *err) EST_MUST_CHECK;
 /* Whether a label demands HTTP authentication of every operation; and that it was given: if not,
  * ans->status is set. */
 bool auth_guards(enum label_id id);

@@ -47,7 +47,7 @@ extern "C" {
 #define EST_SANS_MAX           1024        /* names in one subjectAltName */
 #define EST_DEPTH_MAX          32          /* nesting of any DER or BER input */
 #define EST_CSRATTRS_BYTES_MAX (64u << 10)
-#define EST_CSRATTRS_MAX       256 /* elements of a CsrAttrs, and values in one of them */
+#define EST_CSRATTRS_MAX       256        /* elements of a CsrAttrs, and values in one of them */
 #define EST_FILE_MAX           (4u << 20) /* a local certificate, key or CSR file */
 #define EST_SECRET_MAX         1024       /* bytes of a password */
 #define EST_TOKEN_MAX          4096       /* bytes of a bearer token */
@@ -58,23 +58,23 @@ extern "C" {
  * within a major version. */
 enum est_code {
 	EST_OK = 0,
-	EST_E_INTERNAL = 1,   /* a bug, or no memory */
-	EST_E_USAGE = 2,      /* the options contradict each other or the standard */
-	EST_E_INPUT = 3,      /* a local file is missing or wrong */
-	EST_E_OUTPUT = 4,     /* a local file cannot be written */
-	EST_E_NETWORK = 5,    /* no connection, or a broken one */
-	EST_E_TIMEOUT = 6,    /* a deadline passed */
-	EST_E_UNTRUSTED = 7,  /* the server's certificate or its authorisation */
-	EST_E_TLS = 8,        /* the handshake, for another reason */
-	EST_E_AUTH = 9,       /* 401, 403 */
-	EST_E_REFUSED = 10,   /* other 3xx and 4xx, 501 */
-	EST_E_SERVER = 11,    /* 5xx, 429 */
-	EST_E_PENDING = 12,   /* 202: come back after retry_after_s */
-	EST_E_PROTOCOL = 13,  /* not valid HTTP, base64, CMS; too large */
-	EST_E_REJECTED = 14,  /* valid, but must not be installed */
-	EST_E_CONDITION = 15, /* a question was asked and the answer is no */
-	EST_E_HOOK = 16,      /* the hook failed, the files are installed */
-	EST_E_CLOCK = 17,     /* the local clock is before the build date */
+	EST_E_INTERNAL = 1,     /* a bug, or no memory */
+	EST_E_USAGE = 2,        /* the options contradict each other or the standard */
+	EST_E_INPUT = 3,        /* a local file is missing or wrong */
+	EST_E_OUTPUT = 4,       /* a local file cannot be written */
+	EST_E_NETWORK = 5,      /* no connection, or a broken one */
+	EST_E_TIMEOUT = 6,      /* a deadline passed */
+	EST_E_UNTRUSTED = 7,    /* the server's certificate or its authorisation */
+	EST_E_TLS = 8,          /* the handshake, for another reason */
+	EST_E_AUTH = 9,         /* 401, 403 */
+	EST_E_REFUSED = 10,     /* other 3xx and 4xx, 501 */
+	EST_E_SERVER = 11,      /* 5xx, 429 */
+	EST_E_PENDING = 12,     /* 202: come back after retry_after_s */
+	EST_E_PROTOCOL = 13,    /* not valid HTTP, base64, CMS; too large */
+	EST_E_REJECTED = 14,    /* valid, but must not be installed */
+	EST_E_CONDITION = 15,   /* a question was asked and the answer is no */
+	EST_E_HOOK = 16,        /* the hook failed, the files are installed */
+	EST_E_CLOCK = 17,       /* the local clock is before the build date */
 	EST_E_INTERRUPTED = 128 /* est_config.stop became non-zero */
 };
 
@@ -96,7 +96,8 @@ EST_API enum est_code est_hint(struct est_error *err, const char *fmt, ...) EST_
 EST_API enum est_code est_reason(struct est_error *err, const char *id);
 /* "untrusted" for EST_E_UNTRUSTED; never NULL. */
 EST_API const char *est_code_name(enum est_code code);
-/* Whether the same command may succeed later without a change: network, timeout, server, pending. */
+/* Whether the same command may succeed later without a change: network, timeout, server, pending.
+ */
 EST_API bool est_code_retryable(enum est_code code);
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
@@ -133,7 +134,8 @@ EST_API enum est_code est_buf_printable(struct est_buf *buf, struct est_span in,
 /* est_buf_escape() into a fixed array, always NUL-terminated; returns out. */
 EST_API const char *est_escape(char *out, size_t size, struct est_span in);
 
-/* ---- Deviations that real servers show and this client tolerates ------------------------------ */
+/* ---- Deviations that real servers show and this client tolerates ------------------------------
+ */
 
 /* est-quirks.h has the list: EST_Q_RAW_DER is "Q-RAW-DER" to users.  Ids never change meaning. */
 enum est_quirk {
@@ -214,15 +216,15 @@ EST_API enum est_code est_pem_append(struct est_buf *out, const char *label, str
 
 /* What people ask of a certificate, as text that is safe to print. */
 struct est_cert_info {
-	char *subject, *issuer; /* RFC 4514; "" for the empty name */
-	char *serial;           /* lower-case hex */
-	char *key;              /* "EC P-256", "RSA 2048", "Ed25519" */
-	char *signature;        /* "ecdsa-with-SHA256" */
+	char *subject, *issuer;       /* RFC 4514; "" for the empty name */
+	char *serial;                 /* lower-case hex */
+	char *key;                    /* "EC P-256", "RSA 2048", "Ed25519" */
+	char *signature;              /* "ecdsa-with-SHA256" */
 	time_t not_before, not_after; /* notAfter 9999-12-31 (RFC 5280 section 4.1.2.5) fits */
-	bool ca;                /* basicConstraints cA */
-	int path_len;           /* -1: none */
-	bool self_signed;       /* issuer equals subject and the signature verifies */
-	char **sans;            /* "dns:a.example", "ip:::1", "email:...", "uri:..." */
+	bool ca;                      /* basicConstraints cA */
+	int path_len;                 /* -1: none */
+	bool self_signed;             /* issuer equals subject and the signature verifies */
+	char **sans;                  /* "dns:a.example", "ip:::1", "email:...", "uri:..." */
 	size_t n_sans;
 	char **key_usage, **ext_key_usage; /* "digitalSignature"; "clientAuth" or a dotted OID */
 	size_t n_key_usage, n_ext_key_usage;
@@ -239,18 +241,18 @@ enum est_file_kind {
 	EST_FILE_EMPTY,
 	EST_FILE_TEXT,
 	EST_FILE_CERT,
-	EST_FILE_SIGNED_DATA,    /* CMS SignedData in a ContentInfo: certs-only, or not */
-	EST_FILE_OTHER_CMS,      /* another ContentInfo: enveloped, encrypted, data */
-	EST_FILE_BARE_SIGNED,    /* SignedData without its ContentInfo */
+	EST_FILE_SIGNED_DATA, /* CMS SignedData in a ContentInfo: certs-only, or not */
+	EST_FILE_OTHER_CMS,   /* another ContentInfo: enveloped, encrypted, data */
+	EST_FILE_BARE_SIGNED, /* SignedData without its ContentInfo */
 	EST_FILE_CSR,
 	EST_FILE_CRL,
 	EST_FILE_CSRATTRS,
-	EST_FILE_PRIVATE_KEY,    /* PKCS#8, SEC 1, PKCS#1 */
+	EST_FILE_PRIVATE_KEY, /* PKCS#8, SEC 1, PKCS#1 */
 	EST_FILE_ENCRYPTED_KEY,
 	EST_FILE_PUBLIC_KEY,
 	EST_FILE_PKCS12,
-	EST_FILE_TRUSTED_CERT,   /* OpenSSL's TRUSTED CERTIFICATE */
-	EST_FILE_OTHER_PEM,      /* PEM with another label */
+	EST_FILE_TRUSTED_CERT, /* OpenSSL's TRUSTED CERTIFICATE */
+	EST_FILE_OTHER_PEM,    /* PEM with another label */
 	EST_FILE_OPENSSH_KEY,
 	EST_FILE_OPENSSH_PUBLIC_KEY,
 	EST_FILE_PGP,
@@ -268,10 +270,10 @@ EST_API const char *est_file_kind_text(enum est_file_kind kind);
 
 /* One thing in a file, borrowed for the call. */
 struct est_object {
-	enum est_file_kind kind; /* CERT, CSR, CRL, CSRATTRS, a key, OTHER_PEM */
-	struct est_span der;     /* not yet checked in any way; empty for private keys */
-	size_t index;            /* in the file, from 1 */
-	size_t offset;           /* in the file, or in the message a base64 text holds */
+	enum est_file_kind kind;        /* CERT, CSR, CRL, CSRATTRS, a key, OTHER_PEM */
+	struct est_span der;            /* not yet checked in any way; empty for private keys */
+	size_t index;                   /* in the file, from 1 */
+	size_t offset;                  /* in the file, or in the message a base64 text holds */
 	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
 };
 
@@ -334,19 +336,21 @@ EST_API enum est_code est_newkey_open(const char *key_file, const char *type, un
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
 EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
 /* Renames KEY.est-new to its final name: the last step, when the certificate is in place. */
-EST_API enum est_code est_newkey_commit(struct est_newkey *newkey, struct est_error *err)
-	EST_MUST_CHECK;
+EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
+	struct est_error *err) EST_MUST_CHECK;
 /* Removes KEY.est-new when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */
 EST_API void est_newkey_free(struct est_newkey *newkey);
 
-/* ---- Certification requests (RFC 2986) -------------------------------------------------------- */
+/* ---- Certification requests (RFC 2986) --------------------------------------------------------
+ */
 
-struct est_csr_spec {          /* borrowed */
-	const char *subject;   /* RFC 4514; NULL: empty */
-	const char *const *dns, *const *ip, *const *email, *const *uri; /* NULL-terminated or NULL */
-	const char *const *key_usage, *const *ext_key_usage;            /* names or dotted OIDs */
+struct est_csr_spec {        /* borrowed */
+	const char *subject; /* RFC 4514; NULL: empty */
+	const char *const *dns, *const *ip, *const *email,
+						    *const *uri; /* NULL-terminated or NULL */
+	const char *const *key_usage, *const *ext_key_usage;     /* names or dotted OIDs */
 	const char *hash;      /* "sha256", "sha384", "sha512"; NULL: by the key */
 	struct est_span renew; /* certificate whose subject and subjectAltName are copied byte for
 				* byte (RFC 7030 section 4.2.2); then no name above may be set */
@@ -360,10 +364,10 @@ EST_API enum est_code est_csr_load(const char *path, struct est_buf *der,
 
 /* What people ask of a request, as text that is safe to print. */
 struct est_csr_info {
-	char *subject;   /* RFC 4514; "" for the empty name */
-	char *key;       /* "EC P-256" */
-	char *signature; /* algorithm */
-	bool verified;   /* its own key verifies its signature */
+	char *subject;           /* RFC 4514; "" for the empty name */
+	char *key;               /* "EC P-256" */
+	char *signature;         /* algorithm */
+	bool verified;           /* its own key verifies its signature */
 	bool challenge_password; /* has one; the value is a secret and never shown */
 	char **sans, **key_usage, **ext_key_usage; /* as in struct est_cert_info */
 	size_t n_sans, n_key_usage, n_ext_key_usage;
@@ -376,11 +380,12 @@ EST_API enum est_code est_csr_info(struct est_span der, struct est_csr_info *out
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_csr_info_wipe(struct est_csr_info *info);
 
-/* ---- CSR attributes (RFC 8951 section 4, RFC 9908) --------------------------------------------- */
+/* ---- CSR attributes (RFC 8951 section 4, RFC 9908) ---------------------------------------------
+ */
 
 struct est_csrattrs;
 
-struct est_csrattr { /* borrowed from the list */
+struct est_csrattr {      /* borrowed from the list */
 	const char *oid;  /* dotted */
 	const char *name; /* NULL: not known, and to be ignored (RFC 7030 section 4.5.2) */
 	bool attribute;   /* an Attribute with values; else a bare OID */
@@ -411,7 +416,8 @@ EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *q
 EST_API enum est_code est_base64_append(struct est_buf *out, struct est_span in,
 	struct est_error *err) EST_MUST_CHECK;
 
-/* ---- The client ------------------------------------------------------------------------------- */
+/* ---- The client -------------------------------------------------------------------------------
+ */
 
 enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
 
@@ -419,23 +425,23 @@ enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
  * server offers and that there is a secret for: Digest, bearer token, Basic. */
 enum est_auth { EST_AUTH_AUTO, EST_AUTH_BASIC, EST_AUTH_DIGEST, EST_AUTH_BEARER, EST_AUTH_NONE };
 
-struct est_config {          /* what the operator asked for; borrowed until est_client_free() */
-	const char *server;  /* host[:port], https://host[:port][/.well-known/est[/label]] */
-	const char *label;   /* one or more path segments, or NULL */
+struct est_config {         /* what the operator asked for; borrowed until est_client_free() */
+	const char *server; /* host[:port], https://host[:port][/.well-known/est[/label]] */
+	const char *label;  /* one or more path segments, or NULL */
 	const char *const *cacert; /* NULL-terminated files: the explicit TA database, or NULL */
 	bool system_trust;         /* the implicit TA database; also used when cacert is empty */
-	const char *system_trust_file; /* in place of the library's, or NULL */
+	const char *system_trust_file;    /* in place of the library's, or NULL */
 	const char *cert_file, *key_file; /* the TLS client identity, or NULL */
 	est_secret_fn *key_password;
 	enum est_auth auth;
-	const char *user;          /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
-	est_secret_fn *password;   /* called after a challenge of an authorised server, once */
-	est_secret_fn *token;      /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
+	const char *user;        /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
+	est_secret_fn *password; /* called after a challenge of an authorised server, once */
+	est_secret_fn *token;    /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
 	void *secret_ctx;
 	const char *const *resolve; /* "host:port:address" */
 	int family;                 /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
-	size_t max_size;            /* 0: EST_BODY_MAX */
+	size_t max_size;                                           /* 0: EST_BODY_MAX */
 	bool strict;
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
@@ -444,14 +450,14 @@ struct est_config {          /* what the operator asked for; borrowed until est_
 
 struct est_client;
 
-struct est_session_info { /* borrowed, of the last connection */
+struct est_session_info {        /* borrowed, of the last connection */
 	const char *tls_version; /* "TLS1.3" */
 	const char *cipher;      /* GnuTLS's description of the session */
 	const char *vouched_by;  /* "explicit" or "implicit" TA database */
 	const char *identity;    /* the name that matched */
 	const char *address;     /* "127.0.0.1:8443" */
 	bool client_cert_sent;
-	unsigned connections;    /* made so far */
+	unsigned connections; /* made so far */
 };
 
 /* Checks the options and loads every file named; nothing is sent. */
@@ -479,8 +485,8 @@ struct est_issued {
  * else EST_E_REJECTED.  EST_E_PENDING for 202.  *sent (may be NULL) becomes true when the request
  * may have reached the server: from then on a failure does not mean that nothing was issued. */
 EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
-	struct est_span csr, struct est_issued *out, bool *sent, struct est_error *err)
-	EST_MUST_CHECK;
+	struct est_span csr, struct est_issued *out, bool *sent,
+	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_issued_wipe(struct est_issued *issued);
 
 #ifdef __cplusplus

@@ -79,8 +79,8 @@ static gnutls_datum_t request_new(const char *key_out)
 	must("key", gnutls_x509_privkey_init(&key));
 	must("key", gnutls_x509_privkey_generate(key, GNUTLS_PK_EC,
 			    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
-	must("key", gnutls_x509_privkey_export2_pkcs8(
-			    key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem));
+	must("key", gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+			    GNUTLS_PKCS_PLAIN, &pem));
 	save(key_out, 0600, pem.data, pem.size);
 	must("request", gnutls_x509_crq_init(&crq));
 	must("request", gnutls_x509_crq_set_version(crq, 1));

@@ -49,8 +49,8 @@ static gnutls_datum_t certificate_new(void)
 	gnutls_datum_t der;
 
 	must(gnutls_x509_privkey_init(&key));
-	must(gnutls_x509_privkey_generate(
-		key, GNUTLS_PK_EC, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+	must(gnutls_x509_privkey_generate(key, GNUTLS_PK_EC,
+		GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
 	ca = crt_new("CN=the CA,O=Example,C=DE", key, true);
 	crt = crt_new("CN=device-00000000,O=Example,C=DE", key, false);
 	must(gnutls_x509_crt_sign2(crt, ca, key, GNUTLS_DIG_SHA256, 0));

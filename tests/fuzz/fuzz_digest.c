@@ -113,7 +113,7 @@ static struct authz *make_authz(void)
 	check(authz_check(&(struct authz_query){ .server = &url,
 				  .db = TRUST_EXPLICIT,
 				  .leaf = leaf.crt },
-		&authz, &err) == EST_OK);
+		      &authz, &err) == EST_OK);
 	testca_wipe(&leaf);
 	url_wipe(&url);
 	return authz;
@@ -123,9 +123,9 @@ static struct authz *make_authz(void)
 static void check_exchange(const struct http_response *response, struct est_client *client)
 {
 	static struct authz *authz;
-	const struct http_request request = {
-		.method = "GET", .target = "/.well-known/est/cacerts", .host = "a.example"
-	};
+	const struct http_request request = { .method = "GET",
+		.target = "/.well-known/est/cacerts",
+		.host = "a.example" };
 	struct est_buf value = { 0 };
 	struct est_error err;
 	bool again = true;

@@ -70,7 +70,8 @@ static void add_names(gnutls_x509_crt_t crt, const struct certmake_spec *spec)
 			"ip");
 }
 
-void certmake_make(const struct certmake_spec *spec, const struct certmake *issuer, struct certmake *out)
+void certmake_make(const struct certmake_spec *spec, const struct certmake *issuer,
+	struct certmake *out)
 {
 	gnutls_digest_algorithm_t hash = spec->hash ? spec->hash : GNUTLS_DIG_SHA256;
 	time_t now = time(NULL);
@@ -85,15 +86,15 @@ void certmake_make(const struct certmake_spec *spec, const struct certmake *issu
 		serial[i] = (unsigned char)(rand() & 0x7f) | 1;
 	must(gnutls_x509_crt_set_serial(out->crt, serial, sizeof(serial)), "serial");
 	must(gnutls_x509_crt_set_dn(out->crt, spec->dn ? spec->dn : "CN=test", &bad), "dn");
-	must(gnutls_x509_crt_set_activation_time(
-		     out->crt, spec->not_before ? spec->not_before : now - DAY),
+	must(gnutls_x509_crt_set_activation_time(out->crt,
+		     spec->not_before ? spec->not_before : now - DAY),
 		"notBefore");
-	must(gnutls_x509_crt_set_expiration_time(
-		     out->crt, spec->not_after ? spec->not_after : now + 365 * DAY),
+	must(gnutls_x509_crt_set_expiration_time(out->crt,
+		     spec->not_after ? spec->not_after : now + 365 * DAY),
 		"notAfter");
 	must(gnutls_x509_crt_set_key(out->crt, out->key), "key");
-	must(gnutls_x509_crt_set_basic_constraints(
-		     out->crt, spec->ca, spec->ca ? spec->path_len : -1),
+	must(gnutls_x509_crt_set_basic_constraints(out->crt, spec->ca,
+		     spec->ca ? spec->path_len : -1),
 		"basicConstraints");
 	if (spec->key_usage)
 		must(gnutls_x509_crt_set_key_usage(out->crt, spec->key_usage), "keyUsage");

@@ -8,8 +8,8 @@
 
 /* Bytes that a test writes down: BYTES(0x30, 0x00). */
 #define BYTES(...)                                                                                 \
-	((struct est_span){                                                                        \
-		(const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }) })
+	((struct est_span){ (const uint8_t[]){ __VA_ARGS__ },                                      \
+		sizeof((const uint8_t[]){ __VA_ARGS__ }) })
 #define NOTHING ((struct est_span){ (const uint8_t *)"", 0 })
 
 /* One part of a certificate is whole elements; p == NULL takes a valid one, NOTHING leaves it
@@ -37,13 +37,13 @@ void forge_extension(struct est_span oid, struct est_span value, struct est_buf 
 void forge_name(size_t n, struct est_buf *out);
 
 struct forge_bag {
-	struct est_span content_type;		 /* OID contents; p == NULL: id-signedData */
+	struct est_span content_type;            /* OID contents; p == NULL: id-signedData */
 	struct est_span version, digests, encap; /* whole elements; p == NULL: valid ones */
-	struct est_span certs;			 /* contents of the set */
-	struct est_span crls;			 /* whole [1] element; default: nothing */
-	struct est_span signers;		 /* whole; p == NULL: the empty set */
-	bool no_certs;				 /* leaves the set out */
-	bool indefinite;			 /* BER: the constructed values around the set */
+	struct est_span certs;                   /* contents of the set */
+	struct est_span crls;                    /* whole [1] element; default: nothing */
+	struct est_span signers;                 /* whole; p == NULL: the empty set */
+	bool no_certs;                           /* leaves the set out */
+	bool indefinite;                         /* BER: the constructed values around the set */
 };
 
 void forge_bag(const struct forge_bag *bag, struct est_buf *out);

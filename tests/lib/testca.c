@@ -65,8 +65,8 @@ static void set_extensions(gnutls_x509_crt_t crt, const struct testca_spec *spec
 	gnutls_datum_t dns;
 
 	if (spec->ca)
-		must(gnutls_x509_crt_set_basic_constraints(
-			     crt, 1, spec->no_path_len ? -1 : spec->path_len),
+		must(gnutls_x509_crt_set_basic_constraints(crt, 1,
+			     spec->no_path_len ? -1 : spec->path_len),
 			"basicConstraints");
 	if (spec->usage)
 		must(gnutls_x509_crt_set_key_usage(crt, spec->usage), "keyUsage");
@@ -74,8 +74,8 @@ static void set_extensions(gnutls_x509_crt_t crt, const struct testca_spec *spec
 		must(gnutls_x509_crt_set_key_purpose_oid(crt, spec->purpose, 0), "extKeyUsage");
 	set_sans(crt, spec);
 	if (e->oid)
-		must(gnutls_x509_crt_set_extension_by_oid(
-			     crt, e->oid, e->value.p, e->value.n, e->critical),
+		must(gnutls_x509_crt_set_extension_by_oid(crt, e->oid, e->value.p, e->value.n,
+			     e->critical),
 			e->oid);
 	if (!spec->permitted_dns)
 		return;
@@ -107,11 +107,11 @@ void testca_issue(const struct testca_spec *spec, struct testca *out)
 	serial[0] |= 1;
 	must(gnutls_x509_crt_set_serial(out->crt, serial, sizeof(serial)), "serial");
 	must(gnutls_x509_crt_set_version(out->crt, spec->version ? spec->version : 3), "version");
-	must(gnutls_x509_crt_set_activation_time(
-		     out->crt, now + (dates ? spec->from : -TESTCA_DAY)),
+	must(gnutls_x509_crt_set_activation_time(out->crt,
+		     now + (dates ? spec->from : -TESTCA_DAY)),
 		"notBefore");
-	must(gnutls_x509_crt_set_expiration_time(
-		     out->crt, now + (dates ? spec->until : 10 * TESTCA_DAY)),
+	must(gnutls_x509_crt_set_expiration_time(out->crt,
+		     now + (dates ? spec->until : 10 * TESTCA_DAY)),
 		"notAfter");
 	must(gnutls_x509_crt_set_dn(out->crt, spec->subject ? spec->subject : "CN=test", &where),
 		"subject");

@@ -31,20 +31,20 @@ struct testca_extension {
 /* Zero-initialised is a self-signed end entity certificate on P-256, valid from yesterday for ten
  * days, named CN=test, without extensions. */
 struct testca_spec {
-	const char *subject;	     /* RFC 4514 */
+	const char *subject;         /* RFC 4514 */
 	const struct testca *issuer; /* NULL: itself */
 	gnutls_x509_privkey_t key;   /* borrowed; NULL: a new one */
 	bool ca;
 	bool no_path_len; /* with ca: path_len does not count */
 	int path_len;
-	unsigned usage;			   /* GNUTLS_KEY_...; 0: no keyUsage */
-	const char *purpose;		   /* OID; NULL: no extKeyUsage */
-	struct testca_san sans[4];	   /* value.p == NULL ends them */
+	unsigned usage;                    /* GNUTLS_KEY_...; 0: no keyUsage */
+	const char *purpose;               /* OID; NULL: no extKeyUsage */
+	struct testca_san sans[4];         /* value.p == NULL ends them */
 	struct testca_extension extension; /* oid == NULL: none more */
-	const char *permitted_dns;	   /* nameConstraints; NULL: none */
-	time_t from, until;		   /* seconds from now; both 0: the default */
-	gnutls_digest_algorithm_t hash;	   /* 0: SHA-256 */
-	int version;			   /* 0: 3 */
+	const char *permitted_dns;         /* nameConstraints; NULL: none */
+	time_t from, until;                /* seconds from now; both 0: the default */
+	gnutls_digest_algorithm_t hash;    /* 0: SHA-256 */
+	int version;                       /* 0: 3 */
 };
 
 gnutls_x509_privkey_t testca_key(gnutls_pk_algorithm_t algorithm, unsigned bits);

@@ -22,7 +22,7 @@
 static struct authz *authz;
 static struct est_client client;
 static struct est_buf sent; /* Authorization of the last request; n == 0: none */
-static char asked[400];	    /* what the secrets were asked with, one after another */
+static char asked[400];     /* what the secrets were asked with, one after another */
 static const char *password = "s3cret", *token = "tok-en";
 static struct est_error err;
 
@@ -35,16 +35,16 @@ static inline enum est_code give(const char *secret, const char *what, struct es
 		      : est_fail(&err, EST_E_INPUT, "none");
 }
 
-static inline enum est_code give_password(
-	void *ctx, const char *what, struct est_buf *out, struct est_error *e)
+static inline enum est_code give_password(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *e)
 {
 	(void)ctx;
 	(void)e;
 	return give(password, what, out);
 }
 
-static inline enum est_code give_token(
-	void *ctx, const char *what, struct est_buf *out, struct est_error *e)
+static inline enum est_code give_token(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *e)
 {
 	(void)ctx;
 	(void)e;
@@ -85,8 +85,8 @@ static inline enum est_code request_to(const char *host, const char *method, con
 
 static inline void request(void)
 {
-	assert_int_equal(
-		request_to("a.example", "POST", "/.well-known/est/l/simpleenroll"), EST_OK);
+	assert_int_equal(request_to("a.example", "POST", "/.well-known/est/l/simpleenroll"),
+		EST_OK);
 }
 
 /* The answer comes; whether the request is to be repeated. */
@@ -98,9 +98,9 @@ static inline enum est_code answer(int status, const char *fields, bool *again)
 	struct est_span span;
 	enum est_code rc;
 
-	assert_int_equal(
-		est_buf_printf(&in, &err, "HTTP/1.1 %d x\r\nContent-Length: 4\r\n%s\r\nbody",
-			status, fields),
+	assert_int_equal(est_buf_printf(&in, &err,
+				 "HTTP/1.1 %d x\r\nContent-Length: 4\r\n%s\r\nbody", status,
+				 fields),
 		EST_OK);
 	span = est_buf_span(&in);
 	http_parser_init(&parser, &response, 100, NULL);

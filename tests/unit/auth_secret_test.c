@@ -89,8 +89,8 @@ static void a_field_that_says_nothing_changes_nothing(void **state)
 /* ---- Secrets ------------------------------------------------------------------------------------
  */
 
-static void refuse_secret(
-	const char *fields, const char *user, const char *secret, enum est_code want)
+static void refuse_secret(const char *fields, const char *user, const char *secret,
+	enum est_code want)
 {
 	bool repeat;
 
@@ -101,8 +101,8 @@ static void refuse_secret(
 	assert_true(repeat);
 	assert_int_equal(auth_secret(&client, authz, &err), want);
 	assert_null(strstr(err.msg, "s3c"));
-	assert_int_not_equal(
-		request_to("a.example", "POST", "/.well-known/est/l/simpleenroll"), EST_OK);
+	assert_int_not_equal(request_to("a.example", "POST", "/.well-known/est/l/simpleenroll"),
+		EST_OK);
 	assert_int_equal(sent.n, 0);
 }
 

@@ -283,8 +283,8 @@ static void it_goes_to_no_other_origin_and_to_no_other_path(void **state)
 		assert_false(again(200, ""));
 		for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
 			auth_begin(&client);
-			assert_int_equal(
-				request_to(elsewhere[i][0], "POST", elsewhere[i][1]), EST_OK);
+			assert_int_equal(request_to(elsewhere[i][0], "POST", elsewhere[i][1]),
+				EST_OK);
 			assert_int_equal(sent.n, 0);
 			assert_false(again(200, ""));
 		}

@@ -53,8 +53,9 @@ static enum est_code judge(const char *server, const struct testca_spec *spec, c
 	if (url_parse(server, NULL, &url, err) != EST_OK)
 		fail_msg("%s: %s", server, err->msg);
 	testca_issue(spec, &leaf);
-	rc = authz_check(
-		&(struct authz_query){ .server = &url, .db = TRUST_EXPLICIT, .leaf = leaf.crt },
+	rc = authz_check(&(struct authz_query){ .server = &url,
+				 .db = TRUST_EXPLICIT,
+				 .leaf = leaf.crt },
 		&authz, err);
 	if (rc == EST_OK) {
 		assert_non_null(authz);

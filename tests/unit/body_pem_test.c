@@ -87,8 +87,8 @@ static void more_certificates_than_the_limit_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < EST_CERTS_MAX; i++)
-		assert_int_equal(
-			est_buf_append(&body, est_span_str(BLOCK(SECOND_B64)), &err), EST_OK);
+		assert_int_equal(est_buf_append(&body, est_span_str(BLOCK(SECOND_B64)), &err),
+			EST_OK);
 	assert_int_equal(est_body_decode(est_buf_span(&body), &quirks, &out, &err), EST_OK);
 	assert_true(out.n > EST_CERTS_MAX * sizeof(second));
 	est_buf_free(&out);

@@ -181,7 +181,7 @@ static void white_space_and_nul_after_raw_der_are_cut_off(void **state)
 static void white_space_and_nul_inside_the_base64_are_cut_off(void **state)
 {
 	(void)state;
-	expect(text("MAAK"), "\x30\x00", 2, BIT(TRAILING));	/* a newline */
+	expect(text("MAAK"), "\x30\x00", 2, BIT(TRAILING));     /* a newline */
 	expect(text("MAAAAAA="), "\x30\x00", 2, BIT(TRAILING)); /* three NULs */
 	expect(text("MAAx"), "\x30\x00\x31", 3, 0); /* not white space: the DER reader's affair */
 }
@@ -312,8 +312,8 @@ static void a_large_body_is_decoded_whole(void **state)
 		big[i] = (uint8_t)(i * 31 >> 3);
 	for (size_t k = n - 3; k <= n; k++) {
 		big[0] = 0x04; /* no SEQUENCE: only base64 is the subject here */
-		assert_int_equal(
-			base64_encode((struct est_span){ big, k }, 64, &b64, &err), EST_OK);
+		assert_int_equal(base64_encode((struct est_span){ big, k }, 64, &b64, &err),
+			EST_OK);
 		assert_int_equal(b64.p[64], '\n');
 		assert_int_equal(b64.p[b64.n - 1], '\n');
 		assert_int_equal(est_body_decode(est_buf_span(&b64), &quirks, &out, &err), EST_OK);

@@ -39,8 +39,8 @@ static void every_field_of_a_certificate_is_read(void **state)
 	struct certmake ca, leaf;
 
 	(void)state;
-	certmake_make(
-		&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL, &ca);
+	certmake_make(&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = 2 }, NULL,
+		&ca);
 	certmake_make(&spec, &ca, &leaf);
 	assert_info(est_buf_span(&leaf.der), &info);
 	assert_string_equal(info.subject, "CN=dev1,O=Example,C=DE");
@@ -109,8 +109,8 @@ static void an_unknown_key_is_a_dotted_oid(void **state)
 	struct est_buf der = { 0 };
 
 	(void)state;
-	forge_cert(
-		&(struct forge){ .spki = BYTES(0x30, 10, 0x30, 4, 6, 2, 0x2a, 0x7b, 3, 2, 0, 7) },
+	forge_cert(&(struct forge){ .spki = BYTES(0x30, 10, 0x30, 4, 6, 2, 0x2a, 0x7b, 3, 2, 0,
+					    7) },
 		&der);
 	assert_info(est_buf_span(&der), &info);
 	assert_string_equal(info.key, "1.2.123");
@@ -226,8 +226,8 @@ static void no_control_byte_or_override_survives(void **state)
 	(void)state;
 	forge_put(&value, DER_SEQUENCE, BYTES(0x82, 7, 'a', 0, 0x1b, ']', '0', 0x9b, 0xff));
 	forge_extension(CERT_OID_SAN, est_buf_span(&value), &tail);
-	forge_cert(
-		&(struct forge){ .subject = { name, sizeof(name) }, .tail = est_buf_span(&tail) },
+	forge_cert(&(struct forge){ .subject = { name, sizeof(name) },
+			   .tail = est_buf_span(&tail) },
 		&der);
 	assert_info(est_buf_span(&der), &info);
 	assert_true(is_plain(info.sans[0]));
@@ -269,9 +269,9 @@ static void a_malformed_usage_is_refused_and_not_left_out(void **state)
 
 static void a_request_is_read_but_its_password_is_not_shown(void **state)
 {
-	const struct certmake_spec spec = {
-		.dn = "CN=dev1", .dns = "d.example", .key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE
-	};
+	const struct certmake_spec spec = { .dn = "CN=dev1",
+		.dns = "d.example",
+		.key_usage = GNUTLS_KEY_DIGITAL_SIGNATURE };
 	struct est_csr_info info;
 	struct est_error err;
 	struct est_buf der = { 0 };
@@ -296,8 +296,8 @@ static void a_request_is_read_but_its_password_is_not_shown(void **state)
 	assert_false(info.verified);
 	est_csr_info_wipe(&info);
 	for (size_t n = 0; n < der.n; n++)
-		assert_int_equal(
-			est_csr_info((struct est_span){ der.p, n }, &info, &err), EST_E_PROTOCOL);
+		assert_int_equal(est_csr_info((struct est_span){ der.p, n }, &info, &err),
+			EST_E_PROTOCOL);
 	est_buf_free(&der);
 }
 
@@ -335,8 +335,8 @@ static void a_crl_is_counted_in_one_pass(void **state)
 	struct certmake ca;
 
 	(void)state;
-	certmake_make(
-		&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = -1 }, NULL, &ca);
+	certmake_make(&(struct certmake_spec){ .dn = "CN=Root", .ca = true, .path_len = -1 }, NULL,
+		&ca);
 	certmake_crl(&ca, 5, &der);
 	assert_int_equal(est_crl_info(est_buf_span(&der), &info, &err), EST_OK);
 	assert_string_equal(info.issuer, "CN=Root");
@@ -347,8 +347,8 @@ static void a_crl_is_counted_in_one_pass(void **state)
 	assert_int_equal(info.next_update - info.this_update, 86400);
 	est_crl_info_wipe(&info);
 	for (size_t n = 0; n < der.n; n++)
-		assert_int_equal(
-			est_crl_info((struct est_span){ der.p, n }, &info, &err), EST_E_PROTOCOL);
+		assert_int_equal(est_crl_info((struct est_span){ der.p, n }, &info, &err),
+			EST_E_PROTOCOL);
 	est_buf_free(&der);
 	certmake_crl(&ca, 0, &der);
 	assert_int_equal(est_crl_info(est_buf_span(&der), &info, &err), EST_OK);

@@ -57,8 +57,8 @@ static void each_part_is_a_slice_of_the_input(void **state)
 	assert_true(cert_is_self_issued(&view));
 	assert_int_equal(view.issuer.p[0], 0x30);
 	assert_int_equal(view.spki.n, 27);
-	assert_true(est_span_eq(
-		view.signature_oid, BYTES(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)));
+	assert_true(est_span_eq(view.signature_oid,
+		BYTES(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)));
 	assert_int_equal(view.not_before, 1735689600); /* 2025-01-01T00:00:00Z */
 	assert_int_equal(view.not_after, 2366841600);  /* 2045-01-01T00:00:00Z */
 	assert_int_equal(view.extensions.n, 0);
@@ -95,8 +95,8 @@ static void what_is_cut_short_is_refused_at_every_length(void **state)
 		uint8_t *exact = test_malloc(n + 1); /* the sanitizer sees a read past its end */
 
 		memcpy(exact, der.p, n);
-		assert_int_equal(
-			cert_view((struct est_span){ exact, n }, "c", &view, &err), EST_E_PROTOCOL);
+		assert_int_equal(cert_view((struct est_span){ exact, n }, "c", &view, &err),
+			EST_E_PROTOCOL);
 		test_free(exact);
 	}
 	est_buf_free(&der);
@@ -157,7 +157,7 @@ static void times_are_those_of_rfc_5280(void **state)
 					      0x0f, '9', '9', '9', '9', '1', '2', '3', '1', '2',
 					      '3', '5', '9', '5', '9', 'Z') },
 		&der, &view);
-	assert_int_equal(view.not_before, 2524607999);	/* 2049-12-31T23:59:59Z */
+	assert_int_equal(view.not_before, 2524607999);  /* 2049-12-31T23:59:59Z */
 	assert_int_equal(view.not_after, 253402300799); /* 9999-12-31T23:59:59Z */
 	est_buf_free(&der);
 	/* A local time offset, a missing second, a third time. */
@@ -166,9 +166,9 @@ static void times_are_those_of_rfc_5280(void **state)
 						'0', '1', '0', '0', 0x17, 0x0d, '4', '5', '0', '1',
 						'0', '1', '0', '0', '0', '0', '0', '0', 'Z') },
 		"notBefore");
-	assert_refused(
-		&(struct forge){ .validity = BYTES(0x30, 0x11, 0x17, 0x0d, '2', '5', '0', '1', '0',
-					 '1', '0', '0', '0', '0', '0', '0', 'Z', 0x17, 0x00) },
+	assert_refused(&(struct forge){ .validity = BYTES(0x30, 0x11, 0x17, 0x0d, '2', '5', '0',
+						'1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z',
+						0x17, 0x00) },
 		"notAfter");
 }
 
@@ -211,8 +211,8 @@ static void a_name_may_have_128_attributes_and_no_more(void **state)
 	est_buf_free(&name);
 	/* An RDN without, one with an attribute without value, one with two values. */
 	assert_refused(&(struct forge){ .subject = BYTES(0x30, 2, 0x31, 0) }, "RDN");
-	assert_refused(
-		&(struct forge){ .subject = BYTES(0x30, 9, 0x31, 7, 0x30, 5, 6, 3, 0x55, 4, 3) },
+	assert_refused(&(struct forge){ .subject = BYTES(0x30, 9, 0x31, 7, 0x30, 5, 6, 3, 0x55, 4,
+						3) },
 		"value");
 	assert_refused(&(struct forge){ .subject = BYTES(0x30, 13, 0x31, 11, 0x30, 9, 6, 3, 0x55, 4,
 						3, 5, 0, 5, 0) },
@@ -266,11 +266,11 @@ static void malformed_extensions_are_refused(void **state)
 	(void)state;
 	/* No list; no OID; no value; a critical of two bytes; something after the value. */
 	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 0) }, "list of extensions");
-	assert_refused(
-		&(struct forge){ .tail = BYTES(0xa3, 4, 0x30, 0, 0x30, 0) }, "more than one");
+	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 4, 0x30, 0, 0x30, 0) },
+		"more than one");
 	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 4, 0x30, 2, 0x30, 0) }, "extension");
-	assert_refused(
-		&(struct forge){ .tail = BYTES(0xa3, 9, 0x30, 7, 0x30, 5, 6, 3, 0x55, 0x1d, 0x0f) },
+	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 9, 0x30, 7, 0x30, 5, 6, 3, 0x55, 0x1d,
+						0x0f) },
 		"extension");
 	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 15, 0x30, 13, 0x30, 11, 6, 3, 0x55,
 						0x1d, 0x0f, 1, 2, 0, 0xff, 4, 0) },
@@ -280,8 +280,8 @@ static void malformed_extensions_are_refused(void **state)
 		"extension");
 	assert_refused(&(struct forge){ .version = NOTHING, .tail = BYTES(0xa3, 2, 0x30, 0) },
 		"version before 3");
-	assert_refused(
-		&(struct forge){ .version = NOTHING, .tail = BYTES(0x81, 1, 0) }, "version 1");
+	assert_refused(&(struct forge){ .version = NOTHING, .tail = BYTES(0x81, 1, 0) },
+		"version 1");
 	assert_refused(&(struct forge){ .tail = BYTES(0xa3, 2, 0x30, 0, 0x05, 0) },
 		"after the extensions");
 }
@@ -369,8 +369,8 @@ static void rsa_spki(size_t modulus, size_t exponent, struct est_buf *out)
 	forge_wrap(&key, DER_SEQUENCE);
 	forge_append(&bits, BYTES(0));
 	forge_append(&bits, est_buf_span(&key));
-	forge_append(
-		out, BYTES(0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0));
+	forge_append(out,
+		BYTES(0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0));
 	forge_put(out, DER_BIT_STRING, est_buf_span(&bits));
 	forge_wrap(out, DER_SEQUENCE);
 	est_buf_free(&key);
@@ -403,8 +403,8 @@ static void a_key_that_is_no_key_is_refused(void **state)
 	assert_refused(&(struct forge){ .spki = BYTES(0x30, 0) }, "public key algorithm");
 	assert_refused(&(struct forge){ .spki = BYTES(0x30, 7, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70) },
 		"no public key");
-	assert_refused(
-		&(struct forge){ .spki = BYTES(0x30, 9, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0) },
+	assert_refused(&(struct forge){ .spki = BYTES(0x30, 9, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3,
+						0) },
 		"whole number of bytes");
 	assert_refused(&(struct forge){ .spki = BYTES(0x30, 0x10, 0x30, 0x0b, 6, 9, 0x2a, 0x86,
 						0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 3, 1, 0) },

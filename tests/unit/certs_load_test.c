@@ -26,8 +26,8 @@ static void read_vector(const char *name, struct est_buf *out)
 }
 
 /* Writes a file, loads it and removes it. */
-static enum est_code load_text(
-	struct est_span text, struct est_certs **certs, struct est_error *err)
+static enum est_code load_text(struct est_span text, struct est_certs **certs,
+	struct est_error *err)
 {
 	char path[] = "/tmp/est-certs-XXXXXX";
 	int fd = mkstemp(path);
@@ -62,12 +62,12 @@ static void files_in_any_wrapping_are_loaded(void **state)
 	struct est_error err;
 
 	(void)state;
-	assert_int_equal(
-		est_certs_load(VECTORS "rfc7030-a1-cacerts-response.der", &certs, &err), EST_OK);
+	assert_int_equal(est_certs_load(VECTORS "rfc7030-a1-cacerts-response.der", &certs, &err),
+		EST_OK);
 	assert_int_equal(est_certs_count(certs), 4);
 	est_certs_free(certs);
-	assert_int_equal(
-		est_certs_load(VECTORS "rfc7030-a1-cacerts-response.b64", &certs, &err), EST_OK);
+	assert_int_equal(est_certs_load(VECTORS "rfc7030-a1-cacerts-response.b64", &certs, &err),
+		EST_OK);
 	assert_int_equal(est_certs_count(certs), 4);
 	est_certs_free(certs);
 	/* PEM: text around, a key beside, a bag among certificates, a certificate twice. */
@@ -77,8 +77,8 @@ static void files_in_any_wrapping_are_loaded(void **state)
 	assert_int_equal(est_pem_append(&text, "CERTIFICATE", est_buf_span(&der), &err), EST_OK);
 	assert_int_equal(est_pem_append(&text, "PRIVATE KEY", BYTES(1, 2, 3), &err), EST_OK);
 	assert_int_equal(est_pem_append(&text, "PKCS7", est_buf_span(&bag), &err), EST_OK);
-	assert_int_equal(
-		est_pem_append(&text, "X509 CERTIFICATE", est_buf_span(&der), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "X509 CERTIFICATE", est_buf_span(&der), &err),
+		EST_OK);
 	assert_int_equal(load_text(est_buf_span(&text), &certs, &err), EST_OK);
 	assert_int_equal(est_certs_count(certs), 5);
 	est_certs_free(certs);
@@ -127,8 +127,8 @@ static void a_broken_block_is_named_by_its_number(void **state)
 	assert_int_equal(est_pem_append(&text, "CERTIFICATE", BYTES(0x30, 0), &err), EST_OK);
 	assert_not_loaded(est_buf_span(&text), "PEM block 1");
 	est_buf_free(&text);
-	assert_int_equal(
-		est_pem_append(&text, "TRUSTED CERTIFICATE", est_buf_span(&der), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "TRUSTED CERTIFICATE", est_buf_span(&der), &err),
+		EST_OK);
 	assert_not_loaded(est_buf_span(&text), "OpenSSL");
 	est_buf_free(&text);
 	forge_append(&text, est_span_str("-----BEGIN CERTIFICATE-----\nMIIB\n"));

@@ -352,8 +352,8 @@ static void a_bag_without_certificates_is_refused(void **state)
 	(void)state;
 	assert_refused(&(struct forge_bag){ .no_certs = true }, "no certificate");
 	assert_refused(&(struct forge_bag){ .certs = NOTHING }, "no certificate");
-	assert_refused(
-		&(struct forge_bag){ .certs = NOTHING, .indefinite = true }, "no certificate");
+	assert_refused(&(struct forge_bag){ .certs = NOTHING, .indefinite = true },
+		"no certificate");
 }
 
 /* proves: Q-TRAILING */
@@ -371,8 +371,8 @@ static void only_blanks_and_nul_may_follow_the_message(void **state)
 	assert_int_equal(quirks.seen, BIT(TRAILING));
 	est_certs_free(certs);
 	quirks = (struct est_quirks){ .strict = true };
-	assert_int_equal(
-		est_certs_decode(est_buf_span(&der), &quirks, &certs, &err), EST_E_PROTOCOL);
+	assert_int_equal(est_certs_decode(est_buf_span(&der), &quirks, &certs, &err),
+		EST_E_PROTOCOL);
 	forge_append(&der, BYTES('x'));
 	assert_refused_bytes(est_buf_span(&der), "after its end");
 	est_buf_free(&der);
@@ -453,14 +453,14 @@ static void at_most_1024_certificates_and_16_crls_are_taken(void **state)
 	(void)some_certs(1, &certs);
 	forge_repeat(&crls, BYTES(0x30, 0), EST_CRLS_MAX);
 	forge_wrap(&crls, DER_CONTEXT_C(1));
-	assert_taken(
-		&(struct forge_bag){ .certs = est_buf_span(&certs), .crls = est_buf_span(&crls) },
+	assert_taken(&(struct forge_bag){ .certs = est_buf_span(&certs),
+			     .crls = est_buf_span(&crls) },
 		1, 0);
 	est_buf_free(&crls);
 	forge_repeat(&crls, BYTES(0x30, 0), EST_CRLS_MAX + 1);
 	forge_wrap(&crls, DER_CONTEXT_C(1));
-	assert_refused(
-		&(struct forge_bag){ .certs = est_buf_span(&certs), .crls = est_buf_span(&crls) },
+	assert_refused(&(struct forge_bag){ .certs = est_buf_span(&certs),
+			       .crls = est_buf_span(&crls) },
 		"more than 16 CRLs");
 	est_buf_free(&crls);
 	est_buf_free(&certs);

@@ -13,7 +13,7 @@
 #include "forge.h"
 #include "testca.h"
 
-#define CA	.ca = true, .no_path_len = true, .usage = GNUTLS_KEY_KEY_CERT_SIGN
+#define CA      .ca = true, .no_path_len = true, .usage = GNUTLS_KEY_KEY_CERT_SIGN
 #define MINUTES 60
 
 static char *dir;
@@ -54,8 +54,8 @@ static struct est_certs *list_of(const struct testca *const *certs)
 
 	assert_int_equal(certs_new(&list, &err), EST_OK);
 	for (; *certs; certs++)
-		assert_int_equal(
-			certs_add(list, est_buf_span(&(*certs)->der), false, NULL, &err), EST_OK);
+		assert_int_equal(certs_add(list, est_buf_span(&(*certs)->der), false, NULL, &err),
+			EST_OK);
 	return list;
 }
 
@@ -101,8 +101,8 @@ static void a_certificate_for_another_key_is_refused(void **state)
 }
 
 /* The chain that check_issued() makes of certs[index]. */
-static enum est_code issued(
-	struct est_certs *certs, size_t index, struct est_certs *more, struct est_certs **chain)
+static enum est_code issued(struct est_certs *certs, size_t index, struct est_certs *more,
+	struct est_certs **chain)
 {
 	enum est_code rc;
 
@@ -144,8 +144,8 @@ static void the_chain_begins_with_the_certificate_and_has_no_root(void **state)
 	expect_chain(LIST(&leaf, &leaf), 1, LIST(&inter, &inter), CHAIN(&leaf, &inter));
 }
 
-static void expect_reason(
-	struct est_certs *certs, size_t index, struct est_certs *more, const char *reason)
+static void expect_reason(struct est_certs *certs, size_t index, struct est_certs *more,
+	const char *reason)
 {
 	struct est_certs *chain;
 

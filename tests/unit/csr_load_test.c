@@ -88,8 +88,8 @@ static void a_request_is_read_from_der_base64_and_pem(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		forge_append(&text, est_span_str("0 some text\n"));
 		assert_int_equal(est_pem_append(&text, "PUBLIC KEY", BYTES(0x30, 0), &err), EST_OK);
-		assert_int_equal(
-			est_pem_append(&text, labels[i], est_buf_span(&der), &err), EST_OK);
+		assert_int_equal(est_pem_append(&text, labels[i], est_buf_span(&der), &err),
+			EST_OK);
 		expect_loaded(est_buf_span(&text));
 		est_buf_free(&text);
 	}
@@ -123,12 +123,12 @@ static void what_is_no_request_is_refused(void **state)
 	expect_refused(BYTES(0x30, 2, 0x30, 0), "not a certification request");
 	expect_refused(BYTES(0x30, 0x80, 0, 0), "csr");
 	expect_refused(est_buf_span(&cert.der), "csr");
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err),
+		EST_OK);
 	expect_refused(est_buf_span(&text), "no CERTIFICATE REQUEST");
 	est_buf_free(&text);
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE REQUEST", est_buf_span(&cert.der), &err),
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE REQUEST", est_buf_span(&cert.der),
+				 &err),
 		EST_OK);
 	expect_refused(est_buf_span(&text), "csr");
 	est_buf_free(&text);

@@ -164,11 +164,11 @@ static void every_type_of_key_signs_its_request(void **state)
 		build_with(&(struct est_csr_spec){ .subject = "CN=a" }, one);
 		assert_true(est_span_eq(built.spki, est_buf_span(&spki)));
 		if (strncmp(types[i], "ed", 2) != 0) {
-			build_with(
-				&(struct est_csr_spec){ .subject = "CN=a", .hash = "sha512" }, one);
-			assert_int_equal(
-				gnutls_sign_get_hash_algorithm(
-					gnutls_x509_crq_get_signature_algorithm(built.crq)),
+			build_with(&(struct est_csr_spec){ .subject = "CN=a", .hash = "sha512" },
+				one);
+			assert_int_equal(gnutls_sign_get_hash_algorithm(
+						 gnutls_x509_crq_get_signature_algorithm(
+							 built.crq)),
 				GNUTLS_DIG_SHA512);
 		}
 		est_buf_free(&spki);
@@ -497,8 +497,8 @@ static void a_renewal_copies_subject_and_names_byte_for_byte(void **state)
 		0x1e, 4, 0, 'h', 0, 'i', 0x31, 0x0b, 0x30, 9, 6, 3, 0x55, 4, 0x0a, 0x14, 2, 'E',
 		'x', 0x31, 0x14, 0x30, 8, 6, 3, 0x55, 4, 5, 0x13, 1, '1', 0x30, 8, 6, 3, 0x55, 4, 3,
 		0x0c, 1, 'a', 0x31, 7, 0x30, 5, 6, 1, 0x2a, 0x05, 0);
-	const struct est_span san = BYTES(
-		0x30, 14, 6, 3, 0x55, 0x1d, 0x11, 4, 7, 0x30, 5, 0x82, 3, 'A', '.', 'B');
+	const struct est_span san = BYTES(0x30, 14, 6, 3, 0x55, 0x1d, 0x11, 4, 7, 0x30, 5, 0x82, 3,
+		'A', '.', 'B');
 	const struct est_span critical = BYTES(0x30, 17, 6, 3, 0x55, 0x1d, 0x11, 1, 1, 0xff, 4, 7,
 		0x30, 5, 0x82, 3, 'A', '.', 'B');
 	/* An otherName and a dNSName that nobody would let us ask for. */
@@ -538,8 +538,8 @@ static void a_renewal_of_what_is_no_certificate_fails(void **state)
 	struct est_error err;
 
 	(void)state;
-	assert_int_not_equal(
-		est_csr_build(&(struct est_csr_spec){ .renew = BYTES(0x30, 0) }, key, &der, &err),
+	assert_int_not_equal(est_csr_build(&(struct est_csr_spec){ .renew = BYTES(0x30, 0) }, key,
+				     &der, &err),
 		EST_OK);
 	assert_int_equal(der.n, 0);
 }

@@ -61,8 +61,8 @@ static void a_wait_ends_with_the_deadline(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(
-		deadline_poll(&d, fd[0], POLLIN, -1, "while testing", &err), EST_E_TIMEOUT);
+	assert_int_equal(deadline_poll(&d, fd[0], POLLIN, -1, "while testing", &err),
+		EST_E_TIMEOUT);
 	expect_between(start, 120, 120 + LATE_MS);
 	assert_non_null(strstr(err.msg, "while testing"));
 	assert_non_null(strstr(err.msg, "total time"));
@@ -88,8 +88,8 @@ static void silence_ends_a_wait_before_the_deadline(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(
-		deadline_poll(&d, fd[0], POLLIN, 100, "while testing", &err), EST_E_TIMEOUT);
+	assert_int_equal(deadline_poll(&d, fd[0], POLLIN, 100, "while testing", &err),
+		EST_E_TIMEOUT);
 	expect_between(start, 100, 100 + LATE_MS);
 	assert_non_null(strstr(err.msg, "too long"));
 	assert_int_equal(deadline_poll(&d, fd[0], POLLIN, 0, "x", &err), EST_E_TIMEOUT);

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #define SPAN(...)                                                                                  \
-	((struct est_span){                                                                        \
-		(const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }) })
+	((struct est_span){ (const uint8_t[]){ __VA_ARGS__ },                                      \
+		sizeof((const uint8_t[]){ __VA_ARGS__ }) })
 
 /* A copy of exactly n bytes, so that reading beyond them is seen. */
 static struct est_span copy(struct est_span in, size_t n)
@@ -90,7 +90,7 @@ static void malformed_headers_are_refused(void **state)
 	refuse_element(SPAN(0x00, 0x00), false); /* end-of-contents of nothing */
 	refuse_element(SPAN(0x20, 0x00), false);
 	refuse_element(SPAN(0x04, 0x80, 0x00, 0x00), false); /* indefinite and primitive */
-	refuse_element(SPAN(0x30, 0xff, 0x00), false);	     /* X.690 section 8.1.3.5 c */
+	refuse_element(SPAN(0x30, 0xff, 0x00), false);       /* X.690 section 8.1.3.5 c */
 	refuse_element(SPAN(0x30, 0x85, 0, 0, 0, 0, 0), false);
 	refuse_element(SPAN(0x30, 0x01), false);
 	refuse_element(SPAN(0x30, 0x84, 0xff, 0xff, 0xff, 0xff), false);
@@ -148,35 +148,35 @@ static void every_truncation_is_refused(void **state)
 static void children_that_do_not_fill_their_parent_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		walk(SPAN(0x30, 0x03, 0x02, 0x02, 0x01, 0x02), true, NULL), EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x03, 0x02, 0x02, 0x01, 0x02), true, NULL),
+		EST_E_PROTOCOL);
 	assert_int_equal(walk(SPAN(0x30, 0x03, 0x05, 0x00, 0x05), true, NULL), EST_E_PROTOCOL);
-	assert_int_equal(
-		walk(SPAN(0x30, 0x04, 0x30, 0x03, 0x05, 0x00), true, NULL), EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x04, 0x30, 0x03, 0x05, 0x00), true, NULL),
+		EST_E_PROTOCOL);
 	/* The end-of-contents lies outside of the definite parent. */
-	assert_int_equal(
-		walk(SPAN(0x30, 0x02, 0x30, 0x80, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
-	assert_int_equal(
-		walk(SPAN(0x30, 0x03, 0x30, 0x80, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x02, 0x30, 0x80, 0x00, 0x00), true, NULL),
+		EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x03, 0x30, 0x80, 0x00, 0x00), true, NULL),
+		EST_E_PROTOCOL);
 	/* End-of-contents inside a definite length is no element. */
 	assert_int_equal(walk(SPAN(0x30, 0x02, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
-	assert_int_equal(
-		walk(SPAN(0x30, 0x80, 0x00, 0x01, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x80, 0x00, 0x01, 0x00, 0x00), true, NULL),
+		EST_E_PROTOCOL);
 }
 
 static void bytes_after_the_value_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(walk(SPAN(0x05, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
-	assert_int_equal(
-		walk(SPAN(0x30, 0x80, 0x00, 0x00, 0x00, 0x00), true, NULL), EST_E_PROTOCOL);
+	assert_int_equal(walk(SPAN(0x30, 0x80, 0x00, 0x00, 0x00, 0x00), true, NULL),
+		EST_E_PROTOCOL);
 	assert_int_equal(walk((struct est_span){ NULL, 0 }, true, NULL), EST_E_PROTOCOL);
 }
 
 static void an_indefinite_element_is_taken_with_its_end(void **state)
 {
-	struct est_span in = SPAN(
-		0x30, 0x80, 0x30, 0x80, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00);
+	struct est_span in = SPAN(0x30, 0x80, 0x30, 0x80, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04,
+		0x00);
 	struct der_tlv tlv;
 
 	(void)state;
@@ -204,12 +204,12 @@ static void nest(struct est_buf *buf, unsigned levels, bool indefinite, struct e
 	for (unsigned i = 0; i < levels; i++) {
 		if (indefinite) {
 			assert_int_equal(est_buf_append(&outer, SPAN(0x30, 0x80), &err), EST_OK);
-			assert_int_equal(
-				est_buf_append(&outer, est_buf_span(&inner), &err), EST_OK);
+			assert_int_equal(est_buf_append(&outer, est_buf_span(&inner), &err),
+				EST_OK);
 			assert_int_equal(est_buf_append(&outer, SPAN(0x00, 0x00), &err), EST_OK);
 		} else {
-			assert_int_equal(
-				der_put(&outer, DER_SEQUENCE, est_buf_span(&inner), &err), EST_OK);
+			assert_int_equal(der_put(&outer, DER_SEQUENCE, est_buf_span(&inner), &err),
+				EST_OK);
 		}
 		est_buf_free(&inner);
 		inner = outer;
@@ -401,8 +401,8 @@ static void what_is_written_can_be_read(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		while (body.n < sizes[i])
 			assert_int_equal(est_buf_append(&body, SPAN(0xa5), &err), EST_OK);
-		assert_int_equal(
-			der_put(&out, DER_OCTET_STRING, est_buf_span(&body), &err), EST_OK);
+		assert_int_equal(der_put(&out, DER_OCTET_STRING, est_buf_span(&body), &err),
+			EST_OK);
 		in = est_buf_span(&out);
 		assert_true(der_expect(&in, DER_OCTET_STRING, &tlv));
 		assert_int_equal(in.n, 0);

@@ -20,8 +20,8 @@ static size_t challenges(const char *fields)
 	struct est_span span;
 
 	http_response_wipe(&response);
-	assert_int_equal(
-		est_buf_printf(&in, &err, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n%s\r\n", fields),
+	assert_int_equal(est_buf_printf(&in, &err, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n%s\r\n",
+				 fields),
 		EST_OK);
 	span = est_buf_span(&in);
 	http_parser_init(&parser, &response, 100, NULL);
@@ -53,15 +53,15 @@ static void expect(const char *fields, const char *want)
 			const struct http_auth_param *p = &c->params[k];
 
 			assert_int_equal(p->quoted, p->value.p[0] == '"');
-			assert_int_equal(
-				est_buf_printf(&out, &err, "%s%.*s=%.*s%s", k ? "," : "(",
-					(int)p->name.n, (const char *)p->name.p, (int)p->value.n,
-					(const char *)p->value.p, k + 1 == c->n_params ? ")" : ""),
+			assert_int_equal(est_buf_printf(&out, &err, "%s%.*s=%.*s%s", k ? "," : "(",
+						 (int)p->name.n, (const char *)p->name.p,
+						 (int)p->value.n, (const char *)p->value.p,
+						 k + 1 == c->n_params ? ")" : ""),
 				EST_OK);
 		}
 	}
-	assert_int_equal(
-		est_buf_append(&out, (struct est_span){ (const uint8_t *)"", 1 }, &err), EST_OK);
+	assert_int_equal(est_buf_append(&out, (struct est_span){ (const uint8_t *)"", 1 }, &err),
+		EST_OK);
 	assert_string_equal((const char *)out.p, want);
 	est_buf_free(&out);
 	http_response_wipe(&response);
@@ -160,8 +160,8 @@ static void the_numbers_of_parameters_and_challenges_are_bounded(void **state)
 	est_buf_free(&in);
 	for (size_t i = 0; i < 20; i++)
 		assert_int_equal(est_buf_printf(&in, &err, WWW "A%zu, B%zu\r\n", i, i), EST_OK);
-	assert_int_equal(
-		est_buf_append(&in, (struct est_span){ (const uint8_t *)"", 1 }, &err), EST_OK);
+	assert_int_equal(est_buf_append(&in, (struct est_span){ (const uint8_t *)"", 1 }, &err),
+		EST_OK);
 	assert_int_equal(challenges((const char *)in.p), HTTP_CHALLENGES_MAX);
 	est_buf_free(&in);
 	http_response_wipe(&response);
@@ -221,8 +221,8 @@ static void refuse_basic(const char *user, const char *password, size_t n)
 	struct est_error err = { 0 };
 	struct est_buf out = { 0 };
 
-	assert_int_equal(
-		http_basic(user, (struct est_span){ (const uint8_t *)password, n }, &out, &err),
+	assert_int_equal(http_basic(user, (struct est_span){ (const uint8_t *)password, n }, &out,
+				 &err),
 		EST_E_USAGE);
 	assert_int_equal(out.n, 0);
 	assert_null(strstr(err.msg, "s3cret"));

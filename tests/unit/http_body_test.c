@@ -65,16 +65,16 @@ static void broken_chunks_are_refused(void **state)
 /* ---- Limits -----------------------------------------------------------------------------------
  */
 
-static struct est_span filled(
-	struct est_buf *buf, const char *start, char c, size_t n, const char *end)
+static struct est_span filled(struct est_buf *buf, const char *start, char c, size_t n,
+	const char *end)
 {
 	struct est_error err;
 
 	est_buf_free(buf);
 	assert_int_equal(est_buf_append(buf, est_span_str(start), &err), EST_OK);
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(
-			est_buf_append(buf, (struct est_span){ (uint8_t *)&c, 1 }, &err), EST_OK);
+		assert_int_equal(est_buf_append(buf, (struct est_span){ (uint8_t *)&c, 1 }, &err),
+			EST_OK);
 	assert_int_equal(est_buf_append(buf, est_span_str(end), &err), EST_OK);
 	return est_buf_span(buf);
 }
@@ -95,8 +95,8 @@ static void long_lines_and_headers_are_refused(void **state)
 	/* Eight lines of 8 KiB and one of eight bytes too much; with nothing after it, it fits. */
 	assert_int_equal(est_buf_append(&lines, est_span_str(OK), &err), EST_OK);
 	for (size_t i = 0; i < 8; i++)
-		assert_int_equal(
-			est_buf_append(&lines, filled(&in, "A: ", 'x', 8000, "\r\n"), &err),
+		assert_int_equal(est_buf_append(&lines, filled(&in, "A: ", 'x', 8000, "\r\n"),
+					 &err),
 			EST_OK);
 	(void)filled(&in, "B: ", 'x', HTTP_HEAD_MAX - lines.n - 5, "\r\n");
 	assert_int_equal(est_buf_append(&lines, est_buf_span(&in), &err), EST_OK);

@@ -116,8 +116,8 @@ static void the_examples_of_the_standard_are_computed_for_every_algorithm(void *
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)snprintf(
-			value, sizeof(value), "Digest " MUFASA_REST ", algorithm=%s", rows[i][0]);
+		(void)snprintf(value, sizeof(value), "Digest " MUFASA_REST ", algorithm=%s",
+			rows[i][0]);
 		expect_response(value, "Mufasa", "Circle of Life", "/dir/index.html", MUFASA_CNONCE,
 			1, rows[i][1]);
 	}
@@ -272,11 +272,11 @@ static void the_server_proves_itself_over_another_a2(void **state)
 	parse("Digest " MUFASA_REST ", algorithm=SHA-256", &c);
 	digest_key(&c, est_span_str("Mufasa"), est_span_str("Circle of Life"), MUFASA_CNONCE, key);
 	digest_rspauth(&c, key, &use, NULL, proof);
-	assert_string_equal(
-		proof, "86d3b25618d41854ca5039a5d7e53ff6355d5134a9b1fb088a78ac3c462195a0");
+	assert_string_equal(proof,
+		"86d3b25618d41854ca5039a5d7e53ff6355d5134a9b1fb088a78ac3c462195a0");
 	digest_rspauth(&c, key, &use, &body, proof);
-	assert_string_equal(
-		proof, "f7a29a9333e85fb1dda36d4c1ea9fc4aa91d010d31f335695875c700727bbc84");
+	assert_string_equal(proof,
+		"f7a29a9333e85fb1dda36d4c1ea9fc4aa91d010d31f335695875c700727bbc84");
 	digest_rspauth(&c, key, &use, &other, again);
 	assert_string_not_equal(proof, again);
 	done(&c);

@@ -13,8 +13,8 @@
 /* ---- Media types ------------------------------------------------------------------------------
  */
 
-static void expect_media(
-	const char *value, const char *type, const char *subtype, const char *smime_type)
+static void expect_media(const char *value, const char *type, const char *subtype,
+	const char *smime_type)
 {
 	struct http_media_type media;
 
@@ -96,8 +96,8 @@ static void the_three_forms_of_a_date_are_read(void **state)
 static void a_year_of_two_digits_is_at_most_fifty_years_ahead(void **state)
 {
 	(void)state;
-	expect_date(
-		"Friday, 06-Nov-44 08:49:37 GMT", NOW, 2362034977); /* fifty years to the second */
+	expect_date("Friday, 06-Nov-44 08:49:37 GMT", NOW,
+		2362034977); /* fifty years to the second */
 	expect_date("Monday, 06-Nov-44 08:49:38 GMT", NOW, -793725022); /* one more */
 	expect_date("Sunday, 06-Nov-45 08:49:37 GMT", NOW, -762189023);
 	expect_date("Tuesday, 01-Jan-30 00:00:00 GMT", 1700000000, 1893456000);
@@ -166,8 +166,8 @@ static void retry_after_in_seconds(void **state)
 	assert_int_equal(wait_of("Retry-After: 0\r\n", NOW), 0);
 	assert_int_equal(wait_of("Retry-After: 0000000000007\r\n", NOW), 7);
 	assert_int_equal(wait_of("Retry-After: 5\r\nRetry-After: 5\r\n", NOW), 5);
-	assert_int_equal(
-		wait_of("Date: Sun, 06 Nov 1994 08:00:00 GMT\r\nRetry-After: 5\r\n", NOW), 5);
+	assert_int_equal(wait_of("Date: Sun, 06 Nov 1994 08:00:00 GMT\r\nRetry-After: 5\r\n", NOW),
+		5);
 }
 
 static void a_huge_retry_after_is_long_and_does_not_overflow(void **state)
@@ -175,10 +175,10 @@ static void a_huge_retry_after_is_long_and_does_not_overflow(void **state)
 	(void)state;
 	assert_int_equal(wait_of("Retry-After: 9999999999\r\n", NOW), HTTP_RETRY_AFTER_MAX);
 	assert_int_equal(wait_of("Retry-After: 10000000000\r\n", NOW), HTTP_RETRY_AFTER_MAX);
-	assert_int_equal(
-		wait_of("Retry-After: 18446744073709551617\r\n", NOW), HTTP_RETRY_AFTER_MAX);
-	assert_int_equal(
-		wait_of("Retry-After: 99999999999999999999999999\r\n", NOW), HTTP_RETRY_AFTER_MAX);
+	assert_int_equal(wait_of("Retry-After: 18446744073709551617\r\n", NOW),
+		HTTP_RETRY_AFTER_MAX);
+	assert_int_equal(wait_of("Retry-After: 99999999999999999999999999\r\n", NOW),
+		HTTP_RETRY_AFTER_MAX);
 	assert_int_equal(wait_of("Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n", NOW),
 		HTTP_RETRY_AFTER_MAX);
 }

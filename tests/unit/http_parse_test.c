@@ -253,8 +253,8 @@ static void a_missing_close_notify_is_tolerated_only_for_a_whole_value(void **st
 	expect_end(OK "\r\nMAMC\nAQc=\n", CUT, 200, "MAMC\nAQc=\n", false, BIT(NO_CLOSE_NOTIFY));
 	expect_end(OK "\r\n\x30\x03\x02\x01\x07", CUT, 200, "\x30\x03\x02\x01\x07", false,
 		BIT(NO_CLOSE_NOTIFY));
-	expect_end(
-		"HTTP/1.1 404 x\r\n\r\nno such", CUT, 404, "no such", false, BIT(NO_CLOSE_NOTIFY));
+	expect_end("HTTP/1.1 404 x\r\n\r\nno such", CUT, 404, "no such", false,
+		BIT(NO_CLOSE_NOTIFY));
 	refuse_span(est_span_str(OK "\r\nMAMCAQ=="), CUT, "close_notify");
 	refuse_span(est_span_str(OK "\r\nMAMC"), CUT, "close_notify");
 	refuse_span(est_span_str(OK "\r\nMAMCAQcx"), CUT, "close_notify");

@@ -92,8 +92,8 @@ static inline void run_all(struct run *whole, struct est_span in, enum end end)
 }
 
 /* A complete response with this body and these quirks; an error under strict if there are any. */
-static inline void expect_end(
-	const char *in, enum end end, int status, const char *body, bool reusable, uint32_t seen)
+static inline void expect_end(const char *in, enum end end, int status, const char *body,
+	bool reusable, uint32_t seen)
 {
 	struct run r, strict;
 
@@ -112,8 +112,8 @@ static inline void expect_end(
 	run_wipe(&strict);
 }
 
-static inline void expect(
-	const char *in, int status, const char *body, bool reusable, uint32_t seen)
+static inline void expect(const char *in, int status, const char *body, bool reusable,
+	uint32_t seen)
 {
 	expect_end(in, OPEN, status, body, reusable, seen);
 }

@@ -44,8 +44,8 @@ static enum est_code answer(void *ctx, const char *what, struct est_buf *out, st
 	return est_buf_append(out, est_span_str(ctx), err);
 }
 
-static enum est_code load(
-	struct est_span bytes, const char *passphrase, struct est_key **key, struct est_error *err)
+static enum est_code load(struct est_span bytes, const char *passphrase, struct est_key **key,
+	struct est_error *err)
 {
 	path = testca_path(dir, "key");
 	testca_write(path, bytes);
@@ -96,8 +96,8 @@ static struct est_buf export_key(gnutls_x509_privkey_t key, gnutls_x509_crt_fmt_
 }
 
 /* One key in one form, loaded as this type. */
-static void expect_form(
-	gnutls_x509_privkey_t key, gnutls_x509_crt_fmt_t format, bool pkcs8, const char *type)
+static void expect_form(gnutls_x509_privkey_t key, gnutls_x509_crt_fmt_t format, bool pkcs8,
+	const char *type)
 {
 	struct est_buf text = export_key(key, format, pkcs8, NULL, 0);
 
@@ -197,8 +197,8 @@ static void a_key_is_found_among_other_things_in_its_file(void **state)
 		forge_append(&text, est_buf_span(&key));
 		expect_type(est_buf_span(&text), "ec:p256");
 		est_buf_free(&text);
-		assert_int_equal(
-			est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err),
+		assert_int_equal(est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der),
+					 &err),
 			EST_OK);
 		forge_append(&text, est_buf_span(&key));
 		expect_type(est_buf_span(&text), "ec:p256");
@@ -261,8 +261,8 @@ static void an_encrypted_key_behind_a_certificate_asks_too(void **state)
 	(void)state;
 	testca_issue(&(struct testca_spec){ .key = ec }, &cert);
 	key = export_key(ec, GNUTLS_X509_FMT_PEM, true, PASSPHRASE, GNUTLS_PKCS_PKCS12_3DES);
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err),
+		EST_OK);
 	forge_append(&text, est_buf_span(&key));
 	expect_encrypted(est_buf_span(&text), "ec:p256");
 	est_buf_free(&text);
@@ -287,8 +287,8 @@ static void keys_that_are_weak_or_cannot_sign_a_request_are_refused(void **state
 	expect_key_refused(testca_key(GNUTLS_PK_RSA, 1024), false, "1024 bits");
 	expect_key_refused(testca_key(GNUTLS_PK_RSA, 2040), true, "2040 bits");
 	expect_key_refused(testca_key(GNUTLS_PK_DSA, 1024), true, "DSA");
-	expect_key_refused(
-		curve_key(GNUTLS_PK_ECDH_X25519, GNUTLS_ECC_CURVE_X25519), true, "X25519");
+	expect_key_refused(curve_key(GNUTLS_PK_ECDH_X25519, GNUTLS_ECC_CURVE_X25519), true,
+		"X25519");
 	expect_key_refused(curve_key(GNUTLS_PK_EC, GNUTLS_ECC_CURVE_SECP224R1), true, "EC");
 	/* Its certificate and its signatures are named otherwise than plain RSA's. */
 	expect_key_refused(testca_key(GNUTLS_PK_RSA_PSS, 2048), true, "RSA-PSS");
@@ -318,8 +318,8 @@ static void what_is_no_key_is_refused_without_a_question(void **state)
 		"no private key");
 	testca_issue(&(struct testca_spec){ 0 }, &cert);
 	expect_refused(est_buf_span(&cert.der), "no private key");
-	assert_int_equal(
-		est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE", est_buf_span(&cert.der), &err),
+		EST_OK);
 	expect_refused(est_buf_span(&text), "no private key");
 	est_buf_free(&text);
 	testca_wipe(&cert);
@@ -370,8 +370,8 @@ static void a_key_matches_the_certificate_with_its_public_key_only(void **state)
 	testca_issue(&(struct testca_spec){ 0 }, &other);
 	text = export_key(mine.key, GNUTLS_X509_FMT_PEM, true, NULL, 0);
 	assert_int_equal(load(est_buf_span(&text), NULL, &key, &err), EST_OK);
-	assert_int_equal(
-		est_key_match(key, "my.key", est_buf_span(&mine.der), "my.pem", &err), EST_OK);
+	assert_int_equal(est_key_match(key, "my.key", est_buf_span(&mine.der), "my.pem", &err),
+		EST_OK);
 	assert_int_equal(est_key_match(key, "my.key", est_buf_span(&other.der), "my.pem", &err),
 		EST_E_INPUT);
 	assert_string_equal(err.reason, "key-mismatch");

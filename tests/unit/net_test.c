@@ -162,8 +162,8 @@ static void a_server_that_never_answers_costs_the_timeout_and_no_more(void **sta
 	/* The total time is shorter than the connect timeout. */
 	target.connect_timeout_ms = 5000;
 	start = deadline_now_ms();
-	assert_int_equal(
-		connect_to(&target, 150, NULL, &(int){ -1 }, (char[NET_ADDRESS_TEXT]){ 0 }),
+	assert_int_equal(connect_to(&target, 150, NULL, &(int){ -1 },
+				 (char[NET_ADDRESS_TEXT]){ 0 }),
 		EST_E_TIMEOUT);
 	assert_in_range(deadline_now_ms() - start, 150, 150 + LATE_MS);
 	for (size_t i = 0; i < 3; i++)
@@ -178,12 +178,12 @@ static void a_stop_ends_the_attempt(void **state)
 	int server = occupy(AF_INET, true, &target.port);
 
 	(void)state;
-	assert_int_equal(
-		connect_to(&target, 5000, &stop, &(int){ -1 }, (char[NET_ADDRESS_TEXT]){ 0 }),
+	assert_int_equal(connect_to(&target, 5000, &stop, &(int){ -1 },
+				 (char[NET_ADDRESS_TEXT]){ 0 }),
 		EST_E_INTERRUPTED);
 	target.host = "localhost"; /* the look-up too */
-	assert_int_equal(
-		connect_to(&target, 5000, &stop, &(int){ -1 }, (char[NET_ADDRESS_TEXT]){ 0 }),
+	assert_int_equal(connect_to(&target, 5000, &stop, &(int){ -1 },
+				 (char[NET_ADDRESS_TEXT]){ 0 }),
 		EST_E_INTERRUPTED);
 	(void)close(server);
 }
@@ -200,9 +200,9 @@ static void every_address_of_a_name_is_tried(void **state)
 
 static void a_name_that_does_not_exist_is_said(void **state)
 {
-	struct net_target target = {
-		.host = "no such name", .port = 1, .connect_timeout_ms = 5000
-	};
+	struct net_target target = { .host = "no such name",
+		.port = 1,
+		.connect_timeout_ms = 5000 };
 
 	(void)state;
 	expect_failure(&target, EST_E_NETWORK);
@@ -213,9 +213,9 @@ static void a_name_that_does_not_exist_is_said(void **state)
 static void resolve_replaces_the_address_of_one_host_and_port(void **state)
 {
 	const char *entries[3] = { "other.example:443:127.0.0.9", NULL, NULL };
-	struct net_target target = {
-		.host = "est.example.invalid", .resolve = entries, .connect_timeout_ms = 5000
-	};
+	struct net_target target = { .host = "est.example.invalid",
+		.resolve = entries,
+		.connect_timeout_ms = 5000 };
 	int server = occupy(AF_INET, true, &target.port);
 	char entry[80];
 

@@ -283,8 +283,8 @@ static void a_key_that_came_meanwhile_is_not_replaced(void **state)
 	assert_int_equal(est_newkey_commit(nk, &err), EST_E_OUTPUT);
 	est_newkey_free(nk);
 	expect_key_in(new_file, &spki); /* and ours is not lost */
-	assert_int_equal(
-		est_key_load(key_file, NULL, NULL, &(struct est_key *){ NULL }, &err), EST_E_INPUT);
+	assert_int_equal(est_key_load(key_file, NULL, NULL, &(struct est_key *){ NULL }, &err),
+		EST_E_INPUT);
 	est_buf_free(&spki);
 }
 

@@ -118,10 +118,10 @@ static void der_of_each_kind_is_told_apart(void **state)
 		EST_FILE_ENCRYPTED_KEY);
 	assert_int_equal(est_file_kind(BYTES(0x30, 8, 0x30, 3, 6, 1, 0x2a, 3, 1, 0), NULL),
 		EST_FILE_PUBLIC_KEY);
-	assert_int_equal(
-		est_file_kind(BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a), NULL), EST_FILE_PKCS12);
-	assert_int_equal(
-		est_file_kind(BYTES(0x30, 6, 2, 1, 5, 2, 1, 3), NULL), EST_FILE_PUBLIC_KEY);
+	assert_int_equal(est_file_kind(BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a), NULL),
+		EST_FILE_PKCS12);
+	assert_int_equal(est_file_kind(BYTES(0x30, 6, 2, 1, 5, 2, 1, 3), NULL),
+		EST_FILE_PUBLIC_KEY);
 	assert_int_equal(est_file_kind(BYTES(0x30, 5, 2, 1, 1, 4, 0), NULL), EST_FILE_PRIVATE_KEY);
 	assert_int_equal(est_file_kind(BYTES(0x30, 2, 5, 0), NULL), EST_FILE_UNKNOWN);
 }
@@ -196,8 +196,8 @@ static void pem_of_all_kinds_is_taken_apart(void **state)
 	assert_int_equal(est_pem_append(&text, "X509 CRL", BYTES(1), &err), EST_OK);
 	/* OpenSSL's trust settings behind the certificate are cut off. */
 	forge_append(&cert, BYTES(0x30, 0));
-	assert_int_equal(
-		est_pem_append(&text, "TRUSTED CERTIFICATE", est_buf_span(&cert), &err), EST_OK);
+	assert_int_equal(est_pem_append(&text, "TRUSTED CERTIFICATE", est_buf_span(&cert), &err),
+		EST_OK);
 	assert_int_equal(est_objects(est_buf_span(&text), &quirks, note, &seen, &err), EST_OK);
 	assert_int_equal(seen.n, sizeof(kinds) / sizeof(kinds[0]));
 	for (size_t i = 0; i < seen.n; i++) {

@@ -78,7 +78,7 @@ static enum est_code parse_bytes(const char *args, const char *const *env, struc
 	run.argv[run.argc++] = (char *)"est";
 	for (word = strtok_r(run.words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
 		assert_true(run.argc < ARGS_MAX);
-		run.argv[run.argc++] = strcmp(word, "''") == 0	 ? (char *)""
+		run.argv[run.argc++] = strcmp(word, "''") == 0   ? (char *)""
 				       : strcmp(word, "%C") == 0 ? run.config_path
 								 : word;
 	}

@@ -62,8 +62,8 @@ static void a_block_is_decoded_whatever_its_line_ends(void **state)
 		"hello");
 	assert_block("-----BEGIN X-----\nName: value\nMore: a\n b\n\naGVsbG8=\n-----END X-----\n",
 		"hello");
-	assert_block(
-		"-----BEGIN X-----\r\nName: value\r\n\r\naGVsbG8=\r\n-----END X-----\r\n", "hello");
+	assert_block("-----BEGIN X-----\r\nName: value\r\n\r\naGVsbG8=\r\n-----END X-----\r\n",
+		"hello");
 }
 
 static void text_without_a_block_has_none(void **state)
@@ -168,8 +168,8 @@ static void what_is_written_is_read_again(void **state)
 		est_buf_free(&text);
 		est_buf_free(&back);
 	}
-	assert_int_equal(
-		est_pem_append(&text, "X", (struct est_span){ bytes, 0 }, &err), EST_E_INTERNAL);
+	assert_int_equal(est_pem_append(&text, "X", (struct est_span){ bytes, 0 }, &err),
+		EST_E_INTERNAL);
 }
 
 static void a_megabyte_of_begin_lines_is_read_in_linear_time(void **state)

@@ -76,8 +76,8 @@ static void references_resolve_as_rfc_3986_says(void **state)
 /* proves: R7030-3.2.1-08 */
 static void other_schemes_are_refused(void **state)
 {
-	static const char *const table[] = { "http://a.example/b", "HTTP:g", "ftp://x/", "file:///x",
-		"javascript:alert(1)", "httpss://x/" };
+	static const char *const table[] = { "http://a.example/b", "HTTP:g", "ftp://x/",
+		"file:///x", "javascript:alert(1)", "httpss://x/" };
 	struct est_error err;
 	char got[200];
 

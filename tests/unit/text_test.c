@@ -12,8 +12,8 @@ static void expect_bytes(const char *in, size_t n, size_t max, const char *want)
 	struct est_error err = { 0 };
 	struct est_buf out = { 0 };
 
-	assert_int_equal(
-		est_buf_escape(&out, (struct est_span){ (const uint8_t *)in, n }, max, &err),
+	assert_int_equal(est_buf_escape(&out, (struct est_span){ (const uint8_t *)in, n }, max,
+				 &err),
 		EST_OK);
 	assert_int_equal(out.n, strlen(want));
 	assert_memory_equal(out.p ? out.p : (const uint8_t *)"", want, out.n);
@@ -67,11 +67,11 @@ static void invalid_utf8_is_escaped_byte_by_byte(void **state)
 	(void)state;
 	expect("\xff\xfe", "\\xff\\xfe");
 	expect("\x80", "\\x80");
-	expect("\xc0\x8a", "\\xc0\\x8a");		    /* overlong newline */
-	expect("\xc1\xbf", "\\xc1\\xbf");		    /* overlong DEL */
-	expect("\xe0\x9f\xbf", "\\xe0\\x9f\\xbf");	    /* overlong, three bytes */
+	expect("\xc0\x8a", "\\xc0\\x8a");                   /* overlong newline */
+	expect("\xc1\xbf", "\\xc1\\xbf");                   /* overlong DEL */
+	expect("\xe0\x9f\xbf", "\\xe0\\x9f\\xbf");          /* overlong, three bytes */
 	expect("\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf"); /* overlong, four bytes */
-	expect("\xed\xa0\x80", "\\xed\\xa0\\x80");	    /* surrogates */
+	expect("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogates */
 	expect("\xed\xbf\xbf", "\\xed\\xbf\\xbf");
 	expect("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* above U+10FFFF */
 	expect("\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80");

@@ -164,11 +164,11 @@ static void a_purpose_is_checked_when_one_is_due(void **state)
 	(void)state;
 	assert_string_equal(reason_for(&(struct testca_spec){ .purpose = server }, server, 0), "");
 	assert_string_equal(reason_for(&(struct testca_spec){ 0 }, server, 0), "");
-	assert_string_equal(
-		reason_for(&(struct testca_spec){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, server, 0),
+	assert_string_equal(reason_for(&(struct testca_spec){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+				    server, 0),
 		"wrong-purpose");
-	assert_string_equal(
-		reason_for(&(struct testca_spec){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT }, NULL, 0),
+	assert_string_equal(reason_for(&(struct testca_spec){ .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+				    NULL, 0),
 		"");
 }
 
@@ -179,10 +179,10 @@ static void weak_keys_and_signatures_are_refused(void **state)
 
 	(void)state;
 	assert_string_equal(reason_for(&(struct testca_spec){ .key = rsa }, NULL, 0), "weak");
-	assert_string_equal(
-		reason_for(&(struct testca_spec){ .hash = GNUTLS_DIG_SHA1 }, NULL, 0), "weak");
-	assert_string_equal(
-		reason_for(&(struct testca_spec){ .hash = GNUTLS_DIG_SHA1 }, NULL, 60), "weak");
+	assert_string_equal(reason_for(&(struct testca_spec){ .hash = GNUTLS_DIG_SHA1 }, NULL, 0),
+		"weak");
+	assert_string_equal(reason_for(&(struct testca_spec){ .hash = GNUTLS_DIG_SHA1 }, NULL, 60),
+		"weak");
 	gnutls_x509_privkey_deinit(rsa);
 }
 
@@ -218,12 +218,14 @@ static void an_issuer_must_be_a_ca_that_may_sign_certificates(void **state)
 	assert_string_equal(reason_under(&(struct testca_spec){ CA }, &x), "");
 	assert_string_not_equal(reason_under(&(struct testca_spec){ 0 }, &x), "");
 	assert_string_not_equal(reason_under(&(struct testca_spec){ .usage = CERT_SIGN }, &x), "");
-	assert_string_not_equal(
-		reason_under(
-			&(struct testca_spec){ CA, .usage = GNUTLS_KEY_DIGITAL_SIGNATURE }, &x),
+	assert_string_not_equal(reason_under(&(struct testca_spec){ CA,
+						     .usage = GNUTLS_KEY_DIGITAL_SIGNATURE },
+					&x),
 		"");
-	assert_string_not_equal(
-		reason_under(&(struct testca_spec){ CA, .usage = GNUTLS_KEY_CRL_SIGN }, &x), "");
+	assert_string_not_equal(reason_under(&(struct testca_spec){ CA,
+						     .usage = GNUTLS_KEY_CRL_SIGN },
+					&x),
+		"");
 	assert_string_not_equal(reason_under(&(struct testca_spec){ .version = 1 }, &x), "");
 }
 
@@ -236,11 +238,12 @@ static void a_critical_extension_that_nobody_knows_is_refused(void **state)
 
 	(void)state;
 	assert_string_equal(reason_for(&(struct testca_spec){ .extension = plain }, NULL, 0), "");
-	assert_string_not_equal(
-		reason_for(&(struct testca_spec){ .extension = critical }, NULL, 0), "");
+	assert_string_not_equal(reason_for(&(struct testca_spec){ .extension = critical }, NULL, 0),
+		"");
 	assert_string_equal(reason_under(&(struct testca_spec){ CA, .extension = plain }, &x), "");
-	assert_string_not_equal(
-		reason_under(&(struct testca_spec){ CA, .extension = critical }, &x), "");
+	assert_string_not_equal(reason_under(&(struct testca_spec){ CA, .extension = critical },
+					&x),
+		"");
 }
 
 /* proves: R7030-3.3.1-02 */
@@ -253,8 +256,8 @@ static void name_constraints_bind_what_is_below(void **state)
 	(void)state;
 	assert_string_equal(reason_under(&ca, &(struct testca_spec){ .sans = { good } }), "");
 	assert_string_not_equal(reason_under(&ca, &(struct testca_spec){ .sans = { bad } }), "");
-	assert_string_not_equal(
-		reason_under(&ca, &(struct testca_spec){ .sans = { good, bad } }), "");
+	assert_string_not_equal(reason_under(&ca, &(struct testca_spec){ .sans = { good, bad } }),
+		"");
 }
 
 /* The anchor's path length and that of the CA below it, with a CA too many. */
@@ -332,16 +335,17 @@ static void what_was_proven_for_one_purpose_is_not_for_another(void **state)
 			     .usage = CERT_SIGN,
 			     .purpose = client },
 		&clients);
-	testca_issue(
-		&(struct testca_spec){
-			.subject = "CN=low", .issuer = &clients, CA, .usage = CERT_SIGN },
+	testca_issue(&(struct testca_spec){ .subject = "CN=low",
+			     .issuer = &clients,
+			     CA,
+			     .usage = CERT_SIGN },
 		&low);
 	testca_issue(&(struct testca_spec){ .subject = "CN=a", .issuer = &low }, &a);
 	testca_issue(&(struct testca_spec){ .subject = "CN=b", .issuer = &low }, &b);
 	assert_int_equal(verify_for(trust, CHAIN(&b, &low, &clients), 3, server, 0, &answer),
 		EST_E_UNTRUSTED);
-	assert_int_equal(
-		verify_for(trust, CHAIN(&a, &low, &clients), 3, client, 0, &answer), EST_OK);
+	assert_int_equal(verify_for(trust, CHAIN(&a, &low, &clients), 3, client, 0, &answer),
+		EST_OK);
 	assert_int_equal(verify_for(trust, CHAIN(&a, &low, &clients), 3, NULL, 0, &answer), EST_OK);
 	assert_int_equal(verify_for(trust, CHAIN(&b, &low, &clients), 3, server, 0, &answer),
 		EST_E_UNTRUSTED);
@@ -366,19 +370,20 @@ static void what_was_proven_with_a_skew_is_not_without(void **state)
 			     .from = -TESTCA_DAY,
 			     .until = -10 * MINUTES },
 		&old);
-	testca_issue(
-		&(struct testca_spec){
-			.subject = "CN=low", .issuer = &old, CA, .usage = CERT_SIGN },
+	testca_issue(&(struct testca_spec){ .subject = "CN=low",
+			     .issuer = &old,
+			     CA,
+			     .usage = CERT_SIGN },
 		&low);
 	testca_issue(&(struct testca_spec){ .issuer = &low }, &a);
 	trust = load(FILES(PEM("old.pem", &old)), false, NULL);
-	assert_int_equal(
-		verify_for(trust, CHAIN(&a, &low), 2, server, 0, &answer), EST_E_UNTRUSTED);
+	assert_int_equal(verify_for(trust, CHAIN(&a, &low), 2, server, 0, &answer),
+		EST_E_UNTRUSTED);
 	assert_string_equal(err.reason, "expired");
-	assert_int_equal(
-		verify_for(trust, CHAIN(&a, &low), 2, server, 30 * MINUTES, &answer), EST_OK);
-	assert_int_equal(
-		verify_for(trust, CHAIN(&a, &low), 2, server, 0, &answer), EST_E_UNTRUSTED);
+	assert_int_equal(verify_for(trust, CHAIN(&a, &low), 2, server, 30 * MINUTES, &answer),
+		EST_OK);
+	assert_int_equal(verify_for(trust, CHAIN(&a, &low), 2, server, 0, &answer),
+		EST_E_UNTRUSTED);
 	trust_free(trust);
 	testca_wipe(&old);
 	testca_wipe(&low);

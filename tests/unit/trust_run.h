@@ -16,8 +16,8 @@
 #include "testca.h"
 
 #define CERT_SIGN GNUTLS_KEY_KEY_CERT_SIGN
-#define MINUTES	  60
-#define CA	  .ca = true, .no_path_len = true
+#define MINUTES   60
+#define CA        .ca = true, .no_path_len = true
 
 static char *dir;
 static struct testca root, inter, leaf, other_root;

@@ -40,9 +40,10 @@ static void only_the_self_signed_of_a_file_are_anchors(void **state)
 	struct trust *trust;
 
 	(void)state; /* RFC 7030 section 4.1.3: an intermediate is not an anchor */
-	testca_issue(
-		&(struct testca_spec){
-			.subject = "CN=stray", .issuer = &other_root, CA, .usage = CERT_SIGN },
+	testca_issue(&(struct testca_spec){ .subject = "CN=stray",
+			     .issuer = &other_root,
+			     CA,
+			     .usage = CERT_SIGN },
 		&stray);
 	testca_issue(&(struct testca_spec){ .subject = "CN=x", .issuer = &stray }, &under_stray);
 	trust = load(FILES(PEM("bag.pem", &inter, &root, &stray)), false, NULL);
