@@ -14,6 +14,9 @@ _est_values() {
 	--auth)
 		echo "auto basic digest bearer none"
 		;;
+	--clock-floor)
+		echo "on off"
+		;;
 	--key-usage)
 		echo "digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement"
 		;;

@@ -11,6 +11,8 @@ function __est_values --argument-names applet option
             printf '%s\n' sha256 sha384 sha512
         case --auth
             printf '%s\n' auto basic digest bearer none
+        case --clock-floor
+            printf '%s\n' on off
         case --key-usage
             printf '%s\n' digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement
         case --ext-key-usage

@@ -15,6 +15,9 @@ _est_action() {
 	(--auth)
 		reply='(auto basic digest bearer none)'
 		;;
+	(--clock-floor)
+		reply='(on off)'
+		;;
 	(--key-usage)
 		reply='(digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement)'
 		;;

@@ -217,6 +217,7 @@ static void *accept_loop(void *arg)
 		while (raw->threads >= THREADS_MAX)
 			(void)pthread_cond_wait(&raw->less, &raw->lock);
 		(void)pthread_mutex_unlock(&raw->lock);
+		/* cppcheck-suppress nullPointer ; accept(2) takes NULL for an address not wanted */
 		fd = accept4(raw->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0)
 			serve_in_thread(srv, fd);
