@@ -48,8 +48,12 @@ static enum est_code read_response(struct session *session, struct http_parser *
 		rc = session_recv(session, block, sizeof(block), &n, &clean, deadline, err);
 		if (rc != EST_OK)
 			return rc;
-		if (n == 0)
-			return http_parser_eof(parser, clean, err);
+		if (n == 0) {
+			rc = http_parser_eof(parser, clean, err);
+			if (rc == EST_E_NETWORK)
+				session_hint_cert(session, err);
+			return rc;
+		}
 		in = (struct est_span){ block, n };
 		rc = http_parser_feed(parser, &in, err);
 		if (rc != EST_OK)

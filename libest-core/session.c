@@ -61,6 +61,13 @@ bool session_client_cert_sent(const struct session *session)
 	       gnutls_certificate_get_ours(session->tls) != NULL;
 }
 
+void session_hint_cert(const struct session *s, struct est_error *err)
+{
+	if (s->authz && gnutls_certificate_client_get_request_status(s->tls) &&
+		!gnutls_certificate_get_ours(s->tls))
+		est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t size)
 {
 	struct session *s = ptr;
@@ -343,8 +350,12 @@ static enum est_code fail_record(struct session *s, int ret, struct est_error *e
 	s->broken = true;
 	if (ret == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return fail_alert(s, err);
-	if (ret == GNUTLS_E_PULL_ERROR || ret == GNUTLS_E_PUSH_ERROR)
-		return est_fail(err, EST_E_NETWORK, "the connection to %s broke", s->address);
+	if (ret == GNUTLS_E_PULL_ERROR || ret == GNUTLS_E_PUSH_ERROR ||
+		ret == GNUTLS_E_PREMATURE_TERMINATION) {
+		est_fail(err, EST_E_NETWORK, "the connection to %s broke", s->address);
+		session_hint_cert(s, err);
+		return EST_E_NETWORK;
+	}
 	return est_fail(err, EST_E_TLS, "TLS with %s failed: %s", s->address, gnutls_strerror(ret));
 }
 
