@@ -112,15 +112,17 @@ static enum est_code fetch_certs(struct est_client *c, const struct operation *o
 	return rc;
 }
 
-static bool has_root(const struct est_certs *certs)
+static bool has_root(const struct trust *trust, const struct est_certs *certs)
 {
 	struct est_error ignored;
 	struct cert_view view;
 
 	for (size_t i = 0; i < est_certs_count(certs); i++) {
-		if (cert_view(est_certs_get(certs, i), "", &view, &ignored) == EST_OK &&
-			cert_is_root(&view))
-			return true;
+		if (cert_view(est_certs_get(certs, i), "", &view, &ignored) != EST_OK ||
+			!cert_is_self_issued(&view))
+			continue;
+		if (trust_is_anchor(trust, view.der) || cert_is_root(&view))
+			return true; /* the signature of what is known is not verified */
 	}
 	return false;
 }
@@ -131,7 +133,7 @@ enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct e
 	enum est_code rc;
 
 	rc = fetch_certs(c, &operation_cacerts, (struct est_span){ 0 }, NULL, &certs, err);
-	if (rc == EST_OK && !has_root(certs)) {
+	if (rc == EST_OK && !has_root(c->trust, certs)) {
 		rc = est_fail(err, EST_E_PROTOCOL,
 			"cacerts: no self-signed certificate among the %zu; the current root must "
 			"be there (RFC 7030 section 4.1.3)",

@@ -14,49 +14,49 @@
 #define ARCS_MAX    32
 
 /* How the value of an attribute is encoded. */
-enum form { FORM_UTF8, FORM_PRINTABLE, FORM_IA5, FORM_COUNTRY };
+enum form { FORM_DIRECTORY, FORM_PRINTABLE, FORM_IA5, FORM_COUNTRY };
 
 static const struct attribute {
 	const char *name, *oid;
 	enum form form;
 } attributes[] = {
-	{ "CN", "2.5.4.3", FORM_UTF8 },
-	{ "commonName", "2.5.4.3", FORM_UTF8 },
-	{ "O", "2.5.4.10", FORM_UTF8 },
-	{ "organizationName", "2.5.4.10", FORM_UTF8 },
-	{ "OU", "2.5.4.11", FORM_UTF8 },
-	{ "organizationalUnitName", "2.5.4.11", FORM_UTF8 },
+	{ "CN", "2.5.4.3", FORM_DIRECTORY },
+	{ "commonName", "2.5.4.3", FORM_DIRECTORY },
+	{ "O", "2.5.4.10", FORM_DIRECTORY },
+	{ "organizationName", "2.5.4.10", FORM_DIRECTORY },
+	{ "OU", "2.5.4.11", FORM_DIRECTORY },
+	{ "organizationalUnitName", "2.5.4.11", FORM_DIRECTORY },
 	{ "C", "2.5.4.6", FORM_COUNTRY },
 	{ "countryName", "2.5.4.6", FORM_COUNTRY },
-	{ "ST", "2.5.4.8", FORM_UTF8 },
-	{ "stateOrProvinceName", "2.5.4.8", FORM_UTF8 },
-	{ "L", "2.5.4.7", FORM_UTF8 },
-	{ "localityName", "2.5.4.7", FORM_UTF8 },
-	{ "STREET", "2.5.4.9", FORM_UTF8 },
-	{ "streetAddress", "2.5.4.9", FORM_UTF8 },
-	{ "postalCode", "2.5.4.17", FORM_UTF8 },
+	{ "ST", "2.5.4.8", FORM_DIRECTORY },
+	{ "stateOrProvinceName", "2.5.4.8", FORM_DIRECTORY },
+	{ "L", "2.5.4.7", FORM_DIRECTORY },
+	{ "localityName", "2.5.4.7", FORM_DIRECTORY },
+	{ "STREET", "2.5.4.9", FORM_DIRECTORY },
+	{ "streetAddress", "2.5.4.9", FORM_DIRECTORY },
+	{ "postalCode", "2.5.4.17", FORM_DIRECTORY },
 	{ "DC", "0.9.2342.19200300.100.1.25", FORM_IA5 },
 	{ "domainComponent", "0.9.2342.19200300.100.1.25", FORM_IA5 },
-	{ "UID", "0.9.2342.19200300.100.1.1", FORM_UTF8 },
-	{ "userId", "0.9.2342.19200300.100.1.1", FORM_UTF8 },
+	{ "UID", "0.9.2342.19200300.100.1.1", FORM_DIRECTORY },
+	{ "userId", "0.9.2342.19200300.100.1.1", FORM_DIRECTORY },
 	{ "serialNumber", "2.5.4.5", FORM_PRINTABLE },
 	{ "dnQualifier", "2.5.4.46", FORM_PRINTABLE },
 	{ "telephoneNumber", "2.5.4.20", FORM_PRINTABLE },
 	{ "emailAddress", "1.2.840.113549.1.9.1", FORM_IA5 },
 	{ "EMAIL", "1.2.840.113549.1.9.1", FORM_IA5 },
 	{ "E", "1.2.840.113549.1.9.1", FORM_IA5 },
-	{ "SN", "2.5.4.4", FORM_UTF8 },
-	{ "surname", "2.5.4.4", FORM_UTF8 },
-	{ "GN", "2.5.4.42", FORM_UTF8 },
-	{ "givenName", "2.5.4.42", FORM_UTF8 },
-	{ "initials", "2.5.4.43", FORM_UTF8 },
-	{ "generationQualifier", "2.5.4.44", FORM_UTF8 },
-	{ "title", "2.5.4.12", FORM_UTF8 },
-	{ "description", "2.5.4.13", FORM_UTF8 },
-	{ "businessCategory", "2.5.4.15", FORM_UTF8 },
-	{ "name", "2.5.4.41", FORM_UTF8 },
-	{ "pseudonym", "2.5.4.65", FORM_UTF8 },
-	{ "organizationIdentifier", "2.5.4.97", FORM_UTF8 },
+	{ "SN", "2.5.4.4", FORM_DIRECTORY },
+	{ "surname", "2.5.4.4", FORM_DIRECTORY },
+	{ "GN", "2.5.4.42", FORM_DIRECTORY },
+	{ "givenName", "2.5.4.42", FORM_DIRECTORY },
+	{ "initials", "2.5.4.43", FORM_DIRECTORY },
+	{ "generationQualifier", "2.5.4.44", FORM_DIRECTORY },
+	{ "title", "2.5.4.12", FORM_DIRECTORY },
+	{ "description", "2.5.4.13", FORM_DIRECTORY },
+	{ "businessCategory", "2.5.4.15", FORM_DIRECTORY },
+	{ "name", "2.5.4.41", FORM_DIRECTORY },
+	{ "pseudonym", "2.5.4.65", FORM_DIRECTORY },
+	{ "organizationIdentifier", "2.5.4.97", FORM_DIRECTORY },
 };
 
 /* Takes one decimal arc without leading zeros off the front of *text. */
@@ -242,10 +242,13 @@ static uint8_t tag_for(enum form form, struct est_span value, const char **why)
 	case FORM_IA5:
 		*why = "a character that is not ASCII";
 		return is_ascii(value) ? DER_IA5 : 0;
-	case FORM_UTF8:
+	case FORM_DIRECTORY:
 		break;
 	}
 	*why = "not valid UTF-8";
+	/* RFC 5280 section 4.1.2.4 has both; the older one is what naive comparisons expect. */
+	if (is_printable(value))
+		return DER_PRINTABLE;
 	return is_utf8(value) ? DER_UTF8 : 0;
 }
 
@@ -264,7 +267,7 @@ static bool take_type(const char **text, struct csr_oid *oid, enum form *form)
 	memcpy(name, *text, n);
 	name[n] = '\0';
 	*text = equals + 1;
-	*form = FORM_UTF8;
+	*form = FORM_DIRECTORY;
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
 		if (strcasecmp(name, attributes[i].name) == 0 ||
 			strcmp(name, attributes[i].oid) == 0) {

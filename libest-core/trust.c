@@ -71,13 +71,22 @@ static enum est_code add_anchor(struct trust *trust, struct est_span der, const 
 		gnutls_x509_crt_deinit(crt);
 		return est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret));
 	}
-	rc = cert_view(der, name, &view, err);
+	rc = certs_add(trust->anchors, der, true, NULL, err);
+	if (rc == EST_OK)
+		rc = cert_view(der, name, &view, err);
 	trust->constrained |= rc == EST_OK && cert_has_name_constraints(&view);
 	return rc;
 }
 
-/* Equal names are not enough: a CA that changes its key issues OldWithNew and NewWithOld (RFC 4210
- * section 4.4), which are self-issued, and an anchor of which would make the old key one. */
+bool trust_is_anchor(const struct trust *trust, struct est_span der)
+{
+	for (size_t i = 0; i < est_certs_count(trust->anchors); i++) {
+		if (est_span_eq(est_certs_get(trust->anchors, i), der))
+			return true;
+	}
+	return false;
+}
+
 static bool is_root(struct est_span der)
 {
 	struct est_error ignored;
@@ -96,7 +105,7 @@ static enum est_code load_file(struct trust *trust, const char *path, struct est
 
 	rc = est_certs_load(path, &certs, err);
 	for (; rc == EST_OK && n < est_certs_count(certs); n++) {
-		root[n] = is_root(est_certs_get(certs, n));
+		root[n] = est_certs_count(certs) == 1 || is_root(est_certs_get(certs, n));
 		any_root = any_root || root[n];
 	}
 	for (size_t i = 0; rc == EST_OK && i < n; i++) {
@@ -144,6 +153,8 @@ enum est_code trust_load(const char *const *files, bool system, const char *syst
 	if (!trust)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	rc = certs_new(&trust->helpers, err);
+	if (rc == EST_OK)
+		rc = certs_new(&trust->anchors, err);
 	if (rc == EST_OK && files && *files)
 		rc = list_get(trust, TRUST_EXPLICIT, err);
 	for (; rc == EST_OK && files && *files; files++)
@@ -169,5 +180,6 @@ void trust_free(struct trust *trust)
 	if (trust->proven)
 		gnutls_x509_trust_list_deinit(trust->proven, 1);
 	est_certs_free(trust->helpers);
+	est_certs_free(trust->anchors);
 	free(trust);
 }

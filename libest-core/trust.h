@@ -47,6 +47,9 @@ struct trust_answer {
 enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct trust_answer *out, struct est_error *err) EST_MUST_CHECK;
 
+/* Whether this very certificate is an anchor of the explicit database. */
+bool trust_is_anchor(const struct trust *trust, struct est_span der);
+
 const char *trust_db_name(enum trust_db db); /* "explicit", "implicit" */
 
 /* Imports a certificate that passes cert_view(); released by gnutls_x509_crt_deinit(). */
