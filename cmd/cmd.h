@@ -77,6 +77,10 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHEC
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 bool cmd_has_token(const struct cmd *cmd);
+/* A question on the terminal; no terminal, or anything but y, is no. */
+bool cmd_confirm(const char *question);
+/* Asks on the terminal whether a redirect to this origin may be followed; no terminal: no. */
+bool cmd_consent(void *ctx, const char *origin);
 /* What -v and JSON say of the connection and the deviations met. */
 void cmd_report_session(struct cmd *cmd, const struct est_client *client);
 

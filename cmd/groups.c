@@ -24,6 +24,8 @@ const struct cmd_option cmd_options_network[] = {
 		"bearer token, sent as it is, - for stdin; or EST_TOKEN" },
 	{ "auth", 0, CMD_STRING, CMD_AT(auth), "HOW", NULL,
 		"HTTP authentication: auto (the strongest offered), basic, digest, bearer, none" },
+	{ "redirect-to", 0, CMD_LIST, CMD_AT(redirect_to), "ORIGIN", NULL,
+		"follow redirects to this host[:port] too (repeat); else they are asked for" },
 	{ "resolve", 0, CMD_LIST, CMD_AT(resolve), "HOST:PORT:ADDR", NULL,
 		"connect to ADDR for HOST:PORT (repeat)" },
 	{ "ipv4", '4', CMD_FLAG, CMD_AT(ipv4), NULL, NULL, "IPv4 only" },

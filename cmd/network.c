@@ -129,6 +129,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.password = cmd_secret,
 		.token = cmd_has_token(cmd) ? cmd_token : NULL,
 		.secret_ctx = cmd,
+		.redirect_to = v->redirect_to.v,
+		.consent = cmd_consent,
 		.resolve = v->resolve.v,
 		.family = v->ipv4   ? AF_INET
 			  : v->ipv6 ? AF_INET6

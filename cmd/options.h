@@ -16,7 +16,7 @@ struct cmd_list { /* NULL-terminated; v is NULL when empty */
 struct cmd_values {
 	/* which server, and whom to believe */
 	const char *server, *label, *clock_floor;
-	struct cmd_list cacert, resolve;
+	struct cmd_list cacert, resolve, redirect_to;
 	bool system_trust, ipv4, ipv6;
 	unsigned connect_timeout_ms, max_time_ms;
 	size_t max_size;

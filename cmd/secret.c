@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -116,4 +117,30 @@ enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;
+}
+
+bool cmd_confirm(const char *question)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct est_buf answer = { 0 };
+	struct est_error ignored;
+	bool yes;
+
+	if (fd < 0)
+		return false;
+	yes = write(fd, question, strlen(question)) >= 0 && write(fd, " [y/N] ", 7) >= 0 &&
+	      read_line(fd, &answer, &ignored) == EST_OK && answer.n > 0 &&
+	      (answer.p[0] == 'y' || answer.p[0] == 'Y');
+	est_buf_free(&answer);
+	(void)close(fd);
+	return yes;
+}
+
+bool cmd_consent(void *ctx, const char *origin)
+{
+	char question[400];
+
+	(void)ctx;
+	(void)snprintf(question, sizeof(question), "The server redirects to %s. Go there?", origin);
+	return cmd_confirm(question);
 }

@@ -49,8 +49,6 @@ static enum est_code fail_redirect(const struct operation *op, const struct http
 		est_escape(shown, sizeof(shown), where);
 	est_fail(err, EST_E_REFUSED, "%s: the server redirects (%d) to %s", op->name,
 		response->status, shown);
-	est_hint(err, "redirects are not followed; if that server is the right one, name it with "
-		      "--server");
 	return est_reason(err, "redirect");
 }
 

@@ -25,6 +25,22 @@ static void set_defaults(struct est_config *config)
 		config->max_size = EST_BODY_MAX;
 }
 
+static enum est_code check_redirect_to(const char *const *origins, struct est_error *err)
+{
+	struct est_error why;
+	enum est_code rc;
+
+	for (; origins && *origins; origins++) {
+		struct url url = { 0 };
+
+		rc = url_parse(*origins, NULL, &url, &why);
+		url_wipe(&url);
+		if (rc != EST_OK)
+			return est_fail(err, rc, "--redirect-to: %s", why.msg);
+	}
+	return EST_OK;
+}
+
 static enum est_code client_load(struct est_client *c, struct est_error *err)
 {
 	const struct est_config *config = &c->config;
@@ -33,6 +49,8 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	rc = url_parse(config->server, config->label, &c->url, err);
 	if (rc == EST_OK)
 		rc = net_check_resolve(config->resolve, err);
+	if (rc == EST_OK)
+		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
@@ -59,8 +77,6 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	c->params.trust = c->trust;
 	c->params.idle_ms = c->config.idle_timeout_ms;
 	c->params.target = (struct net_target){
-		.host = c->url.host,
-		.port = c->url.port,
 		.family = config->family,
 		.resolve = config->resolve,
 		.connect_timeout_ms = c->config.connect_timeout_ms,
@@ -78,6 +94,7 @@ void est_client_free(struct est_client *c)
 	if (c->params.credentials)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	trust_free(c->trust);
+	place_wipe(&c->at);
 	url_wipe(&c->url);
 	free(c);
 }

@@ -75,20 +75,17 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 {
 	struct http_request request = {
 		.method = op->method,
-		.host = c->url.authority,
+		.host = c->at.url.authority,
+		.target = c->at.target,
 		.accept = op->accept,
 		.content_type = op->content_type,
 		.body = body,
 	};
 	const struct http_limits limits = { c->config.max_size, &c->quirks };
 	bool reused = false, silent = false, again = false;
-	struct est_buf target = { 0 }, authorization = { 0 };
-	enum est_code rc;
+	struct est_buf authorization = { 0 };
+	enum est_code rc = EST_OK;
 
-	rc = url_target(&c->url, op->name, &target, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(&target, (struct est_span){ (const uint8_t *)"", 1 }, err);
-	request.target = (const char *)target.p;
 	while (rc == EST_OK) {
 		rc = ensure_session(c, &reused, err);
 		if (rc == EST_OK)
@@ -115,11 +112,10 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 		rc = EST_OK;
 	}
 	est_buf_free(&authorization);
-	est_buf_free(&target);
 	return rc;
 }
 
-enum est_code client_exchange(struct est_client *c, const struct operation *op,
+static enum est_code exchange_authenticated(struct est_client *c, const struct operation *op,
 	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
 {
 	const bool sent_before = sent && *sent;
@@ -147,5 +143,170 @@ enum est_code client_exchange(struct est_client *c, const struct operation *op,
 		session_close(c->session);
 		c->session = NULL;
 	}
+	return rc;
+}
+
+/* The connection belongs to one origin: who moves to another leaves it. */
+static void move_to(struct est_client *c, struct place *place)
+{
+	if (c->at.url.host && !place_same_origin(&c->at.url, &place->url)) {
+		session_close(c->session);
+		c->session = NULL;
+	}
+	place_wipe(&c->at);
+	c->at = *place;
+	*place = (struct place){ 0 };
+	c->params.redirect = place_same_origin(&c->at.url, &c->url) ? NULL : &c->at.url;
+	c->params.target.host = c->at.url.host;
+	c->params.target.port = c->at.url.port;
+}
+
+/* Where the operator said: every operation starts there. */
+static enum est_code move_home(struct est_client *c, const struct operation *op,
+	struct est_error *err)
+{
+	struct place place = { 0 };
+	struct est_buf target = { 0 };
+	enum est_code rc;
+
+	rc = url_authority(est_span_str(c->url.authority), &place.url, err);
+	if (rc == EST_OK)
+		rc = url_target(&c->url, op->name, &target, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&target, (struct est_span){ (const uint8_t *)"", 1 }, err);
+	if (rc == EST_OK) {
+		place.target = strdup((const char *)target.p);
+		if (!place.target)
+			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
+	if (rc == EST_OK)
+		move_to(c, &place);
+	est_buf_free(&target);
+	place_wipe(&place);
+	return rc;
+}
+
+/* RFC 7030 section 3.2.1: the same method again; an enrolment cannot become a GET. */
+static bool is_redirect(const struct operation *op, int status)
+{
+	return status == 301 || status == 302 || status == 307 || status == 308 ||
+	       (status == 303 && !op->content_type);
+}
+
+static enum est_code fail_redirect(const struct place *place, const char *why,
+	struct est_error *err)
+{
+	char shown[300];
+
+	est_escape(shown, sizeof(shown), est_span_str(place->target));
+	est_fail(err, EST_E_REFUSED, "the server redirects to https://%s%s: %s",
+		place->url.authority, shown, why);
+	return est_reason(err, "redirect");
+}
+
+/* Another origin needs the operator's word, given before or now. */
+static enum est_code ask_consent(struct est_client *c, const struct place *place,
+	struct est_error *err)
+{
+	const char *const *allowed = c->config.redirect_to;
+	int64_t asked_ms = deadline_now_ms();
+	struct est_error ignored;
+	bool same = place_same_origin(&place->url, &c->at.url) ||
+		    place_same_origin(&place->url, &c->url);
+
+	for (; !same && allowed && *allowed; allowed++) {
+		struct url url = { 0 };
+
+		same = url_parse(*allowed, NULL, &url, &ignored) == EST_OK &&
+		       place_same_origin(&place->url, &url);
+		url_wipe(&url);
+	}
+	if (!same && c->config.consent)
+		same = c->config.consent(c->config.secret_ctx, place->url.authority);
+	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time */
+	if (same)
+		return EST_OK;
+	fail_redirect(place, "another origin, which is not followed unasked", err);
+	return est_hint(err, "if that server is the right one, allow it with --redirect-to %.200s",
+		place->url.authority);
+}
+
+/* A redirect may name the earliest time for it (RFC 9110 section 10.2.3). */
+static enum est_code wait_before(struct est_client *c, const struct http_response *response,
+	struct est_error *err)
+{
+	int64_t wait_ms = http_retry_after(response, time(NULL)) * 1000;
+	struct deadline until = deadline_within(&c->deadline, wait_ms);
+	enum est_code rc;
+
+	if (wait_ms <= 0)
+		return EST_OK;
+	if (wait_ms >= deadline_left_ms(&c->deadline))
+		return est_fail(err, EST_E_TIMEOUT,
+			"the server wants the redirect to be followed in %lld s, after the total "
+			"time is used up",
+			(long long)wait_ms / 1000);
+	rc = deadline_poll(&until, -1, 0, -1, "before a redirect", err);
+	return rc == EST_E_TIMEOUT ? EST_OK : rc;
+}
+
+static enum est_code follow(struct est_client *c, const struct http_response *response,
+	struct place *visited, size_t hops, struct est_error *err)
+{
+	struct place place = { 0 };
+	struct est_span location;
+	enum est_code rc;
+
+	if (!http_field(response, "Location", 0, &location)) {
+		est_fail(err, EST_E_PROTOCOL, "a redirect (%d) without Location", response->status);
+		return est_reason(err, "redirect");
+	}
+	rc = redirect_resolve(&c->at, location, &place, err);
+	if (rc == EST_OK && hops == REDIRECT_MAX)
+		rc = fail_redirect(&place, "more than five redirects", err);
+	for (size_t i = 0; rc == EST_OK && i <= hops; i++) {
+		if (place_same_origin(&place.url, &visited[i].url) &&
+			strcmp(place.target, visited[i].target) == 0)
+			rc = fail_redirect(&place, "it has been there, a loop", err);
+	}
+	if (rc == EST_OK)
+		rc = ask_consent(c, &place, err);
+	if (rc == EST_OK)
+		rc = wait_before(c, response, err);
+	if (rc == EST_OK)
+		rc = place_copy(&place, &visited[hops + 1], err);
+	if (rc == EST_OK) {
+		client_log(c, EST_LOG_INFO, "redirected (%d) to https://%s%s", response->status,
+			place.url.authority, place.target);
+		move_to(c, &place);
+	}
+	place_wipe(&place);
+	if (rc != EST_OK)
+		err->http_status = response->status;
+	return rc;
+}
+
+enum est_code client_exchange(struct est_client *c, const struct operation *op,
+	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
+{
+	struct place visited[REDIRECT_MAX + 1] = { 0 };
+	const bool sent_before = sent && *sent;
+	enum est_code rc;
+
+	rc = move_home(c, op, err);
+	if (rc == EST_OK)
+		rc = place_copy(&c->at, &visited[0], err);
+	for (size_t hops = 0; rc == EST_OK; hops++) {
+		rc = exchange_authenticated(c, op, body, out, sent, err);
+		if (rc != EST_OK || !is_redirect(op, out->status))
+			break;
+		if (sent)
+			*sent = sent_before; /* who redirects has not acted */
+		rc = follow(c, out, visited, hops, err);
+		if (rc == EST_OK)
+			http_response_wipe(out);
+	}
+	for (size_t i = 0; i <= REDIRECT_MAX; i++)
+		place_wipe(&visited[i]);
 	return rc;
 }

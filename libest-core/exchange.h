@@ -6,10 +6,12 @@
 #include "authenticate.h"
 #include "http.h"
 #include "identity.h"
+#include "redirect.h"
 
 struct est_client {
 	struct est_config config; /* its strings are the caller's */
-	struct url url;
+	struct url url;           /* as configured */
+	struct place at; /* of the request under way, or of the last one; redirects move it */
 	struct trust *trust;
 	struct session_params params;
 	struct deadline deadline;
@@ -34,10 +36,11 @@ extern const struct operation operation_cacerts, operation_csrattrs, operation_s
 void client_log(const struct est_client *client, enum est_log_level level, const char *fmt, ...)
 	EST_PRINTF(3, 4);
 
-/* One request of the operation and its final answer, whatever its status: connects when there is
- * no usable connection, answers the challenge of an authorised server (authenticate.h), closes
- * after a 401 that is final, repeats a GET once on a kept connection that turned out to be dead.
- * *sent (may be NULL): the request may have reached the server.  out is the caller's to wipe. */
+/* One request of the operation and its final answer, whatever its status: follows redirects (RFC
+ * 7030 section 3.2.1), connects when there is no usable connection, answers the challenge of an
+ * authorised server (authenticate.h), closes after a 401 that is final, repeats a GET once on a
+ * kept connection that turned out to be dead. *sent (may be NULL): the request may have reached the
+ * server.  out is the caller's to wipe. */
 enum est_code client_exchange(struct est_client *client, const struct operation *operation,
 	struct est_span body, struct http_response *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;

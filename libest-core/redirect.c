@@ -181,6 +181,24 @@ void place_wipe(struct place *place)
 	*place = (struct place){ 0 };
 }
 
+enum est_code place_copy(const struct place *from, struct place *out, struct est_error *err)
+{
+	struct place copy = { 0 };
+	enum est_code rc;
+
+	rc = url_authority(est_span_str(from->url.authority), &copy.url, err);
+	if (rc == EST_OK) {
+		copy.target = strdup(from->target);
+		if (!copy.target)
+			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
+	if (rc == EST_OK)
+		*out = copy;
+	else
+		place_wipe(&copy);
+	return rc;
+}
+
 bool place_same_origin(const struct url *a, const struct url *b)
 {
 	return a->port == b->port && strcmp(a->host, b->host) == 0;

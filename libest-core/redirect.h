@@ -19,6 +19,8 @@ struct place {          /* an origin and what is asked for there */
 enum est_code redirect_resolve(const struct place *base, struct est_span location,
 	struct place *out, struct est_error *err) EST_MUST_CHECK;
 void place_wipe(struct place *place);
+enum est_code place_copy(const struct place *from, struct place *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Scheme, host and port are equal (RFC 6454 section 5). */
 bool place_same_origin(const struct url *a, const struct url *b);
 

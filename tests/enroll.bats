@@ -482,13 +482,11 @@ check_combined() {
 	[ ! -e key.pem.est-new ]
 }
 
-@test "enroll: a redirect ends it, nothing crosses to the other origin, the key is removed (R7030-3.2.1-07 H-06)" {
+@test "enroll: a redirect elsewhere ends it, nothing crosses to the other origin, the key is removed (R7030-3.2.1-07 H-06)" {
 	echo before >cert.pem
-	for label in redirect redirect-out; do
-		ONCE=1 refused 10 '30[27]' enroll "${trust[@]}" "${account[@]}" "${new[@]}" -l $label
-		[ ! -e key.pem.est-new ]
-	done
-	seen 2 true
+	ONCE=1 refused 10 'another origin' enroll "${trust[@]}" "${account[@]}" "${new[@]}" -l redirect-out
+	[ ! -e key.pem.est-new ]
+	seen 1 true
 	no_credentials
 }
 

@@ -437,9 +437,12 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *user;        /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
 	est_secret_fn *password; /* called after a challenge of an authorised server, once */
 	est_secret_fn *token;    /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
-	void *secret_ctx;
-	const char *const *resolve; /* "host:port:address" */
-	int family;                 /* AF_UNSPEC, AF_INET, AF_INET6 */
+	void *secret_ctx;        /* of the secret functions and consent */
+	const char *const *redirect_to; /* origins that a redirect may lead to besides the server's,
+					 * "host[:port]", or NULL */
+	bool (*consent)(void *ctx, const char *origin); /* asks about another; NULL: never */
+	const char *const *resolve;                     /* "host:port:address" */
+	int family;                                     /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
 	bool strict;
