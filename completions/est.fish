@@ -13,7 +13,7 @@ function __est_values --argument-names applet option
             printf '%s\n' auto basic digest bearer none
         case --key-usage
             printf '%s\n' digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement
-        case --ext-key-usage
+        case --ext-key-usage --purpose
             printf '%s\n' serverAuth clientAuth codeSigning emailProtection timeStamping OCSPSigning
         case --outform
             switch $applet
