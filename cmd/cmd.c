@@ -45,8 +45,7 @@ bool cmd_known_option(const char *name)
 	return false;
 }
 
-/* Names of files and options stand in messages as they were given: here they become printable. */
-static void make_printable(char *text, size_t size)
+void cmd_printable(char *text, size_t size)
 {
 	struct est_buf safe = { 0 };
 	struct est_error ignored;
@@ -62,7 +61,7 @@ __attribute__((format(printf, 2, 0))) static void print_line(const struct cmd *c
 	char line[NOTICE_MAX];
 
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	make_printable(line, sizeof(line));
+	cmd_printable(line, sizeof(line));
 	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), line);
 }
 
@@ -209,8 +208,8 @@ static void harden_process(void)
 
 static void report_error(struct cmd *cmd)
 {
-	make_printable(cmd->err.msg, sizeof(cmd->err.msg));
-	make_printable(cmd->err.hint, sizeof(cmd->err.hint));
+	cmd_printable(cmd->err.msg, sizeof(cmd->err.msg));
+	cmd_printable(cmd->err.hint, sizeof(cmd->err.hint));
 	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), cmd->err.msg);
 	if (cmd->err.hint[0])
 		fprintf(stderr, "est: hint: %s\n", cmd->err.hint);

@@ -52,6 +52,9 @@ int cmd_exit_code(enum est_code code);
 /* "est: enroll: text" on stderr, unless -q; with -v; escaped where it holds bytes from outside. */
 void cmd_notice(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
 void cmd_verbose(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
+/* Names of files and options stand in messages as they were given, and long ones are cut: here
+ * they become printable, in place. */
+void cmd_printable(char *text, size_t size);
 
 /* The applet takes no operands. */
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* est inspect: what is in a certificate file or bag, offline.  Nothing is fetched, no key is ever
  * shown, and a broken object does not hide the others. */
-#include "cmd.h"
+#include "inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,41 +12,50 @@
 #include "inspect_show.h"
 
 #define INSPECT_FILE_MAX (256u << 20) /* bytes; text goes out object by object */
-#define BROKEN_SHOWN_MAX 100          /* of a file's broken objects, one by one */
 
-static const struct cmd_option options[] = { { 0 } };
-
-struct inspect {
-	struct cmd *cmd;
-	const char *file; /* escaped */
-	struct est_quirks quirks;
-	struct est_buf text;
-	struct json_object *certs, *requests, *crls, *csrattrs, *keys, *broken;
-	size_t n_shown;  /* in all files */
-	size_t n_broken; /* in this file */
-	uint64_t *seen;  /* beginnings of this file's fingerprints */
-	size_t n_seen, cap_seen;
-	enum est_code rc;      /* the first failure among the files: the exit code */
-	struct est_error kept; /* its message */
+static const struct cmd_option options[] = {
+	{ "expires-within", 0, CMD_STRING, CMD_AT(expires_within), "TIME", NULL,
+		"exit 15 when a certificate expires within 30d, 12h, ... or has expired" },
+	{ "verify", 0, CMD_FLAG, CMD_AT(verify), NULL, NULL,
+		"exit 15 unless the client would trust the certificates" },
+	{ "cacert", 0, CMD_LIST, CMD_AT(cacert), "FILE", NULL,
+		"with --verify: trust anchors in place of the system's (repeat)" },
+	{ "hostname", 0, CMD_STRING, CMD_AT(hostname), "NAME", NULL,
+		"with --verify: the server it has to be" },
+	{ "purpose", 0, CMD_STRING, CMD_AT(purpose), "NAME", NULL,
+		"with --verify: serverAuth, clientAuth, ... or an OID" },
+	{ "at", 0, CMD_STRING, CMD_AT(at), "TIME", NULL,
+		"ask for this time, 2031-01-31 or 2031-01-31T00:00:00Z, not for now" },
+	{ "match-key", 0, CMD_STRING, CMD_AT(match_key), "FILE", NULL,
+		"exit 15 unless a certificate or request is for this private key" },
+	{ "key-password-file", 0, CMD_STRING, CMD_AT(key_password_file), "FILE", NULL,
+		"passphrase of an encrypted key; or EST_KEY_PASSWORD, or a prompt" },
+	{ "min-strength", 0, CMD_STRING, CMD_AT(min_strength), "BITS", NULL,
+		"exit 15 when a key or signature has fewer bits of security (112: RSA 2048)" },
+	{ "has-root", 0, CMD_LIST, CMD_AT(has_root), "SHA256", NULL,
+		"exit 15 unless the root with this fingerprint is there (repeat)" },
+	{ 0 },
 };
 
 /* A failure of one object or file; the work goes on.  Every message but one is printed now, that
  * one at the end. */
-static void keep_failure(struct inspect *in, const struct est_error *why)
+void inspect_failure(struct inspect *in, const struct est_error *why)
 {
+	struct est_error err = *why;
+
 	if (in->rc == EST_OK) {
 		in->rc = why->code;
 		in->kept = *why;
 		return;
 	}
+	cmd_printable(err.msg, sizeof(err.msg));
 	/* Errors, not notices: --quiet does not hide them. */
-	fprintf(stderr, "est: %s: %s\n", cmd_name(in->cmd->applet), why->msg);
+	fprintf(stderr, "est: %s: %s\n", cmd_name(in->cmd->applet), err.msg);
 	if (why->hint[0])
 		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
-static void add_place(struct json_object *o, const struct inspect *in,
-	const struct est_object *object)
+void inspect_place(struct json_object *o, const struct inspect *in, const struct est_object *object)
 {
 	json_object_object_add(o, "file", json_object_new_string(in->file));
 	json_object_object_add(o, "index", json_object_new_int64((int64_t)object->index));
@@ -59,17 +68,17 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	struct est_error err = { 0 };
 	struct json_object *o;
 
-	if (++in->n_broken > BROKEN_SHOWN_MAX)
+	if (++in->n_broken > INSPECT_FAILURES_MAX)
 		return;
 	est_fail(&err, EST_E_INPUT, "%s: object %zu at offset %zu: %.480s", in->file, object->index,
 		object->offset, why->msg);
 	if (why->hint[0])
 		est_hint(&err, "%s", why->hint);
-	keep_failure(in, &err);
+	inspect_failure(in, &err);
 	if (!in->broken)
 		return;
 	o = json_object_new_object();
-	add_place(o, in, object);
+	inspect_place(o, in, object);
 	json_object_object_add(o, "message", json_object_new_string(why->msg));
 	json_object_array_add(in->broken, o);
 }
@@ -100,8 +109,8 @@ static enum est_code end_object(struct inspect *in, const struct est_object *obj
 {
 	in->n_shown++;
 	if (!in->cmd->json)
-		return cmd_stdout(est_buf_span(&in->text), err);
-	add_place(o, in, object);
+		return in->silent ? EST_OK : cmd_stdout(est_buf_span(&in->text), err);
+	inspect_place(o, in, object);
 	json_object_array_add(list, o);
 	return EST_OK;
 }
@@ -149,6 +158,8 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 		return rc;
 	}
 	rc = remember(in, info.sha256, err);
+	if (rc == EST_OK && in->gates)
+		rc = gates_cert(in->gates, object, &info, err);
 	if (rc == EST_OK && in->cmd->json) {
 		o = cmd_json_cert(&info);
 	} else if (rc == EST_OK) {
@@ -177,9 +188,11 @@ static enum est_code on_csr(struct inspect *in, const struct est_object *object,
 		*err = why;
 		return rc;
 	}
-	if (in->cmd->json) {
+	if (in->gates)
+		rc = gates_csr(in->gates, object, err);
+	if (rc == EST_OK && in->cmd->json) {
 		o = json_csr(&info);
-	} else {
+	} else if (rc == EST_OK) {
 		rc = begin_text(in, object, "request", err);
 		if (rc == EST_OK)
 			rc = text_csr(&info, &in->text, err);
@@ -307,7 +320,7 @@ static void report_quirks(struct inspect *in)
 		if (in->cmd->v.strict) {
 			est_fail(&err, EST_E_PROTOCOL, "%s: %s (%s), refused by --strict", in->file,
 				est_quirk_text(q), est_quirk_id(q));
-			keep_failure(in, &err);
+			inspect_failure(in, &err);
 		} else {
 			cmd_verbose(in->cmd, "%s: %s (%s)", in->file, est_quirk_text(q),
 				est_quirk_id(q));
@@ -341,19 +354,19 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 		}
 	}
 	est_buf_free(&data);
-	if (rc == EST_OK && in->n_broken > BROKEN_SHOWN_MAX) {
+	if (rc == EST_OK && in->n_broken > INSPECT_FAILURES_MAX) {
 		est_fail(&err, EST_E_INPUT, "%s: %zu broken objects in all", in->file,
 			in->n_broken);
-		keep_failure(in, &err);
+		inspect_failure(in, &err);
 	}
 	if (rc == EST_OK && in->n_shown == before && in->n_broken == 0) {
 		est_fail(&err, EST_E_INPUT, "%s: nothing to show in it", in->file);
-		keep_failure(in, &err);
+		inspect_failure(in, &err);
 	}
 	report_quirks(in);
 	*quirks |= in->quirks.seen;
 	if (rc == EST_E_INPUT) {
-		keep_failure(in, &err);
+		inspect_failure(in, &err);
 		rc = EST_OK;
 	}
 	if (rc != EST_OK)
@@ -378,7 +391,12 @@ static enum est_code run(struct cmd *cmd)
 	struct est_quirks all = { 0 };
 	enum est_code rc = EST_OK;
 
+	rc = gates_open(&in, &in.gates);
+	if (rc != EST_OK)
+		return rc;
+	in.silent = in.gates && cmd->v.quiet;
 	if (cmd->n_operands == 0) {
+		gates_free(in.gates);
 		est_fail(&cmd->err, EST_E_USAGE, "no file given");
 		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
 	}
@@ -391,6 +409,9 @@ static enum est_code run(struct cmd *cmd)
 	for (int i = 0; i < cmd->n_operands && rc == EST_OK; i++)
 		rc = inspect_file(&in, cmd->operands[i], &all.seen);
 	cmd_json_quirks(cmd, &all);
+	if (rc == EST_OK && in.gates)
+		rc = gates_finish(in.gates, &cmd->err);
+	gates_free(in.gates);
 	if (rc == EST_OK && in.rc != EST_OK) {
 		cmd->err = in.kept;
 		rc = in.rc;

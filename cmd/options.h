@@ -28,6 +28,10 @@ struct cmd_values {
 	/* where it goes */
 	const char *output, *chain_out, *combined, *outform, *from;
 	bool fullchain, force;
+	/* what inspect is asked */
+	bool verify;
+	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength;
+	struct cmd_list has_root;
 	/* how it is said */
 	const char *config;
 	bool json, quiet, strict, dry_run, help, version;

@@ -20,7 +20,7 @@ _est_values() {
 	--key-usage)
 		echo "digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement"
 		;;
-	--ext-key-usage)
+	--ext-key-usage | --purpose)
 		echo "serverAuth clientAuth codeSigning emailProtection timeStamping OCSPSigning"
 		;;
 	--outform)

@@ -15,7 +15,7 @@ function __est_values --argument-names applet option
             printf '%s\n' on off
         case --key-usage
             printf '%s\n' digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement
-        case --ext-key-usage
+        case --ext-key-usage --purpose
             printf '%s\n' serverAuth clientAuth codeSigning emailProtection timeStamping OCSPSigning
         case --outform
             switch $applet

@@ -21,7 +21,7 @@ _est_action() {
 	(--key-usage)
 		reply='(digitalSignature nonRepudiation keyEncipherment dataEncipherment keyAgreement)'
 		;;
-	(--ext-key-usage)
+	(--ext-key-usage|--purpose)
 		reply='(serverAuth clientAuth codeSigning emailProtection timeStamping OCSPSigning)'
 		;;
 	(--outform)

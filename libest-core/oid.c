@@ -209,3 +209,12 @@ const char *est_oid_name(const char *dotted)
 
 	return row ? row->name : NULL;
 }
+
+const char *est_oid_dotted(const char *name)
+{
+	for (size_t i = 0; i < sizeof(oid_table) / sizeof(oid_table[0]); i++) {
+		if (strcmp(name, oid_table[i].name) == 0)
+			return oid_table[i].dotted;
+	}
+	return NULL;
+}

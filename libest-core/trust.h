@@ -30,6 +30,7 @@ struct trust_query {
 	const char *purpose;          /* OID the leaf must be good for; NULL: any */
 	const char *explicit_purpose; /* one that does as well below an explicit anchor, or NULL */
 	unsigned skew_s;              /* tolerated at both ends of every validity */
+	const time_t *at;             /* when it has to be valid; NULL: now */
 	const char *what;             /* begins the message: "the server's certificate" */
 };
 

@@ -53,17 +53,18 @@ static enum est_code fail_time(const struct search *s, struct est_error *err)
 {
 	const struct cert_view *leaf = &s->path[0];
 	bool early = s->now < leaf->not_before;
+	const char *whose = s->query->at ? "the time asked about is" : "the local clock says";
 	char limit[40], clock[40];
 
 	time_text(s->now, clock, sizeof(clock));
 	time_text(early ? leaf->not_before : leaf->not_after, limit, sizeof(limit));
 	if (is_timely(s, leaf))
 		est_fail(err, EST_E_UNTRUSTED,
-			"%s: a CA certificate above it is not valid now (the local clock says %s)",
-			s->query->what, clock);
+			"%s: a CA certificate above it is not valid then (%s %s)", s->query->what,
+			whose, clock);
 	else
-		est_fail(err, EST_E_UNTRUSTED, "%s %s %s (the local clock says %s)", s->query->what,
-			early ? "is not valid before" : "expired on", limit, clock);
+		est_fail(err, EST_E_UNTRUSTED, "%s %s %s (%s %s)", s->query->what,
+			early ? "is not valid before" : "expired on", limit, whose, clock);
 	return est_reason(err, early ? "not-yet-valid" : "expired");
 }
 
@@ -101,8 +102,8 @@ static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
 	unsigned flags = VERIFY_FLAGS, status = GNUTLS_CERT_INVALID;
 	gnutls_x509_crt_t chain[TRUST_PATH_MAX];
 
-	if (s->query->skew_s)
-		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* is_timely() knows the skew */
+	if (s->query->skew_s || s->query->at)
+		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* path_timely() knows better */
 	purpose.data = (unsigned char *)purpose_oid;
 	memcpy(chain, s->crts, n * sizeof(chain[0]));
 	s->tries++;
@@ -112,6 +113,20 @@ static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
 	return status;
 }
 
+/* The issuers were timely when they were pushed; GnuTLS looks at an anchor's dates too. */
+static bool path_timely(const struct search *s, gnutls_x509_trust_list_t list, size_t n)
+{
+	gnutls_x509_crt_t anchor;
+
+	if (!is_timely(s, &s->path[0]))
+		return false;
+	if (!s->query->at ||
+		gnutls_x509_trust_list_get_issuer(list, s->crts[n - 1], &anchor, 0) < 0)
+		return true;
+	return s->now >= gnutls_x509_crt_get_activation_time(anchor) &&
+	       s->now <= gnutls_x509_crt_get_expiration_time(anchor);
+}
+
 static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 {
 	unsigned status = judge(s, list, n, s->query->purpose);
@@ -119,7 +134,7 @@ static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 	if (status & GNUTLS_CERT_PURPOSE_MISMATCH && s->query->explicit_purpose &&
 		s->db == TRUST_EXPLICIT)
 		status = judge(s, list, n, s->query->explicit_purpose);
-	if (status == 0 && s->query->skew_s && !is_timely(s, &s->path[0]))
+	if (status == 0 && (s->query->skew_s || s->query->at) && !path_timely(s, list, n))
 		status = GNUTLS_CERT_EXPIRED;
 	/* The path that reached an anchor has the more telling complaint. */
 	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND)
@@ -284,7 +299,7 @@ enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 	struct search s = {
 		.trust = trust,
 		.query = query,
-		.now = time(NULL),
+		.now = query->at ? *query->at : time(NULL),
 		.status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND,
 	};
 	struct trust_answer answer = { 0 };

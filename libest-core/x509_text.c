@@ -13,12 +13,10 @@
 
 #define HEX_MAX 32 /* bytes of an opaque value that are shown */
 
-#define OID_RSA     CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01)
-#define OID_RSA_PSS CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a)
-#define OID_EC      CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
-#define OID_P256    CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07)
-#define OID_P384    CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x22)
-#define OID_P521    CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x23)
+#define OID_EC   CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
+#define OID_P256 CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07)
+#define OID_P384 CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x22)
+#define OID_P521 CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x23)
 
 static enum est_code put(struct est_buf *out, const char *s, struct est_error *err)
 {
@@ -76,8 +74,7 @@ enum est_code x509_name(struct est_span name, struct est_buf *out, struct est_er
 	return rc;
 }
 
-/* Bits of the modulus in RSAPublicKey (RFC 8017 appendix A.1.1); 0: malformed. */
-static size_t rsa_bits(struct est_span key)
+size_t x509_rsa_bits(struct est_span key)
 {
 	struct der_tlv seq, n;
 	uint8_t top;
@@ -124,11 +121,11 @@ enum est_code x509_key_body(struct est_span body, struct est_buf *out, struct es
 	if (!der_expect(&body, DER_SEQUENCE, &algorithm) ||
 		!der_expect(&algorithm.body, DER_OID, &oid))
 		return put(out, "malformed", err);
-	rsa = est_span_eq(oid.body, OID_RSA);
-	pss = est_span_eq(oid.body, OID_RSA_PSS);
+	rsa = est_span_eq(oid.body, CERT_OID_RSA);
+	pss = est_span_eq(oid.body, CERT_OID_RSA_PSS);
 	if ((rsa || pss) && der_expect(&body, DER_BIT_STRING, &key))
 		return est_buf_printf(out, err, "%s %zu", rsa ? "RSA" : "RSA-PSS",
-			rsa_bits(key.body));
+			x509_rsa_bits(key.body));
 	if (rsa || pss)
 		return put(out, rsa ? "RSA" : "RSA-PSS", err);
 	if (est_span_eq(oid.body, OID_EC))

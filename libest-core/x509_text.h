@@ -31,6 +31,9 @@ enum est_code x509_key(struct est_span spki, struct est_buf *out,
 /* The same of its contents; the key itself may be missing (RFC 9908 section 3.4). */
 enum est_code x509_key_body(struct est_span body, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* Of the modulus in the BIT STRING contents of an RSAPublicKey (RFC 8017 appendix A.1.1); 0:
+ * malformed. */
+size_t x509_rsa_bits(struct est_span key);
 /* "dns:a.example" and so on of one GeneralName. */
 enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

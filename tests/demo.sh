@@ -44,7 +44,7 @@ say "What is in that file."
 run est inspect ca.pem
 
 say "What the CA wants to see in a request."
-run est csrattrs -s "$url" --cacert ca.pem
+run est csrattrs -s "$url" -l csrattrs-rfc --cacert ca.pem
 
 say "A new key, and a certificate for it."
 run est enroll -s "$url" --cacert ca.pem --user demo --password-file password --new-key ec:p256 \

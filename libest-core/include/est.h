@@ -301,6 +301,39 @@ EST_API enum est_code est_crl_info(struct est_span der, struct est_crl_info *out
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_crl_info_wipe(struct est_crl_info *info);
 
+/* ---- Questions about certificates -------------------------------------------------------------
+ */
+
+struct est_verify { /* borrowed until est_verifier_new() returns */
+	const char *const
+		*cacert;      /* the explicit TA database as in est_config; NULL: the system's */
+	const char *hostname; /* the server it has to be; NULL: any */
+	const char *purpose;  /* name or dotted OID; NULL: any, with a hostname a server's */
+	const time_t *at;     /* NULL: now */
+};
+
+struct est_verifier;
+struct est_key;
+
+/* Loads the anchors.  EST_E_USAGE for a hostname or purpose that is none, EST_E_INPUT. */
+EST_API enum est_code est_verifier_new(const struct est_verify *config, struct est_verifier **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* What the client would say of certs[0] as a server's or an issued certificate, the others being
+ * there to build paths: trust_verify() and authz_check() themselves.  EST_E_UNTRUSTED, with the
+ * client's reasons. */
+EST_API enum est_code est_verifier_check(struct est_verifier *verifier,
+	const struct est_span *certs, size_t n, struct est_error *err) EST_MUST_CHECK;
+EST_API void est_verifier_free(struct est_verifier *verifier);
+
+/* Security bits by NIST SP 800-57 part 1 (2048-bit RSA: 112) of the public key and of the hash that
+ * is signed; 0: unknown or broken.  signature is UINT_MAX where it does not count: a self-signed
+ * certificate is not trusted for it. */
+EST_API enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether the certificate or, when csr, the request carries this key. */
+EST_API enum est_code est_key_is_in(const struct est_key *key, struct est_span der, bool csr,
+	bool *out, struct est_error *err) EST_MUST_CHECK;
+
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 struct est_key;
@@ -406,6 +439,8 @@ EST_API enum est_code est_csrattr_value_text(const struct est_csrattr *attr, siz
 EST_API void est_csrattrs_free(struct est_csrattrs *attrs);
 /* A short name for a dotted OID, static, or NULL. */
 EST_API const char *est_oid_name(const char *dotted);
+/* The dotted OID of a short name, static, or NULL. */
+EST_API const char *est_oid_dotted(const char *name);
 
 /* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
  * deviations go to quirks. */

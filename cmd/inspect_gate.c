@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* est inspect as a gate: questions whose answer is the exit code. */
+#include "inspect.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#define SHA256_HEX (EST_SHA256_HEX - 1)
+
+enum gate { GATE_EXPIRES, GATE_VERIFY, GATE_KEY, GATE_STRENGTH, GATE_ROOT, GATES };
+
+static const char *const gate_names[GATES] = { "expires-within", "verify", "match-key",
+	"min-strength", "has-root" };
+
+struct kept {                /* a certificate that has to wait for the others */
+	struct est_span der; /* owned */
+	char *file, *subject, sha256[EST_SHA256_HEX];
+	size_t index, offset;
+	bool ca;
+};
+
+struct answer {
+	bool asked;
+	size_t tested, failed;
+	struct json_object *failures; /* NULL without --json */
+};
+
+struct root {
+	char sha256[EST_SHA256_HEX];
+	bool found, other; /* there, but no root */
+};
+
+struct gates {
+	struct inspect *in;
+	struct answer answer[GATES];
+	time_t at;
+	int64_t within_s;
+	unsigned bits;
+	struct est_verifier *verifier;
+	struct est_key *key;
+	bool key_found;
+	struct root *roots;
+	size_t n_roots;
+	struct kept *kept;
+	size_t n_kept, cap_kept;
+};
+
+bool gate_duration(const char *text, int64_t *out)
+{
+	static const char units[] = "smhdw";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
+	const char *unit;
+	int64_t n = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text >= '0' && *text <= '9' && n < 1000000; text++)
+		n = n * 10 + (*text - '0');
+	unit = *text ? strchr(units, *text) : NULL;
+	if (!unit || text[1])
+		return false;
+	*out = n * seconds[unit - units];
+	return true;
+}
+
+bool gate_time(const char *text, time_t *out)
+{
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
+	const char *end;
+	struct tm tm;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		tm = (struct tm){ 0 };
+		end = strptime(text, forms[i], &tm);
+		if (!end || *end)
+			continue;
+		*out = timegm(&tm);
+		return true;
+	}
+	return false;
+}
+
+/* Where and which, then what is wrong with it. */
+__attribute__((format(printf, 5, 6))) static void fail(struct gates *g, enum gate gate,
+	const struct kept *where, const char *reason, const char *fmt, ...)
+{
+	struct answer *a = &g->answer[gate];
+	struct est_error err = { 0 };
+	struct json_object *o;
+	char why[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	cmd_printable(why, sizeof(why));
+	if (++a->failed > INSPECT_FAILURES_MAX)
+		return;
+	if (where)
+		est_fail(&err, EST_E_CONDITION, "%.150s: certificate %zu (%.150s): %s", where->file,
+			where->index, where->subject, why);
+	else
+		est_fail(&err, EST_E_CONDITION, "--%s: %s", gate_names[gate], why);
+	est_reason(&err, reason);
+	inspect_failure(g->in, &err);
+	if (!a->failures)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "file", where ? json_object_new_string(where->file) : NULL);
+	json_object_object_add(o, "index",
+		where ? json_object_new_int64((int64_t)where->index) : NULL);
+	json_object_object_add(o, "subject", where ? json_object_new_string(where->subject) : NULL);
+	json_object_object_add(o, "sha256", where ? json_object_new_string(where->sha256) : NULL);
+	json_object_object_add(o, "code", json_object_new_string(reason));
+	json_object_object_add(o, "message", json_object_new_string(why));
+	json_object_array_add(a->failures, o);
+}
+
+/* Options that make sense only beside another. */
+static enum est_code check_options(const struct cmd_values *v, struct est_error *err)
+{
+	const char *alone = v->cacert.n ? "cacert" : v->hostname ? "hostname" : NULL;
+
+	if (!alone && v->purpose)
+		alone = "purpose";
+	if (alone && !v->verify) {
+		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
+		return est_hint(err, "add --verify");
+	}
+	if (v->at && !v->verify && !v->expires_within)
+		return est_fail(err, EST_E_USAGE, "--at is for --verify and --expires-within");
+	return EST_OK;
+}
+
+static enum est_code parse_numbers(struct gates *g, const struct cmd_values *v,
+	struct est_error *err)
+{
+	char shown[80], *end;
+
+	g->at = time(NULL);
+	if (v->at && !gate_time(v->at, &g->at))
+		return est_fail(err, EST_E_USAGE,
+			"--at: '%s' is not a time like 2031-01-31 or 2031-01-31T00:00:00Z",
+			est_escape(shown, sizeof(shown), est_span_str(v->at)));
+	if (v->expires_within && !gate_duration(v->expires_within, &g->within_s))
+		return est_fail(err, EST_E_USAGE,
+			"--expires-within: '%s' is not a number with s, m, h, d or w after it",
+			est_escape(shown, sizeof(shown), est_span_str(v->expires_within)));
+	if (!v->min_strength)
+		return EST_OK;
+	g->bits = (unsigned)strtoul(v->min_strength, &end, 10);
+	if (*v->min_strength < '1' || *v->min_strength > '9' || *end || end - v->min_strength > 3)
+		return est_fail(err, EST_E_USAGE,
+			"--min-strength: '%s' is not a number of bits from 1 to 999",
+			est_escape(shown, sizeof(shown), est_span_str(v->min_strength)));
+	return EST_OK;
+}
+
+/* Hexadecimal in either case, with or without "sha256:" before it and colons in it. */
+static enum est_code parse_root(const char *text, struct root *root, struct est_error *err)
+{
+	const char *p = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+	char shown[100];
+	size_t n = 0;
+
+	for (; *p && n <= SHA256_HEX; p++) {
+		if (*p == ':' && n > 0 && n % 2 == 0 && p[1])
+			continue;
+		if (n == SHA256_HEX || !strchr("0123456789abcdefABCDEF", *p))
+			break;
+		root->sha256[n++] = (char)(*p >= 'A' && *p <= 'F' ? *p | 0x20 : *p);
+	}
+	if (*p || n != SHA256_HEX)
+		return est_fail(err, EST_E_USAGE,
+			"--has-root: '%s' is not a SHA-256 fingerprint of 64 hexadecimal digits",
+			est_escape(shown, sizeof(shown), est_span_str(text)));
+	return EST_OK;
+}
+
+static enum est_code open_all(struct gates *g, struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	const struct est_verify config = {
+		.cacert = v->cacert.v,
+		.hostname = v->hostname,
+		.purpose = v->purpose,
+		.at = v->at ? &g->at : NULL,
+	};
+	enum est_code rc = parse_numbers(g, v, &cmd->err);
+
+	g->roots = calloc(v->has_root.n + 1, sizeof(*g->roots));
+	if (rc == EST_OK && !g->roots)
+		rc = est_fail(&cmd->err, EST_E_INTERNAL, "out of memory");
+	for (; rc == EST_OK && g->n_roots < v->has_root.n; g->n_roots++)
+		rc = parse_root(v->has_root.v[g->n_roots], &g->roots[g->n_roots], &cmd->err);
+	if (rc == EST_OK && v->match_key)
+		rc = est_key_load(v->match_key, cmd_secret, cmd, &g->key, &cmd->err);
+	if (rc == EST_OK && v->verify)
+		rc = est_verifier_new(&config, &g->verifier, &cmd->err);
+	return rc;
+}
+
+enum est_code gates_open(struct inspect *in, struct gates **out)
+{
+	const struct cmd_values *v = &in->cmd->v;
+	const bool asked[GATES] = { v->expires_within, v->verify, v->match_key, v->min_strength,
+		v->has_root.n > 0 };
+	enum est_code rc = check_options(v, &in->cmd->err);
+	struct gates *g;
+	bool any = false;
+
+	for (int i = 0; i < GATES; i++)
+		any |= asked[i];
+	if (rc != EST_OK || !any)
+		return rc;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return est_fail(&in->cmd->err, EST_E_INTERNAL, "out of memory");
+	g->in = in;
+	for (int i = 0; i < GATES; i++) {
+		g->answer[i].asked = asked[i];
+		if (asked[i] && in->cmd->json)
+			g->answer[i].failures = json_object_new_array();
+	}
+	rc = open_all(g, in->cmd);
+	if (rc == EST_OK)
+		*out = g;
+	else
+		gates_free(g);
+	return rc;
+}
+
+void gates_free(struct gates *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->n_kept; i++) {
+		free((void *)g->kept[i].der.p);
+		free(g->kept[i].file);
+		free(g->kept[i].subject);
+	}
+	free(g->kept);
+	for (int i = 0; i < GATES; i++)
+		json_object_put(g->answer[i].failures);
+	free(g->roots);
+	est_verifier_free(g->verifier);
+	est_key_free(g->key);
+	free(g);
+}
+
+/* For --verify: the end entity certificates wait for the CA certificates that come after them. */
+static enum est_code keep(struct gates *g, const struct kept *cert, struct est_error *err)
+{
+	size_t cap = g->cap_kept ? g->cap_kept * 2 : 64;
+	struct kept *more, *k;
+
+	if (g->n_kept == g->cap_kept) {
+		more = realloc(g->kept, cap * sizeof(*more));
+		if (!more)
+			return est_fail(err, EST_E_INTERNAL, "out of memory");
+		g->kept = more;
+		g->cap_kept = cap;
+	}
+	k = &g->kept[g->n_kept++];
+	*k = *cert;
+	k->der.p = malloc(cert->der.n);
+	k->file = strdup(cert->file);
+	k->subject = strdup(cert->subject);
+	if (!k->der.p || !k->file || !k->subject)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	memcpy((void *)k->der.p, cert->der.p, cert->der.n);
+	return EST_OK;
+}
+
+static void ask_expires(struct gates *g, const struct kept *cert, const struct est_cert_info *info)
+{
+	int64_t left = (int64_t)info->not_after - (int64_t)g->at;
+	char when[40];
+
+	(void)cmd_time_text(info->not_after, when, sizeof(when));
+	if (left < 0)
+		fail(g, GATE_EXPIRES, cert, "expired", "expired at %s", when);
+	else if (left <= g->within_s)
+		fail(g, GATE_EXPIRES, cert, "expires", "expires at %s, in %lld %s, within %s", when,
+			(long long)(left >= 172800 ? left / 86400 : left / 3600),
+			left >= 172800 ? "days" : "hours", g->in->cmd->v.expires_within);
+}
+
+static enum est_code ask_strength(struct gates *g, const struct kept *cert,
+	const struct est_cert_info *info, struct est_error *err)
+{
+	unsigned key, signature;
+	enum est_code rc = est_cert_strength(cert->der, &key, &signature, err);
+
+	if (rc != EST_OK)
+		return rc;
+	if (key < g->bits)
+		fail(g, GATE_STRENGTH, cert, "weak", "its key, %s, has %u bits of security, not %u",
+			info->key, key, g->bits);
+	else if (signature < g->bits)
+		fail(g, GATE_STRENGTH, cert, "weak",
+			"its signature, %s, has %u bits of security, not %u", info->signature,
+			signature, g->bits);
+	return EST_OK;
+}
+
+static void ask_root(struct gates *g, const struct est_cert_info *info)
+{
+	for (size_t i = 0; i < g->n_roots; i++) {
+		if (strcmp(g->roots[i].sha256, info->sha256) != 0)
+			continue;
+		g->roots[i].found |= info->self_signed;
+		g->roots[i].other |= !info->self_signed;
+	}
+}
+
+enum est_code gates_cert(struct gates *g, const struct est_object *object,
+	const struct est_cert_info *info, struct est_error *err)
+{
+	struct kept cert = {
+		.der = object->der,
+		.file = (char *)g->in->file,
+		.subject = info->subject,
+		.index = object->index,
+		.offset = object->offset,
+		.ca = info->ca || info->self_signed,
+	};
+	enum est_code rc = EST_OK;
+
+	memcpy(cert.sha256, info->sha256, sizeof(cert.sha256));
+	for (int i = 0; i < GATES; i++)
+		g->answer[i].tested++;
+	if (g->answer[GATE_EXPIRES].asked)
+		ask_expires(g, &cert, info);
+	if (g->answer[GATE_STRENGTH].asked)
+		rc = ask_strength(g, &cert, info, err);
+	if (rc == EST_OK && g->key && !g->key_found)
+		rc = est_key_is_in(g->key, cert.der, false, &g->key_found, err);
+	ask_root(g, info);
+	return rc == EST_OK && g->verifier ? keep(g, &cert, err) : rc;
+}
+
+enum est_code gates_csr(struct gates *g, const struct est_object *object, struct est_error *err)
+{
+	g->answer[GATE_KEY].tested++;
+	return g->key && !g->key_found
+		       ? est_key_is_in(g->key, object->der, true, &g->key_found, err)
+		       : EST_OK;
+}
+
+/* The certificates of end entities; of a bag that has none, all. */
+static enum est_code verify_all(struct gates *g, struct est_error *err)
+{
+	struct est_span *certs = calloc(g->n_kept + 2, sizeof(*certs));
+	enum est_code rc = EST_OK;
+	struct est_error why;
+	size_t n = 1, leaves = 0;
+
+	if (!certs)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < g->n_kept; i++) {
+		leaves += !g->kept[i].ca;
+		if (g->kept[i].ca && n <= EST_CERTS_MAX)
+			certs[n++] = g->kept[i].der;
+	}
+	for (size_t i = 0; rc == EST_OK && i < g->n_kept && !cmd_stop; i++) {
+		if (leaves > 0 && g->kept[i].ca)
+			continue;
+		certs[0] = g->kept[i].der;
+		rc = est_verifier_check(g->verifier, certs, n, &why);
+		if (rc != EST_E_UNTRUSTED && rc != EST_E_PROTOCOL)
+			continue;
+		fail(g, GATE_VERIFY, &g->kept[i], why.reason ? why.reason : "invalid", "%s",
+			why.msg);
+		rc = EST_OK;
+	}
+	if (rc != EST_OK)
+		*err = why;
+	else if (cmd_stop)
+		rc = est_fail(err, EST_E_INTERRUPTED, "interrupted");
+	free(certs);
+	return rc;
+}
+
+static void report(struct gates *g)
+{
+	struct json_object *list = json_object_new_array(), *o;
+	struct answer *a;
+
+	json_object_object_add(g->in->cmd->json, "checks", list);
+	for (int i = 0; i < GATES; i++) {
+		a = &g->answer[i];
+		if (!a->asked)
+			continue;
+		o = json_object_new_object();
+		json_object_object_add(o, "check", json_object_new_string(gate_names[i]));
+		json_object_object_add(o, "ok", json_object_new_boolean(a->failed == 0));
+		json_object_object_add(o, "failed", json_object_new_int64((int64_t)a->failed));
+		json_object_object_add(o, "failures", a->failures);
+		a->failures = NULL;
+		json_object_array_add(list, o);
+	}
+}
+
+enum est_code gates_finish(struct gates *g, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	char shown[80];
+
+	for (int i = 0; i < GATES; i++) {
+		if (g->answer[i].asked && g->answer[i].tested == 0)
+			fail(g, i, NULL, "nothing", "there is no certificate to ask about");
+	}
+	if (g->verifier)
+		rc = verify_all(g, err);
+	if (g->key && !g->key_found && g->answer[GATE_KEY].tested > 0)
+		fail(g, GATE_KEY, NULL, "key-mismatch",
+			"none of %zu certificates and requests is for the key in %s",
+			g->answer[GATE_KEY].tested,
+			est_escape(shown, sizeof(shown), est_span_str(g->in->cmd->v.match_key)));
+	for (size_t i = 0; i < g->n_roots && g->answer[GATE_ROOT].tested > 0; i++) {
+		if (!g->roots[i].found)
+			fail(g, GATE_ROOT, NULL, "no-root",
+				"%s is the fingerprint of no %scertificate here",
+				g->roots[i].sha256, g->roots[i].other ? "self-signed " : "");
+	}
+	if (g->in->cmd->json)
+		report(g);
+	return rc;
+}

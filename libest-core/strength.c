@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* How strong a certificate's key and signature are, and whose key it carries. */
+#include <limits.h>
+#include <string.h>
+
+#include "cert.h"
+#include "key.h"
+#include "x509_text.h"
+
+/* Curves, keys without parameters, hashes and the signatures that name one (NIST SP 800-57 part 1
+ * tables 2 and 3; a hash counts with its collision resistance). */
+static const struct {
+	const char *dotted;
+	unsigned bits;
+} strengths[] = {
+	{ "1.2.840.10045.3.1.1", 80 },
+	{ "1.2.840.10045.3.1.7", 128 },
+	{ "1.3.132.0.10", 128 },
+	{ "1.3.132.0.33", 112 },
+	{ "1.3.132.0.34", 192 },
+	{ "1.3.132.0.35", 256 },
+	{ "1.3.36.3.3.2.8.1.1.7", 128 },
+	{ "1.3.36.3.3.2.8.1.1.11", 192 },
+	{ "1.3.36.3.3.2.8.1.1.13", 256 },
+	{ "1.3.101.112", 128 },
+	{ "1.3.101.113", 224 },
+	{ "2.16.840.1.101.3.4.3.17", 128 },
+	{ "2.16.840.1.101.3.4.3.18", 192 },
+	{ "2.16.840.1.101.3.4.3.19", 256 },
+	{ "1.3.14.3.2.26", 61 }, /* SHA-1: what the best attack costs */
+	{ "2.16.840.1.101.3.4.2.4", 112 },
+	{ "2.16.840.1.101.3.4.2.1", 128 },
+	{ "2.16.840.1.101.3.4.2.2", 192 },
+	{ "2.16.840.1.101.3.4.2.3", 256 },
+	{ "2.16.840.1.101.3.4.2.8", 128 },
+	{ "2.16.840.1.101.3.4.2.9", 192 },
+	{ "2.16.840.1.101.3.4.2.10", 256 },
+	{ "1.2.840.10040.4.3", 61 },
+	{ "1.2.840.10045.4.1", 61 },
+	{ "1.2.840.10045.4.3.1", 112 },
+	{ "1.2.840.10045.4.3.2", 128 },
+	{ "1.2.840.10045.4.3.3", 192 },
+	{ "1.2.840.10045.4.3.4", 256 },
+	{ "1.2.840.113549.1.1.5", 61 },
+	{ "1.2.840.113549.1.1.14", 112 },
+	{ "1.2.840.113549.1.1.11", 128 },
+	{ "1.2.840.113549.1.1.12", 192 },
+	{ "1.2.840.113549.1.1.13", 256 },
+};
+
+static unsigned oid_strength(struct est_span oid)
+{
+	char dotted[DER_OID_TEXT_MAX];
+
+	if (!der_oid_text(oid, dotted))
+		return 0;
+	for (size_t i = 0; i < sizeof(strengths) / sizeof(strengths[0]); i++) {
+		if (strcmp(dotted, strengths[i].dotted) == 0)
+			return strengths[i].bits;
+	}
+	return 0;
+}
+
+static unsigned rsa_strength(size_t modulus_bits)
+{
+	static const struct {
+		size_t modulus;
+		unsigned bits;
+	} steps[] = { { 15360, 256 }, { 7680, 192 }, { 3072, 128 }, { 2048, 112 }, { 1024, 80 } };
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (modulus_bits >= steps[i].modulus)
+			return steps[i].bits;
+	}
+	return 0;
+}
+
+static unsigned key_strength(struct est_span spki)
+{
+	struct der_tlv outer, algorithm, oid, key;
+
+	if (!der_expect(&spki, DER_SEQUENCE, &outer) ||
+		!der_expect(&outer.body, DER_SEQUENCE, &algorithm) ||
+		!der_expect(&algorithm.body, DER_OID, &oid) ||
+		!der_expect(&outer.body, DER_BIT_STRING, &key))
+		return 0;
+	if (est_span_eq(oid.body, CERT_OID_RSA) || est_span_eq(oid.body, CERT_OID_RSA_PSS))
+		return rsa_strength(x509_rsa_bits(key.body));
+	if (der_expect(&algorithm.body, DER_OID, &key)) /* ecPublicKey: the curve */
+		return oid_strength(key.body);
+	return oid_strength(oid.body);
+}
+
+/* RSASSA-PSS-params name the hash in [0] (RFC 4055 section 3.1); without it, SHA-1. */
+static unsigned pss_strength(const struct cert_view *view)
+{
+	struct est_span oid = view->signature_oid, rest;
+	struct der_tlv params, outer, hash;
+
+	rest = (struct est_span){ oid.p + oid.n,
+		(size_t)(view->der.p + view->der.n - (oid.p + oid.n)) };
+	if (der_expect(&rest, DER_SEQUENCE, &params) &&
+		der_expect(&params.body, DER_CONTEXT_C(0), &outer) &&
+		der_expect(&outer.body, DER_SEQUENCE, &params) &&
+		der_expect(&params.body, DER_OID, &hash))
+		return oid_strength(hash.body);
+	return 61;
+}
+
+enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
+	struct est_error *err)
+{
+	struct cert_view view;
+	enum est_code rc = cert_view(der, "certificate", &view, err);
+
+	if (rc != EST_OK)
+		return rc;
+	*key = key_strength(view.spki);
+	if (cert_is_root(&view))
+		*signature = UINT_MAX;
+	else if (est_span_eq(view.signature_oid, CERT_OID_RSA_PSS))
+		*signature = pss_strength(&view);
+	else
+		*signature = oid_strength(view.signature_oid);
+	return EST_OK;
+}
+
+/* The third part of a CertificationRequestInfo (RFC 2986 section 4.1). */
+static bool csr_spki(struct est_span der, struct est_span *out)
+{
+	struct der_tlv csr, info, tlv;
+
+	if (!der_expect(&der, DER_SEQUENCE, &csr) || !der_expect(&csr.body, DER_SEQUENCE, &info) ||
+		!der_expect(&info.body, DER_INTEGER, &tlv) ||
+		!der_expect(&info.body, DER_SEQUENCE, &tlv) ||
+		!der_expect(&info.body, DER_SEQUENCE, &tlv))
+		return false;
+	*out = tlv.whole;
+	return true;
+}
+
+enum est_code est_key_is_in(const struct est_key *key, struct est_span der, bool csr, bool *out,
+	struct est_error *err)
+{
+	struct cert_view view = { 0 };
+	struct est_buf spki = { 0 };
+	enum est_code rc = EST_OK;
+
+	if (csr && !csr_spki(der, &view.spki))
+		rc = est_fail(err, EST_E_PROTOCOL, "certification request: no public key");
+	else if (!csr)
+		rc = cert_view(der, "certificate", &view, err);
+	if (rc == EST_OK)
+		rc = key_spki(key, &spki, err);
+	if (rc == EST_OK)
+		*out = est_span_eq(est_buf_span(&spki), view.spki);
+	est_buf_free(&spki);
+	return rc;
+}
