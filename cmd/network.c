@@ -80,6 +80,8 @@ static enum est_code check_network_options(struct cmd *cmd)
 		est_fail(&cmd->err, EST_E_USAGE, "no server given");
 		return est_hint(&cmd->err, "name it with --server URL or EST_SERVER");
 	}
+	if (v->tls_min && strcmp(v->tls_min, "1.2") && strcmp(v->tls_min, "1.3"))
+		return est_fail(&cmd->err, EST_E_USAGE, "--tls-min is 1.2 or 1.3");
 	if (v->ipv4 && v->ipv6)
 		return est_fail(&cmd->err, EST_E_USAGE, "-4 and -6 exclude each other");
 	if (v->key && !v->cert)
@@ -139,6 +141,9 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.max_time_ms = v->max_time_ms,
 		.max_size = v->max_size,
 		.strict = v->strict,
+		.no_cmc_ra = v->no_cmc_ra,
+		.tls13_only = v->tls_min && strcmp(v->tls_min, "1.3") == 0,
+		.priority = v->priority,
 		.log = log_line,
 		.log_ctx = cmd,
 		.stop = &cmd_stop,
@@ -171,6 +176,7 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 	json_object_object_add(o, "cipher", json_object_new_string(s->cipher));
 	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));
 	json_object_object_add(o, "identity", json_object_new_string(s->identity));
+	json_object_object_add(o, "cmc_ra", json_object_new_boolean(s->cmc_ra));
 	json_object_object_add(o, "client_certificate",
 		json_object_new_boolean(s->client_cert_sent));
 	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));

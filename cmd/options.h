@@ -17,7 +17,8 @@ struct cmd_values {
 	/* which server, and whom to believe */
 	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, resolve, redirect_to;
-	bool system_trust, ipv4, ipv6;
+	bool system_trust, no_cmc_ra, ipv4, ipv6;
+	const char *tls_min, *priority;
 	unsigned connect_timeout_ms, max_time_ms;
 	size_t max_size;
 	/* who we are */

@@ -11,6 +11,9 @@ _est_values() {
 	--hash)
 		echo "sha256 sha384 sha512"
 		;;
+	--tls-min)
+		echo "1.2 1.3"
+		;;
 	--auth)
 		echo "auto basic digest bearer none"
 		;;

@@ -12,6 +12,9 @@ _est_action() {
 	(--hash)
 		reply='(sha256 sha384 sha512)'
 		;;
+	(--tls-min)
+		reply='(1.2 1.3)'
+		;;
 	(--auth)
 		reply='(auto basic digest bearer none)'
 		;;

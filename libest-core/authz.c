@@ -14,6 +14,7 @@
 
 struct authz {
 	enum trust_db db;
+	bool cmc_ra;
 	char identity[256];
 };
 
@@ -25,6 +26,11 @@ enum trust_db authz_db(const struct authz *authz)
 const char *authz_identity(const struct authz *authz)
 {
 	return authz->identity;
+}
+
+bool authz_by_cmc_ra(const struct authz *authz)
+{
+	return authz->cmc_ra;
 }
 
 void authz_free(struct authz *authz)
@@ -150,7 +156,8 @@ static bool is_cmc_ra(gnutls_x509_crt_t leaf)
 	return false;
 }
 
-static enum est_code grant(enum trust_db db, const char *identity, struct authz **out,
+/* host: NULL when the key purpose decided. */
+static enum est_code grant(enum trust_db db, const char *host, struct authz **out,
 	struct est_error *err)
 {
 	struct authz *authz = calloc(1, sizeof(*authz));
@@ -158,7 +165,8 @@ static enum est_code grant(enum trust_db db, const char *identity, struct authz 
 	if (!authz)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	authz->db = db;
-	(void)snprintf(authz->identity, sizeof(authz->identity), "%s", identity);
+	authz->cmc_ra = !host;
+	(void)snprintf(authz->identity, sizeof(authz->identity), "%s", host ? host : "id-kp-cmcRA");
 	*out = authz;
 	return EST_OK;
 }
@@ -181,7 +189,7 @@ enum est_code authz_check(const struct authz_query *query, struct authz **out,
 			return grant(query->db, names[i]->host, out, err);
 	}
 	if (query->db == TRUST_EXPLICIT && !query->no_cmc_ra && is_cmc_ra(query->leaf))
-		return grant(query->db, "id-kp-cmcRA", out, err);
+		return grant(query->db, NULL, out, err);
 	if (!*shown) {
 		est_fail(err, EST_E_UNTRUSTED,
 			"the server's certificate has no subjectAltName with a DNS name or an "

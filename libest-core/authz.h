@@ -28,6 +28,8 @@ void authz_free(struct authz *authz);
 enum trust_db authz_db(const struct authz *authz);
 /* The reference identity that matched; "id-kp-cmcRA" when none did and none had to. */
 const char *authz_identity(const struct authz *authz);
+/* No name matched: the key purpose id-kp-cmcRA decided. */
+bool authz_by_cmc_ra(const struct authz *authz);
 
 #define AUTHZ_KP_CMC_RA "1.3.6.1.5.5.7.3.28" /* RFC 6402 section 2.10 */
 

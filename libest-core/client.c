@@ -7,6 +7,7 @@
 #include "check.h"
 #include "csr.h"
 #include "exchange.h"
+#include "priority.h"
 #include "quirk.h"
 
 #define DEFAULT_CONNECT_MS 10000
@@ -52,6 +53,10 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
+		rc = priority_make(config->priority,
+			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
+			err);
+	if (rc == EST_OK)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
@@ -75,6 +80,7 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	}
 	c->params.url = &c->url;
 	c->params.trust = c->trust;
+	c->params.no_cmc_ra = config->no_cmc_ra;
 	c->params.idle_ms = c->config.idle_timeout_ms;
 	c->params.target = (struct net_target){
 		.family = config->family,
@@ -93,6 +99,8 @@ void est_client_free(struct est_client *c)
 	auth_wipe(&c->auth);
 	if (c->params.credentials)
 		gnutls_certificate_free_credentials(c->params.credentials);
+	if (c->params.priority)
+		gnutls_priority_deinit(c->params.priority);
 	trust_free(c->trust);
 	place_wipe(&c->at);
 	url_wipe(&c->url);

@@ -40,9 +40,15 @@ static void describe_session(struct est_client *c)
 	c->info.identity = c->identity;
 	c->info.address = c->address;
 	c->info.vouched_by = trust_db_name(authz_db(authz));
+	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
 	c->info.connections++;
 	client_log(c, EST_LOG_INFO, "connected to %s, %s", c->address, c->cipher);
+	if (c->info.cmc_ra)
+		client_log(c, EST_LOG_NOTICE,
+			"the server's certificate does not name %s; its key purpose id-kp-cmcRA "
+			"authorises it (RFC 7030 section 3.6.1)",
+			c->url.host);
 	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
 		c->info.vouched_by);
 	if (c->config.cert_file && !c->info.client_cert_sent)

@@ -11,12 +11,7 @@
 
 #include <gnutls/gnutls.h>
 
-/* NORMAL still has TLS 1.0 on some systems, and a system file can change what it means: each ban
- * of RFC 7030 section 3.2.3 and 6 and RFC 8996 is spelt out, and checked again afterwards. */
-static const char priorities[] =
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-3DES-CBC:-ARCFOUR-128:-NULL:-ANON-DH:"
-	"-ANON-ECDH:-PSK:-DHE-PSK:-ECDHE-PSK:-RSA-PSK:-SRP:-SRP-RSA:-SRP-DSS:-SIGN-RSA-SHA1:"
-	"-SIGN-ECDSA-SHA1:-SIGN-DSA-SHA1:%SAFE_RENEGOTIATION:%PROFILE_MEDIUM";
+#include "priority.h"
 
 #define PEERS_MAX 16 /* certificates a server may send */
 #define RENEG_MAX 4  /* requests for renegotiation that are declined before the session ends */
@@ -167,7 +162,7 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	ret = gnutls_init(&s->tls,
 		GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT);
 	if (ret >= 0)
-		ret = gnutls_priority_set_direct(s->tls, priorities, NULL);
+		ret = gnutls_priority_set(s->tls, s->params->priority);
 	if (ret >= 0)
 		ret = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
 			s->params->credentials);
@@ -246,8 +241,8 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 		return EST_E_NETWORK;
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 		est_fail(err, EST_E_TLS,
-			"%s speaks neither TLS 1.2 nor TLS 1.3, and older ones are not safe "
-			"(RFC 8996)",
+			"%s speaks no version of TLS that is offered, and those before TLS 1.2 "
+			"are not safe (RFC 8996)",
 			s->address);
 		return est_reason(err, "version");
 	default:
@@ -275,28 +270,17 @@ static enum est_code handshake(struct session *s, const struct deadline *deadlin
 	return EST_OK;
 }
 
-static bool weak_signature(gnutls_sign_algorithm_t algorithm)
-{
-	gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm(algorithm);
-
-	return algorithm != GNUTLS_SIGN_UNKNOWN &&
-	       (hash == GNUTLS_DIG_SHA1 || hash == GNUTLS_DIG_MD5);
-}
-
-/* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data. */
+/* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data.  What was
+ * offered had no other, but it is the outcome that counts. */
 static enum est_code check_negotiated(struct session *s, struct est_error *err)
 {
 	gnutls_protocol_t version = gnutls_protocol_get_version(s->tls);
-	gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
-	gnutls_kx_algorithm_t kx = gnutls_kx_get(s->tls);
 
-	if ((version != GNUTLS_TLS1_2 && version != GNUTLS_TLS1_3) ||
-		cipher == GNUTLS_CIPHER_NULL || cipher == GNUTLS_CIPHER_3DES_CBC ||
-		cipher == GNUTLS_CIPHER_ARCFOUR_128 || cipher == GNUTLS_CIPHER_DES_CBC ||
-		kx == GNUTLS_KX_ANON_DH || kx == GNUTLS_KX_ANON_ECDH ||
+	if (priority_bad_version(version) || priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
+		(version == GNUTLS_TLS1_2 && priority_bad_kx(gnutls_kx_get(s->tls))) ||
 		gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
-		weak_signature(gnutls_sign_algorithm_get(s->tls)) ||
-		weak_signature(gnutls_sign_algorithm_get_client(s->tls)))
+		priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
+		priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
 		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
 			s->address, s->description ? s->description : "nothing known");
 	/* The verify callback does not run for a resumed session. */

@@ -13,6 +13,7 @@ struct session_params {             /* borrowed for the session's life */
 	const struct url *redirect; /* where a redirect has led; NULL: nowhere else */
 	bool no_cmc_ra;
 	struct trust *trust;
+	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t credentials;
 	struct net_target target;
 	int64_t idle_ms;

@@ -481,6 +481,9 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
 	bool strict;
+	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
+	bool tls13_only;      /* not TLS 1.2 */
+	const char *priority; /* GnuTLS priority string in place of the default, or NULL */
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
 	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
@@ -495,6 +498,7 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *identity;    /* the name that matched */
 	const char *address;     /* "127.0.0.1:8443" */
 	bool client_cert_sent;
+	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
 };
 

@@ -246,6 +246,86 @@ static void the_message_names_both_and_shows_no_control(void **state)
 		assert_true((unsigned char)*p >= ' ');
 }
 
+/* Both hops are of one connection's certificate: the first is where the operator's URL points, the
+ * second where a redirect has led. */
+static void judge_hops(const char *server, const char *redirect, enum trust_db db, bool no_cmc_ra,
+	const struct testca *leaf, enum est_code due, const char *identity)
+{
+	struct est_error err = { 0 };
+	struct authz *authz = NULL;
+	struct url first, second = { 0 };
+
+	assert_int_equal(url_parse(server, NULL, &first, &err), EST_OK);
+	if (redirect)
+		assert_int_equal(url_parse(redirect, NULL, &second, &err), EST_OK);
+	assert_int_equal(authz_check(&(struct authz_query){ .server = &first,
+					     .redirect = redirect ? &second : NULL,
+					     .db = db,
+					     .leaf = leaf->crt,
+					     .no_cmc_ra = no_cmc_ra },
+				 &authz, &err),
+		due);
+	if (due == EST_OK) {
+		assert_string_equal(authz_identity(authz), identity);
+		assert_int_equal(authz_by_cmc_ra(authz), strcmp(identity, "id-kp-cmcRA") == 0);
+		assert_int_equal(authz_db(authz), db);
+	} else {
+		assert_null(authz);
+		assert_string_equal(err.reason, "name-mismatch");
+	}
+	authz_free(authz);
+	url_wipe(&first);
+	if (redirect)
+		url_wipe(&second);
+}
+
+/* proves: R7030-3.6.1-01 R7030-3.6.2-01 */
+static void sections_3_6_1_and_3_6_2_as_a_table(void **state)
+{
+	static const char ra[] = "id-kp-cmcRA", any[] = "2.5.29.37.0";
+	/* The certificate is always for a.example. */
+	static const struct {
+		const char *server, *redirect, *purpose;
+		enum trust_db db;
+		bool no_cmc_ra;
+		const char *identity; /* NULL: refused */
+	} rows[] = {
+		{ "a.example", NULL, NULL, TRUST_EXPLICIT, false, "a.example" },
+		{ "a.example", NULL, NULL, TRUST_IMPLICIT, false, "a.example" },
+		{ "b.example", NULL, NULL, TRUST_EXPLICIT, false, NULL },
+		{ "b.example", NULL, NULL, TRUST_IMPLICIT, false, NULL },
+		/* The URL or the latest redirect, below an explicit anchor ... */
+		{ "a.example", "b.example", NULL, TRUST_EXPLICIT, false, "a.example" },
+		{ "b.example", "a.example", NULL, TRUST_EXPLICIT, false, "a.example" },
+		{ "b.example", "c.example", NULL, TRUST_EXPLICIT, false, NULL },
+		/* ... and below an implicit one the host of this very connection. */
+		{ "a.example", "b.example", NULL, TRUST_IMPLICIT, false, NULL },
+		{ "b.example", "a.example", NULL, TRUST_IMPLICIT, false, "a.example" },
+		{ "b.example", "c.example", NULL, TRUST_IMPLICIT, false, NULL },
+		/* id-kp-cmcRA, for explicit anchors alone, and only when it is listed. */
+		{ "b.example", NULL, AUTHZ_KP_CMC_RA, TRUST_EXPLICIT, false, ra },
+		{ "b.example", "c.example", AUTHZ_KP_CMC_RA, TRUST_EXPLICIT, false, ra },
+		{ "a.example", NULL, AUTHZ_KP_CMC_RA, TRUST_EXPLICIT, false, "a.example" },
+		{ "b.example", NULL, AUTHZ_KP_CMC_RA, TRUST_EXPLICIT, true, NULL },
+		{ "a.example", NULL, AUTHZ_KP_CMC_RA, TRUST_EXPLICIT, true, "a.example" },
+		{ "b.example", NULL, AUTHZ_KP_CMC_RA, TRUST_IMPLICIT, false, NULL },
+		{ "a.example", "b.example", AUTHZ_KP_CMC_RA, TRUST_IMPLICIT, false, NULL },
+		{ "b.example", NULL, any, TRUST_EXPLICIT, false, NULL },
+		{ "b.example", NULL, GNUTLS_KP_TLS_WWW_SERVER, TRUST_EXPLICIT, false, NULL },
+	};
+	struct testca leaf;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		testca_issue(&(struct testca_spec){ .purpose = rows[i].purpose,
+				     .sans = { NAME("a.example") } },
+			&leaf);
+		judge_hops(rows[i].server, rows[i].redirect, rows[i].db, rows[i].no_cmc_ra, &leaf,
+			rows[i].identity ? EST_OK : EST_E_UNTRUSTED, rows[i].identity);
+		testca_wipe(&leaf);
+	}
+}
+
 static void the_identity_is_the_name_that_was_asked_for(void **state)
 {
 	struct testca_spec spec = { .sans = { NAME("*.est.example") } };
@@ -267,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_common_name_never_counts),
 		cmocka_unit_test(a_nul_in_a_name_does_not_end_it),
 		cmocka_unit_test(the_message_names_both_and_shows_no_control),
+		cmocka_unit_test(sections_3_6_1_and_3_6_2_as_a_table),
 		cmocka_unit_test(the_identity_is_the_name_that_was_asked_for),
 	};
 
