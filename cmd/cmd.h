@@ -77,6 +77,10 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHEC
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 bool cmd_has_token(const struct cmd *cmd);
+/* One line that counts the seconds down while est waits: on a terminal only, unless -q; left_s 0
+ * takes it away.  ctx is the struct cmd. */
+bool cmd_may_count_down(const struct cmd *cmd);
+void cmd_count_down(void *ctx, unsigned left_s);
 /* What -v and JSON say of the connection and the deviations met. */
 void cmd_report_session(struct cmd *cmd, const struct est_client *client);
 
