@@ -17,6 +17,10 @@ static const struct cmd_option options[] = {
 		"key, certificate and intermediates in one file, replaced by one rename" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
+	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
+		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
+	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
+		"wait for a certificate that is issued later (202); alone: 600" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
 		"check options and files, make the request, send nothing" },
 	{ 0 },
@@ -60,14 +64,14 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 
 	rc = est_enroll(client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent,
 		&cmd->err);
-	request_outcome(cmd, request, sent, rc);
+	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
 	if (rc == EST_OK)
-		cmd_json_string(cmd, "action", "enrolled");
+		request_done(cmd, request, "enrolled");
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -76,7 +80,7 @@ static enum est_code run(struct cmd *cmd)
 {
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
-	struct request request = { 0 };
+	struct request request = { .will_send = !cmd->v.dry_run };
 	enum est_code rc;
 
 	rc = check_options(cmd);

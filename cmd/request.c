@@ -109,6 +109,20 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	return rc;
 }
 
+/* With a new key the request, too, is on disk before it leaves: the next run sends the same. */
+static enum est_code make_csr(struct cmd *cmd, const struct est_csr_spec *spec, struct request *r)
+{
+	bool same = true;
+	enum est_code rc;
+
+	if (!r->newkey || !r->will_send)
+		return est_csr_build(spec, request_key(r), &r->csr, &cmd->err);
+	rc = est_newkey_request(r->newkey, spec, &r->csr, &same, &cmd->err);
+	if (rc == EST_OK && r->resumed && !same)
+		cmd_notice(cmd, "the unfinished run has left no such request: a new one is made");
+	return rc;
+}
+
 enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
 	struct request *r)
 {
@@ -131,7 +145,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	rc = make_key(cmd, key_type, r);
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
-	return rc == EST_OK ? est_csr_build(&spec, request_key(r), &r->csr, &cmd->err) : rc;
+	return rc == EST_OK ? make_csr(cmd, &spec, r) : rc;
 }
 
 /* Only a redirect or a client error says that the server did not issue. */
@@ -141,12 +155,23 @@ static bool certainly_not_issued(bool sent, const struct est_error *err)
 	       err->http_status == 501;
 }
 
-void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)
+void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *r, bool sent,
+	enum est_code rc)
 {
-	r->keep = rc != EST_OK && !certainly_not_issued(sent, &cmd->err);
+	/* What a server has once accepted (202) it may issue, whatever it says of a repetition. */
+	bool accepted = est_client_session(client)->pending;
+
+	r->keep = rc != EST_OK && (accepted || !certainly_not_issued(sent, &cmd->err));
+	if (rc == EST_E_PENDING)
+		cmd_json_string(cmd, "action", "pending");
 	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
 		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
 			est_newkey_path(r->newkey));
+}
+
+void request_done(struct cmd *cmd, const struct request *r, const char *done)
+{
+	cmd_json_string(cmd, "action", r->resumed ? "recovered" : done);
 }
 
 void request_dry_run(struct cmd *cmd, const struct request *r)

@@ -10,6 +10,7 @@ struct request {
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
 	bool resumed;              /* it is that of an unfinished run */
 	bool keep;                 /* the server may have certified it */
+	bool will_send;            /* then the request is kept beside a new key */
 	struct est_buf csr;        /* DER */
 };
 
@@ -25,7 +26,10 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 const struct est_key *request_key(const struct request *request);
 /* After the POST: decides from how it ended whether the server may have certified the new key, and
  * says where that key is kept. */
-void request_outcome(struct cmd *cmd, struct request *request, bool sent, enum est_code rc);
+void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *request,
+	bool sent, enum est_code rc);
+/* "action" in JSON: done, or recovered when an earlier run had begun it. */
+void request_done(struct cmd *cmd, const struct request *request, const char *done);
 void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
 

@@ -11,6 +11,8 @@ function __est_values --argument-names applet option
             printf '%s\n' sha256 sha384 sha512
         case --tls-min
             printf '%s\n' 1.2 1.3
+        case --compat
+            printf '%s\n' cte pem oneline
         case --auth
             printf '%s\n' auto basic digest bearer none
         case --clock-floor
@@ -37,6 +39,10 @@ function __est_value --argument-names est applet option current prefix
         set -l field (string split \t -- $line)
         if contains -- $option $field[1..2]
             test -n "$field[3]"; or return 1
+            # An argument in brackets is one that only = can give.
+            if string match -q '[[]*' -- $field[3]; and test -z "$prefix"
+                return 1
+            end
             set -l values (__est_values $applet $field[1])
             if set -q values[1]
                 printf '%s\n' $prefix$values

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "cert.h"
 #include "check.h"
 #include "csr.h"
@@ -118,7 +119,7 @@ const struct est_quirks *est_client_quirks(const struct est_client *c)
 }
 
 /* Request, status, body and its decoding in one; an answer that is not a success is an error. */
-static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
+static enum est_code fetch_once(struct est_client *c, const struct operation *op,
 	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct http_response response = { 0 };
@@ -135,6 +136,22 @@ static enum est_code fetch_certs(struct est_client *c, const struct operation *o
 	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
+}
+
+static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
+	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
+{
+	struct again again = { 0 };
+	enum est_code rc;
+	bool now;
+
+	do {
+		now = false;
+		rc = fetch_once(c, op, body, &now, out, err);
+		if (sent)
+			*sent |= now;
+	} while (rc != EST_OK && client_again(c, op, now, &again, err) == EST_OK);
+	return rc == EST_OK ? EST_OK : err->code;
 }
 
 static bool has_root(const struct trust *trust, const struct est_certs *certs)
@@ -178,7 +195,8 @@ static bool no_attributes(const struct http_response *response)
 	return response->status == 204 || response->status == 404;
 }
 
-enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, struct est_error *err)
+static enum est_code csrattrs_once(struct est_client *c, struct est_csrattrs **out,
+	struct est_error *err)
 {
 	const struct operation *op = &operation_csrattrs;
 	struct http_response response = { 0 };
@@ -208,6 +226,17 @@ out:
 	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
+}
+
+enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, struct est_error *err)
+{
+	struct again again = { 0 };
+	enum est_code rc;
+
+	do
+		rc = csrattrs_once(c, out, err);
+	while (rc != EST_OK && client_again(c, &operation_csrattrs, true, &again, err) == EST_OK);
+	return rc == EST_OK ? EST_OK : err->code;
 }
 
 /* The server's path may need an intermediate that only /cacerts has; the connection is open. */
@@ -255,6 +284,26 @@ static void note_changed_names(const struct est_client *c, const struct csr_view
 			"the CA has issued another subjectAltName than the request has");
 }
 
+/* Other wrappings than base64 in lines get 400 from most servers. */
+static enum est_code enroll_body(const struct est_client *c, struct est_span csr,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc;
+	size_t n = 0;
+
+	if (c->config.compat & EST_COMPAT_PEM)
+		return est_pem_append(out, "CERTIFICATE REQUEST", csr, err);
+	rc = est_base64_append(out, csr, err);
+	if (rc != EST_OK || !(c->config.compat & EST_COMPAT_ONELINE))
+		return rc;
+	for (size_t i = 0; i < out->n; i++) {
+		if (out->p[i] != '\n')
+			out->p[n++] = out->p[i];
+	}
+	out->n = n;
+	return EST_OK;
+}
+
 enum est_code est_enroll(struct est_client *c, enum est_operation operation, struct est_span csr,
 	struct est_issued *out, bool *sent, struct est_error *err)
 {
@@ -268,7 +317,7 @@ enum est_code est_enroll(struct est_client *c, enum est_operation operation, str
 
 	rc = csr_view(csr, "the request", &view, err);
 	if (rc == EST_OK)
-		rc = est_base64_append(&body, csr, err); /* other wrappings get 400 from servers */
+		rc = enroll_body(c, csr, &body, err);
 	if (rc == EST_OK)
 		rc = fetch_certs(c, op, est_buf_span(&body), sent, &certs, err);
 	if (rc == EST_OK)

@@ -358,8 +358,9 @@ EST_API enum est_code est_key_match(const struct est_key *key, const char *key_n
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
 
-/* The key of an enrolment under way.  KEY.est-new holds it, synced, before the request leaves; it
- * stays there until the run knows how it ended, and the next run goes on with it. */
+/* The key of an enrolment under way.  KEY.est-new holds it, and KEY.est-csr its request, synced,
+ * before the request leaves; they stay there until the run knows how it ended, and the next run
+ * goes on with them. */
 struct est_newkey;
 
 /* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
@@ -368,10 +369,11 @@ EST_API enum est_code est_newkey_open(const char *key_file, const char *type, un
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
 EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
-/* Renames KEY.est-new to its final name: the last step, when the certificate is in place. */
+/* Renames KEY.est-new to its final name: the last step, when the certificate is in place.  Removes
+ * KEY.est-csr. */
 EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
 	struct est_error *err) EST_MUST_CHECK;
-/* Removes KEY.est-new when the server has certainly not issued; nothing after the commit. */
+/* Removes both files when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */
 EST_API void est_newkey_free(struct est_newkey *newkey);
@@ -389,6 +391,11 @@ struct est_csr_spec {        /* borrowed */
 				* byte (RFC 7030 section 4.2.2); then no name above may be set */
 };
 
+/* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
+ * is, signature and all, when it asks for the same (RFC 7030 section 4.2.3: a 202 is followed by
+ * the same request); *same says so. */
+EST_API enum est_code est_newkey_request(struct est_newkey *newkey, const struct est_csr_spec *spec,
+	struct est_buf *der, bool *same, struct est_error *err) EST_MUST_CHECK;
 EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
@@ -460,6 +467,12 @@ enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
  * server offers and that there is a secret for: Digest, bearer token, Basic. */
 enum est_auth { EST_AUTH_AUTO, EST_AUTH_BASIC, EST_AUTH_DIGEST, EST_AUTH_BEARER, EST_AUTH_NONE };
 
+/* How a request is wrapped for servers that read only this (est_config.compat).  By default it is
+ * base64 in lines of 64 columns (RFC 8951 section 3). */
+#define EST_COMPAT_CTE     1u /* a Content-Transfer-Encoding field that says base64 */
+#define EST_COMPAT_PEM     2u /* PEM armour; not with the next */
+#define EST_COMPAT_ONELINE 4u /* one line, without a newline at its end */
+
 struct est_config {         /* what the operator asked for; borrowed until est_client_free() */
 	const char *server; /* host[:port], https://host[:port][/.well-known/est[/label]] */
 	const char *label;  /* one or more path segments, or NULL */
@@ -480,6 +493,14 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	int family;                                     /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
+	/* Each attempt has max_time_ms for itself; waiting between attempts does not count. */
+	unsigned wait_ms; /* to spend waiting for a certificate after a 202; 0: do not wait */
+	unsigned retries; /* further attempts after EST_E_NETWORK, EST_E_TIMEOUT, EST_E_SERVER */
+	unsigned retry_delay_ms; /* before the first of them, then doubled; 0: 1 s */
+	/* Called each second of such a wait with the seconds left, with 0 at its end; or NULL. */
+	void (*waiting)(void *ctx, unsigned left_s);
+	void *waiting_ctx;
+	unsigned compat; /* EST_COMPAT_ bits */
 	bool strict;
 	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
 	bool tls13_only;      /* not TLS 1.2 */
@@ -500,6 +521,7 @@ struct est_session_info {        /* borrowed, of the last connection */
 	bool client_cert_sent;
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
+	bool pending;         /* the server has taken a request and not issued yet (202) */
 };
 
 /* Checks the options and loads every file named; nothing is sent. */
@@ -524,8 +546,11 @@ struct est_issued {
 
 /* POST /simpleenroll or /simplereenroll (section 4.2).  The answer is checked before it is handed
  * over: our public key, a chain to the anchors in use, valid now within 30 minutes, not a CA;
- * else EST_E_REJECTED.  EST_E_PENDING for 202.  *sent (may be NULL) becomes true when the request
- * may have reached the server: from then on a failure does not mean that nothing was issued. */
+ * else EST_E_REJECTED.  After a 202 the same request is sent again, not earlier than the server
+ * says and while wait_ms lasts (section 4.2.3); then EST_E_PENDING.  A request that may have
+ * reached the server is not repeated under retries, unless the server has answered 5xx or 429.
+ * *sent (may be NULL) becomes true when the request may have reached the server: from then on a
+ * failure does not mean that nothing was issued. */
 EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
 	struct est_span csr, struct est_issued *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;
