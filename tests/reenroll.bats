@@ -307,7 +307,7 @@ config() {
 		status-404 10 404
 		status-500 11 500
 		retry-after-5 12 202
-		redirect 10 302
+		redirect-out 10 origin
 		html 13 html
 		empty-bag 13 certificate
 		other-key 14 key
