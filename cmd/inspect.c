@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -13,7 +14,13 @@
 
 #define INSPECT_FILE_MAX (256u << 20) /* bytes; text goes out object by object */
 
+#define TREE_MAX 1024 /* certificates that a terminal is shown as a tree unasked */
+
 static const struct cmd_option options[] = {
+	{ "tree", 0, CMD_FLAG, CMD_AT(tree), NULL, NULL,
+		"who issued whom, and what a client would trust; the default on a terminal" },
+	{ "color", 0, CMD_STRING, CMD_AT(color), "WHEN", NULL,
+		"auto (default: on a terminal, without NO_COLOR), always, never" },
 	{ "expires-within", 0, CMD_STRING, CMD_AT(expires_within), "TIME", NULL,
 		"exit 15 when a certificate expires within 30d, 12h, ... or has expired" },
 	{ "verify", 0, CMD_FLAG, CMD_AT(verify), NULL, NULL,
@@ -87,13 +94,10 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 static enum est_code begin_text(struct inspect *in, const struct est_object *object,
 	const char *name, struct est_error *err)
 {
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 
 	in->text.n = 0;
-	if (in->n_shown > 0)
-		rc = est_buf_append(&in->text, est_span_str("\n"), err);
-	if (rc == EST_OK)
-		rc = text_line(&in->text, "object", name, err);
+	rc = text_line(&in->text, "object", name, err);
 	if (rc == EST_OK)
 		rc = text_line(&in->text, "file", in->file, err);
 	if (rc == EST_OK)
@@ -104,12 +108,38 @@ static enum est_code begin_text(struct inspect *in, const struct est_object *obj
 	return est_buf_printf(&in->text, err, "%zu\n", object->index);
 }
 
+/* An empty line between two. */
+static enum est_code append_text(struct est_buf *out, struct est_span text, struct est_error *err)
+{
+	enum est_code rc = out->n > 0 ? est_buf_append(out, est_span_str("\n"), err) : EST_OK;
+
+	return rc == EST_OK ? est_buf_append(out, text, err) : rc;
+}
+
+static enum est_code show_text(struct inspect *in, bool cert, struct est_error *err)
+{
+	struct est_span text = est_buf_span(&in->text);
+	enum est_code rc = EST_OK;
+
+	if (in->silent || (in->tree && cert))
+		return EST_OK;
+	if (in->hold) {
+		rc = append_text(&in->held, text, err);
+		return rc == EST_OK && !cert ? append_text(&in->others, text, err) : rc;
+	}
+	if (in->n_shown++ > 0)
+		rc = cmd_stdout(est_span_str("\n"), err);
+	return rc == EST_OK ? cmd_stdout(text, err) : rc;
+}
+
 static enum est_code end_object(struct inspect *in, const struct est_object *object,
 	struct json_object *o, struct json_object *list, struct est_error *err)
 {
-	in->n_shown++;
+	in->n_objects++;
 	if (!in->cmd->json)
-		return in->silent ? EST_OK : cmd_stdout(est_buf_span(&in->text), err);
+		return show_text(in,
+			object->kind == EST_FILE_CERT || object->kind == EST_FILE_TRUSTED_CERT,
+			err);
 	inspect_place(o, in, object);
 	json_object_array_add(list, o);
 	return EST_OK;
@@ -140,6 +170,20 @@ static enum est_code remember(struct inspect *in, const char *sha256, struct est
 	return EST_OK;
 }
 
+/* What was held back goes out as the list that it is, and so does what follows. */
+static enum est_code release(struct inspect *in, struct est_error *err)
+{
+	enum est_code rc = cmd_stdout(est_buf_span(&in->held), err);
+
+	in->n_shown = in->held.n > 0;
+	in->hold = false;
+	in->keep = in->cmd->v.verify;
+	if (!in->keep)
+		bag_wipe(&in->bag);
+	est_buf_free(&in->held);
+	return rc;
+}
+
 static enum est_code on_cert(struct inspect *in, const struct est_object *object,
 	struct est_error *err)
 {
@@ -160,6 +204,10 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 	rc = remember(in, info.sha256, err);
 	if (rc == EST_OK && in->gates)
 		rc = gates_cert(in->gates, object, &info, err);
+	if (rc == EST_OK && in->keep)
+		rc = bag_add(in, object, &info, err);
+	if (rc == EST_OK && in->hold && in->bag.n > TREE_MAX)
+		rc = release(in, err);
 	if (rc == EST_OK && in->cmd->json) {
 		o = cmd_json_cert(&info);
 	} else if (rc == EST_OK) {
@@ -333,12 +381,19 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 {
 	struct est_error err = { 0 }, inner;
 	struct est_buf data = { 0 };
-	char shown[512];
+	char shown[512], **files;
 	enum est_code rc;
-	size_t before = in->n_shown;
+	size_t before = in->n_objects;
 
-	in->file = strcmp(path, "-") == 0 ? "standard input"
-					  : est_escape(shown, sizeof(shown), est_span_str(path));
+	(void)est_escape(shown, sizeof(shown),
+		est_span_str(strcmp(path, "-") == 0 ? "standard input" : path));
+	files = realloc(in->files, (in->n_files + 1) * sizeof(*files));
+	if (files)
+		in->files = files;
+	in->file = files ? files[in->n_files] = strdup(shown) : NULL;
+	if (!in->file)
+		return est_fail(&in->cmd->err, EST_E_INTERNAL, "out of memory");
+	in->n_files++;
 	in->quirks = (struct est_quirks){ 0 };
 	in->n_seen = in->n_broken = 0;
 	rc = est_read_file(path, INSPECT_FILE_MAX, &data, &err);
@@ -359,7 +414,7 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 			in->n_broken);
 		inspect_failure(in, &err);
 	}
-	if (rc == EST_OK && in->n_shown == before && in->n_broken == 0) {
+	if (rc == EST_OK && in->n_objects == before && in->n_broken == 0) {
 		est_fail(&err, EST_E_INPUT, "%s: nothing to show in it", in->file);
 		inspect_failure(in, &err);
 	}
@@ -385,39 +440,84 @@ static struct json_object *json_list(struct cmd *cmd, const char *name)
 	return list;
 }
 
+/* What waited for all certificates to be there. */
+static enum est_code show_rest(struct inspect *in)
+{
+	struct est_error *err = &in->cmd->err;
+	enum est_code rc = EST_OK;
+
+	if (in->hold && in->bag.n < 2)
+		return release(in, err);
+	if (!in->hold && !in->tree)
+		return EST_OK;
+	if (in->hold)
+		rc = cmd_stdout(est_buf_span(&in->others), err);
+	if (rc == EST_OK && in->bag.n > 0 && (in->others.n > 0 || in->n_shown > 0))
+		rc = cmd_stdout(est_span_str("\n"), err);
+	return rc == EST_OK && in->bag.n > 0 ? tree_show(in, err) : rc;
+}
+
+static enum est_code prepare(struct inspect *in)
+{
+	struct cmd *cmd = in->cmd;
+	enum est_code rc = gate_at(in);
+
+	if (rc == EST_OK)
+		rc = tree_check(cmd);
+	if (rc == EST_OK)
+		rc = gates_open(in, &in->gates);
+	if (rc != EST_OK)
+		return rc;
+	if (cmd->n_operands == 0) {
+		est_fail(&cmd->err, EST_E_USAGE, "no file given");
+		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
+	}
+	in->silent = in->gates && cmd->v.quiet;
+	in->tree = cmd->v.tree;
+	in->hold = !in->tree && !cmd->json && !in->silent && !cmd->v.verbose &&
+		   isatty(STDOUT_FILENO);
+	in->keep = in->tree || in->hold || cmd->v.verify;
+	in->certs = json_list(cmd, "certificates");
+	in->requests = json_list(cmd, "requests");
+	in->crls = json_list(cmd, "crls");
+	in->csrattrs = json_list(cmd, "csrattrs");
+	in->keys = json_list(cmd, "keys");
+	in->broken = json_list(cmd, "broken");
+	return EST_OK;
+}
+
+static void wipe(struct inspect *in)
+{
+	gates_free(in->gates);
+	bag_wipe(&in->bag);
+	est_buf_free(&in->text);
+	est_buf_free(&in->held);
+	est_buf_free(&in->others);
+	free(in->seen);
+	while (in->n_files > 0)
+		free(in->files[--in->n_files]);
+	free(in->files);
+}
+
 static enum est_code run(struct cmd *cmd)
 {
 	struct inspect in = { .cmd = cmd };
 	struct est_quirks all = { 0 };
-	enum est_code rc = EST_OK;
+	enum est_code rc = prepare(&in);
 
-	rc = gates_open(&in, &in.gates);
-	if (rc != EST_OK)
-		return rc;
-	in.silent = in.gates && cmd->v.quiet;
-	if (cmd->n_operands == 0) {
-		gates_free(in.gates);
-		est_fail(&cmd->err, EST_E_USAGE, "no file given");
-		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
-	}
-	in.certs = json_list(cmd, "certificates");
-	in.requests = json_list(cmd, "requests");
-	in.crls = json_list(cmd, "crls");
-	in.csrattrs = json_list(cmd, "csrattrs");
-	in.keys = json_list(cmd, "keys");
-	in.broken = json_list(cmd, "broken");
 	for (int i = 0; i < cmd->n_operands && rc == EST_OK; i++)
 		rc = inspect_file(&in, cmd->operands[i], &all.seen);
-	cmd_json_quirks(cmd, &all);
+	if (in.certs)
+		cmd_json_quirks(cmd, &all);
+	if (rc == EST_OK)
+		rc = show_rest(&in);
 	if (rc == EST_OK && in.gates)
 		rc = gates_finish(in.gates, &cmd->err);
-	gates_free(in.gates);
 	if (rc == EST_OK && in.rc != EST_OK) {
 		cmd->err = in.kept;
 		rc = in.rc;
 	}
-	est_buf_free(&in.text);
-	free(in.seen);
+	wipe(&in);
 	return rc;
 }
 

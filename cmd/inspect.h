@@ -9,17 +9,40 @@
 
 struct gates;
 
+struct bag_cert {
+	uint8_t *bytes;      /* owned by the bag */
+	struct est_span der; /* all of them */
+	const char *file;    /* borrowed from struct inspect */
+	const char *subject; /* only where a gate speaks of it */
+	size_t index;
+	bool ca;
+	char sha256[EST_SHA256_HEX];
+};
+
+struct bag { /* the certificates of all files */
+	struct bag_cert *cert;
+	size_t n, cap;
+};
+
 struct inspect {
 	struct cmd *cmd;
 	const char *file; /* escaped */
+	char **files;     /* all of these, owned */
+	size_t n_files;
 	struct est_quirks quirks;
-	struct est_buf text;
+	struct est_buf text; /* of the object at hand */
 	struct json_object *certs, *requests, *crls, *csrattrs, *keys, *broken;
 	struct gates *gates; /* NULL: nothing was asked */
-	bool silent;         /* the questions alone are answered */
-	size_t n_shown;      /* in all files */
-	size_t n_broken;     /* in this file */
-	uint64_t *seen;      /* beginnings of this file's fingerprints */
+	time_t at;           /* the time that questions are about */
+	struct bag bag;
+	bool keep;                   /* certificates go into it */
+	bool tree;                   /* and are shown as a tree */
+	bool hold;                   /* a list or a tree, as their number will tell */
+	bool silent;                 /* the questions alone are answered */
+	struct est_buf held, others; /* the list, and what no tree shows of it */
+	size_t n_shown, n_objects;   /* in all files: printed as text, met */
+	size_t n_broken;             /* in this file */
+	uint64_t *seen;              /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
 	enum est_code rc;      /* the first failure among the files: the exit code */
 	struct est_error kept; /* its message */
@@ -34,7 +57,7 @@ void inspect_place(struct json_object *o, const struct inspect *in,
 
 /* The questions of the options; *out stays NULL without one.  EST_E_USAGE, EST_E_INPUT. */
 enum est_code gates_open(struct inspect *in, struct gates **out) EST_MUST_CHECK;
-/* Each object as it comes; what has to wait for the others is copied. */
+/* Each object as it comes. */
 enum est_code gates_cert(struct gates *g, const struct est_object *object,
 	const struct est_cert_info *info, struct est_error *err) EST_MUST_CHECK;
 enum est_code gates_csr(struct gates *g, const struct est_object *object,
@@ -43,9 +66,21 @@ enum est_code gates_csr(struct gates *g, const struct est_object *object,
 enum est_code gates_finish(struct gates *g, struct est_error *err) EST_MUST_CHECK;
 void gates_free(struct gates *g);
 
-/* "30d", "12h", "2w", "45m", "90s" in seconds; false: none of these. */
-bool gate_duration(const char *text, int64_t *out);
-/* "2031-01-31", "2031-01-31T00:00:00Z"; false: neither. */
-bool gate_time(const char *text, time_t *out);
+/* --at into in->at. */
+enum est_code gate_at(struct inspect *in) EST_MUST_CHECK;
+
+/* Copies the certificate. */
+enum est_code bag_add(struct inspect *in, const struct est_object *object,
+	const struct est_cert_info *info, struct est_error *err) EST_MUST_CHECK;
+/* *out is released with free(), its spans borrow. */
+enum est_code bag_spans(const struct bag *bag, struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
+void bag_wipe(struct bag *bag);
+
+/* The options; EST_E_USAGE. */
+enum est_code tree_check(struct cmd *cmd) EST_MUST_CHECK;
+bool tree_colour(const struct cmd *cmd);
+/* The bag as a graph, to standard output or into the object. */
+enum est_code tree_show(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -17,13 +17,6 @@ enum gate { GATE_EXPIRES, GATE_VERIFY, GATE_KEY, GATE_STRENGTH, GATE_ROOT, GATES
 static const char *const gate_names[GATES] = { "expires-within", "verify", "match-key",
 	"min-strength", "has-root" };
 
-struct kept {                /* a certificate that has to wait for the others */
-	struct est_span der; /* owned */
-	char *file, *subject, sha256[EST_SHA256_HEX];
-	size_t index, offset;
-	bool ca;
-};
-
 struct answer {
 	bool asked;
 	size_t tested, failed;
@@ -38,7 +31,6 @@ struct root {
 struct gates {
 	struct inspect *in;
 	struct answer answer[GATES];
-	time_t at;
 	int64_t within_s;
 	unsigned bits;
 	struct est_verifier *verifier;
@@ -46,11 +38,10 @@ struct gates {
 	bool key_found;
 	struct root *roots;
 	size_t n_roots;
-	struct kept *kept;
-	size_t n_kept, cap_kept;
 };
 
-bool gate_duration(const char *text, int64_t *out)
+/* "30d", "12h", "2w", "45m", "90s" in seconds. */
+static bool parse_duration(const char *text, int64_t *out)
 {
 	static const char units[] = "smhdw";
 	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
@@ -68,7 +59,8 @@ bool gate_duration(const char *text, int64_t *out)
 	return true;
 }
 
-bool gate_time(const char *text, time_t *out)
+/* "2031-01-31", "2031-01-31T00:00:00Z". */
+static bool parse_time(const char *text, time_t *out)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
 	const char *end;
@@ -89,7 +81,7 @@ bool gate_time(const char *text, time_t *out)
 
 /* Where and which, then what is wrong with it. */
 __attribute__((format(printf, 5, 6))) static void fail(struct gates *g, enum gate gate,
-	const struct kept *where, const char *reason, const char *fmt, ...)
+	const struct bag_cert *where, const char *reason, const char *fmt, ...)
 {
 	struct answer *a = &g->answer[gate];
 	struct est_error err = { 0 };
@@ -123,6 +115,19 @@ __attribute__((format(printf, 5, 6))) static void fail(struct gates *g, enum gat
 	json_object_array_add(a->failures, o);
 }
 
+enum est_code gate_at(struct inspect *in)
+{
+	const char *at = in->cmd->v.at;
+	char shown[80];
+
+	in->at = time(NULL);
+	if (at && !parse_time(at, &in->at))
+		return est_fail(&in->cmd->err, EST_E_USAGE,
+			"--at: '%s' is not a time like 2031-01-31 or 2031-01-31T00:00:00Z",
+			est_escape(shown, sizeof(shown), est_span_str(at)));
+	return EST_OK;
+}
+
 /* Options that make sense only beside another. */
 static enum est_code check_options(const struct cmd_values *v, struct est_error *err)
 {
@@ -134,8 +139,9 @@ static enum est_code check_options(const struct cmd_values *v, struct est_error 
 		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
 		return est_hint(err, "add --verify");
 	}
-	if (v->at && !v->verify && !v->expires_within)
-		return est_fail(err, EST_E_USAGE, "--at is for --verify and --expires-within");
+	if (v->at && !v->verify && !v->expires_within && !v->tree)
+		return est_fail(err, EST_E_USAGE,
+			"--at is for --verify, --expires-within and --tree");
 	return EST_OK;
 }
 
@@ -144,12 +150,7 @@ static enum est_code parse_numbers(struct gates *g, const struct cmd_values *v,
 {
 	char shown[80], *end;
 
-	g->at = time(NULL);
-	if (v->at && !gate_time(v->at, &g->at))
-		return est_fail(err, EST_E_USAGE,
-			"--at: '%s' is not a time like 2031-01-31 or 2031-01-31T00:00:00Z",
-			est_escape(shown, sizeof(shown), est_span_str(v->at)));
-	if (v->expires_within && !gate_duration(v->expires_within, &g->within_s))
+	if (v->expires_within && !parse_duration(v->expires_within, &g->within_s))
 		return est_fail(err, EST_E_USAGE,
 			"--expires-within: '%s' is not a number with s, m, h, d or w after it",
 			est_escape(shown, sizeof(shown), est_span_str(v->expires_within)));
@@ -191,7 +192,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 		.cacert = v->cacert.v,
 		.hostname = v->hostname,
 		.purpose = v->purpose,
-		.at = v->at ? &g->at : NULL,
+		.at = v->at ? &g->in->at : NULL,
 	};
 	enum est_code rc = parse_numbers(g, v, &cmd->err);
 
@@ -241,12 +242,6 @@ void gates_free(struct gates *g)
 {
 	if (!g)
 		return;
-	for (size_t i = 0; i < g->n_kept; i++) {
-		free((void *)g->kept[i].der.p);
-		free(g->kept[i].file);
-		free(g->kept[i].subject);
-	}
-	free(g->kept);
 	for (int i = 0; i < GATES; i++)
 		json_object_put(g->answer[i].failures);
 	free(g->roots);
@@ -255,33 +250,10 @@ void gates_free(struct gates *g)
 	free(g);
 }
 
-/* For --verify: the end entity certificates wait for the CA certificates that come after them. */
-static enum est_code keep(struct gates *g, const struct kept *cert, struct est_error *err)
+static void ask_expires(struct gates *g, const struct bag_cert *cert,
+	const struct est_cert_info *info)
 {
-	size_t cap = g->cap_kept ? g->cap_kept * 2 : 64;
-	struct kept *more, *k;
-
-	if (g->n_kept == g->cap_kept) {
-		more = realloc(g->kept, cap * sizeof(*more));
-		if (!more)
-			return est_fail(err, EST_E_INTERNAL, "out of memory");
-		g->kept = more;
-		g->cap_kept = cap;
-	}
-	k = &g->kept[g->n_kept++];
-	*k = *cert;
-	k->der.p = malloc(cert->der.n);
-	k->file = strdup(cert->file);
-	k->subject = strdup(cert->subject);
-	if (!k->der.p || !k->file || !k->subject)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	memcpy((void *)k->der.p, cert->der.p, cert->der.n);
-	return EST_OK;
-}
-
-static void ask_expires(struct gates *g, const struct kept *cert, const struct est_cert_info *info)
-{
-	int64_t left = (int64_t)info->not_after - (int64_t)g->at;
+	int64_t left = (int64_t)info->not_after - (int64_t)g->in->at;
 	char when[40];
 
 	(void)cmd_time_text(info->not_after, when, sizeof(when));
@@ -293,7 +265,7 @@ static void ask_expires(struct gates *g, const struct kept *cert, const struct e
 			left >= 172800 ? "days" : "hours", g->in->cmd->v.expires_within);
 }
 
-static enum est_code ask_strength(struct gates *g, const struct kept *cert,
+static enum est_code ask_strength(struct gates *g, const struct bag_cert *cert,
 	const struct est_cert_info *info, struct est_error *err)
 {
 	unsigned key, signature;
@@ -324,13 +296,11 @@ static void ask_root(struct gates *g, const struct est_cert_info *info)
 enum est_code gates_cert(struct gates *g, const struct est_object *object,
 	const struct est_cert_info *info, struct est_error *err)
 {
-	struct kept cert = {
+	struct bag_cert cert = {
 		.der = object->der,
-		.file = (char *)g->in->file,
+		.file = g->in->file,
 		.subject = info->subject,
 		.index = object->index,
-		.offset = object->offset,
-		.ca = info->ca || info->self_signed,
 	};
 	enum est_code rc = EST_OK;
 
@@ -344,7 +314,7 @@ enum est_code gates_cert(struct gates *g, const struct est_object *object,
 	if (rc == EST_OK && g->key && !g->key_found)
 		rc = est_key_is_in(g->key, cert.der, false, &g->key_found, err);
 	ask_root(g, info);
-	return rc == EST_OK && g->verifier ? keep(g, &cert, err) : rc;
+	return rc;
 }
 
 enum est_code gates_csr(struct gates *g, const struct est_object *object, struct est_error *err)
@@ -355,36 +325,52 @@ enum est_code gates_csr(struct gates *g, const struct est_object *object, struct
 		       : EST_OK;
 }
 
+/* Names a certificate that was kept, now that its name is needed. */
+static enum est_code fail_kept(struct gates *g, const struct bag_cert *kept,
+	const struct est_error *why, struct est_error *err)
+{
+	struct est_cert_info info = { 0 };
+	struct bag_cert cert = *kept;
+	enum est_code rc = est_cert_words(cert.der, &info, err);
+
+	if (rc != EST_OK)
+		return rc;
+	cert.subject = info.subject;
+	fail(g, GATE_VERIFY, &cert, why->reason ? why->reason : "invalid", "%s", why->msg);
+	est_cert_info_wipe(&info);
+	return EST_OK;
+}
+
 /* The certificates of end entities; of a bag that has none, all. */
 static enum est_code verify_all(struct gates *g, struct est_error *err)
 {
-	struct est_span *certs = calloc(g->n_kept + 2, sizeof(*certs));
+	const struct bag *bag = &g->in->bag;
+	struct est_span *certs = calloc(bag->n + 2, sizeof(*certs));
 	enum est_code rc = EST_OK;
 	struct est_error why;
 	size_t n = 1, leaves = 0;
 
 	if (!certs)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (size_t i = 0; i < g->n_kept; i++) {
-		leaves += !g->kept[i].ca;
-		if (g->kept[i].ca && n <= EST_CERTS_MAX)
-			certs[n++] = g->kept[i].der;
+	for (size_t i = 0; i < bag->n; i++) {
+		leaves += !bag->cert[i].ca;
+		if (bag->cert[i].ca && n <= EST_CERTS_MAX)
+			certs[n++] = bag->cert[i].der;
 	}
-	for (size_t i = 0; rc == EST_OK && i < g->n_kept && !cmd_stop; i++) {
-		if (leaves > 0 && g->kept[i].ca)
+	for (size_t i = 0; rc == EST_OK && i < bag->n; i++) {
+		if (leaves > 0 && bag->cert[i].ca)
 			continue;
-		certs[0] = g->kept[i].der;
+		if (cmd_stop)
+			rc = est_fail(err, EST_E_INTERRUPTED, "interrupted");
+		if (rc != EST_OK)
+			break;
+		certs[0] = bag->cert[i].der;
 		rc = est_verifier_check(g->verifier, certs, n, &why);
-		if (rc != EST_E_UNTRUSTED && rc != EST_E_PROTOCOL)
-			continue;
-		fail(g, GATE_VERIFY, &g->kept[i], why.reason ? why.reason : "invalid", "%s",
-			why.msg);
-		rc = EST_OK;
+		if (rc == EST_E_UNTRUSTED || rc == EST_E_PROTOCOL)
+			rc = fail_kept(g, &bag->cert[i], &why, err);
+		else if (rc != EST_OK)
+			*err = why;
 	}
-	if (rc != EST_OK)
-		*err = why;
-	else if (cmd_stop)
-		rc = est_fail(err, EST_E_INTERRUPTED, "interrupted");
 	free(certs);
 	return rc;
 }

@@ -31,8 +31,8 @@ struct cmd_values {
 	const char *output, *chain_out, *combined, *outform, *from;
 	bool fullchain, force;
 	/* what inspect is asked */
-	bool verify;
-	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength;
+	bool verify, tree;
+	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color;
 	struct cmd_list has_root;
 	/* how it is said */
 	const char *config;

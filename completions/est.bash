@@ -17,6 +17,9 @@ _est_values() {
 	--compat)
 		echo "cte pem oneline"
 		;;
+	--color)
+		echo "auto always never"
+		;;
 	--auth)
 		echo "auto basic digest bearer none"
 		;;

@@ -13,6 +13,8 @@ function __est_values --argument-names applet option
             printf '%s\n' 1.2 1.3
         case --compat
             printf '%s\n' cte pem oneline
+        case --color
+            printf '%s\n' auto always never
         case --auth
             printf '%s\n' auto basic digest bearer none
         case --clock-floor

@@ -18,6 +18,9 @@ _est_action() {
 	(--compat)
 		reply='(cte pem oneline)'
 		;;
+	(--color)
+		reply='(auto always never)'
+		;;
 	(--auth)
 		reply='(auto basic digest bearer none)'
 		;;

@@ -36,7 +36,8 @@ bool cert_find_extension(struct est_span extensions, struct est_span oid, bool *
 	struct est_span *value);
 /* basicConstraints says cA TRUE.  path_len may be NULL; -1: none. */
 bool cert_is_ca(const struct cert_view *view, int *path_len);
-/* Its own key has signed it; says nothing of names, dates or strength. */
+/* The issuer's key, and its own key, have signed it; says nothing of names, dates or strength. */
+bool cert_signed_by(const struct cert_view *view, const struct cert_view *issuer);
 bool cert_verifies_itself(const struct cert_view *view);
 /* Self-issued and signed by its own key, which a link certificate between an old and a new root is
  * not (RFC 4210 section 4.4).  Where key identifiers tell, the signature is not looked at. */

@@ -14,12 +14,13 @@ static gnutls_datum_t datum(struct est_span span)
 	return (gnutls_datum_t){ (unsigned char *)span.p, (unsigned)span.n };
 }
 
-/* Its own key verifies its signature.  Broken hashes count: the question is what kind of
- * certificate this is, and a trust anchor is trusted for other reasons than its signature. */
-bool cert_verifies_itself(const struct cert_view *view)
+/* Broken hashes count: the question is what kind of certificate this is, and a trust anchor is
+ * trusted for other reasons than its signature. */
+bool cert_signed_by(const struct cert_view *view, const struct cert_view *issuer)
 {
 	const unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1;
 	gnutls_datum_t der = datum(view->der), tbs = datum(view->tbs), signature = { 0 };
+	gnutls_datum_t spki = datum(issuer->spki);
 	gnutls_x509_crt_t crt = NULL;
 	gnutls_pubkey_t key = NULL;
 	size_t n = view->der.n;
@@ -38,7 +39,8 @@ bool cert_verifies_itself(const struct cert_view *view)
 		goto out;
 	signature.size = (unsigned)n;
 	/* Not gnutls_x509_crt_verify_data2(): an expired certificate would not be self-signed. */
-	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import_x509(key, crt, 0) < 0)
+	if (gnutls_pubkey_init(&key) < 0 ||
+		gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) < 0)
 		goto out;
 	verified = gnutls_pubkey_verify_data2(key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs,
 			   &signature) >= 0;
@@ -47,6 +49,11 @@ out:
 	gnutls_pubkey_deinit(key);
 	gnutls_x509_crt_deinit(crt);
 	return verified;
+}
+
+bool cert_verifies_itself(const struct cert_view *view)
+{
+	return cert_signed_by(view, view);
 }
 
 static enum est_code fill_strings(const struct cert_view *view, struct est_cert_info *info,
@@ -119,7 +126,8 @@ static enum est_code fill_lists(const struct cert_view *view, struct est_cert_in
 	return EST_OK;
 }
 
-enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, struct est_error *err)
+static enum est_code read_info(struct est_span der, bool verify, struct est_cert_info *out,
+	struct est_error *err)
 {
 	struct est_cert_info info = { 0 };
 	struct cert_view view;
@@ -136,13 +144,23 @@ enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, stru
 		rc = fill_lists(&view, &info, err);
 	if (rc == EST_OK)
 		rc = x509_sha256(der, info.sha256, err);
-	if (rc == EST_OK)
+	if (rc == EST_OK && verify)
 		info.self_signed = cert_is_self_issued(&view) && cert_verifies_itself(&view);
 	if (rc == EST_OK)
 		*out = info;
 	else
 		est_cert_info_wipe(&info);
 	return rc;
+}
+
+enum est_code est_cert_info(struct est_span der, struct est_cert_info *out, struct est_error *err)
+{
+	return read_info(der, true, out, err);
+}
+
+enum est_code est_cert_words(struct est_span der, struct est_cert_info *out, struct est_error *err)
+{
+	return read_info(der, false, out, err);
 }
 
 void est_cert_info_wipe(struct est_cert_info *info)

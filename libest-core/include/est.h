@@ -233,6 +233,9 @@ struct est_cert_info {
 
 EST_API enum est_code est_cert_info(struct est_span der, struct est_cert_info *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The same without a look at the signature: self_signed stays false. */
+EST_API enum est_code est_cert_words(struct est_span der, struct est_cert_info *out,
+	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_cert_info_wipe(struct est_cert_info *info);
 
 /* What a file looks like.  Only its shape is looked at: it need not be valid. */
@@ -324,6 +327,38 @@ EST_API enum est_code est_verifier_new(const struct est_verify *config, struct e
 EST_API enum est_code est_verifier_check(struct est_verifier *verifier,
 	const struct est_span *certs, size_t n, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_verifier_free(struct est_verifier *verifier);
+
+/* What part a certificate plays in a list, by key and signature and not by the words in its subject
+ * (RFC 4210 section 4.4, RFC 7030 section 4.1.3). */
+enum est_role {
+	EST_ROLE_CURRENT_ANCHOR, /* NewWithNew: of roots that belong together, the one valid longest
+				  */
+	EST_ROLE_OLD_WITH_OLD,   /* another root of these */
+	EST_ROLE_OLD_WITH_NEW,   /* the key of an older root, signed by a newer one */
+	EST_ROLE_NEW_WITH_OLD,   /* the key of a newer root, signed by an older one */
+	EST_ROLE_CROSS,          /* a CA's key that another certificate has from another issuer */
+	EST_ROLE_INTERMEDIATE,
+	EST_ROLE_END_ENTITY,
+	EST_ROLE_STRAY,    /* neither its issuer nor anything it issued is here */
+	EST_ROLE_DUPLICATE /* of the one that issuer says */
+};
+
+#define EST_NO_ISSUER SIZE_MAX
+
+struct est_node {
+	enum est_role role;
+	size_t issuer;      /* the certificate whose key verifies this one; EST_NO_ISSUER */
+	bool self_signed;   /* its own key verifies it */
+	bool anchor;        /* from a file with these the client takes it as explicit anchor */
+	bool bad_signature; /* its issuer's name is here, and that key does not verify it */
+	bool loop;          /* its issuer is one of those that it issued */
+	bool expired, not_yet_valid, weak; /* weak: fewer than 112 bits of security */
+};
+
+/* One node for each certificate; released with free().  EST_E_PROTOCOL for a broken one. */
+EST_API enum est_code est_graph(const struct est_span *certs, size_t n, time_t at,
+	struct est_node **out, struct est_error *err) EST_MUST_CHECK;
+EST_API const char *est_role_name(enum est_role role); /* "old-with-new" */
 
 /* Security bits by NIST SP 800-57 part 1 (2048-bit RSA: 112) of the public key and of the hash that
  * is signed; 0: unknown or broken.  signature is UINT_MAX where it does not count: a self-signed
