@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* est cacerts: distribution of CA certificates (RFC 7030 section 4.1). */
-#include "cmd.h"
+#include "cacerts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,18 @@ static const struct cmd_option options[] = {
 		"where the certificates go (default: standard output)" },
 	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL,
 		"pem (default), or the certs-only message as der or p7 (PEM)" },
+	{ "bootstrap", 0, CMD_FLAG, CMD_AT(bootstrap), NULL, NULL,
+		"get the first trust anchors, by --ca-fingerprint or a yes on the terminal" },
+	{ "ca-fingerprint", 0, CMD_LIST, CMD_AT(ca_fingerprint), "HASH:HEX", NULL,
+		"root to accept: sha256:HEX or sha512:HEX of the certificate (repeat)" },
+	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
+		"where the intermediates go that lead to the anchors" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
 		"check options and files, send nothing" },
 	{ 0 },
 };
 
-static enum est_code render(const struct est_certs *certs, const char *form, struct est_buf *out,
+enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
 	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
@@ -41,19 +47,80 @@ static enum est_code render(const struct est_certs *certs, const char *form, str
 	return rc;
 }
 
+enum est_code cacerts_open(struct cmd *cmd, const char *anchors, struct cacerts_files *out)
+{
+	enum est_code rc = cmd_output(cmd, anchors, 0, &out->anchors);
+
+	if (rc == EST_OK && cmd->v.chain_out)
+		rc = est_output_open(cmd->v.chain_out, 0, &out->chain, &cmd->err);
+	return rc;
+}
+
+enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files,
+	const struct est_anchors *certs)
+{
+	struct est_buf anchors = { 0 }, chain = { 0 };
+	bool changed = true, chain_changed = false;
+	enum est_code rc;
+
+	rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
+	if (rc == EST_OK)
+		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
+	if (rc == EST_OK && files->anchors)
+		rc = est_output_write(files->anchors, est_buf_span(&anchors), &cmd->err);
+	if (rc == EST_OK && files->chain)
+		rc = est_output_write(files->chain, est_buf_span(&chain), &cmd->err);
+	if (rc == EST_OK && files->chain)
+		rc = est_output_commit(files->chain, &chain_changed, &cmd->err);
+	if (rc == EST_OK && files->anchors)
+		rc = est_output_commit(files->anchors, &changed, &cmd->err);
+	else if (rc == EST_OK)
+		rc = est_buf_append(&cmd->product, est_buf_span(&anchors), &cmd->err);
+	if (rc == EST_OK)
+		cmd_json_bool(cmd, "changed", changed || chain_changed);
+	est_buf_free(&anchors);
+	est_buf_free(&chain);
+	return rc;
+}
+
+void cacerts_close(struct cacerts_files *files)
+{
+	est_output_free(files->anchors);
+	est_output_free(files->chain);
+	*files = (struct cacerts_files){ 0 };
+}
+
 static enum est_code check_options(struct cmd *cmd)
 {
-	const char *form = cmd->v.outform;
+	const struct cmd_values *v = &cmd->v;
 	enum est_code rc = cmd_no_operands(cmd);
 
 	if (rc != EST_OK)
 		return rc;
-	if (form && strcmp(form, "pem") && strcmp(form, "der") && strcmp(form, "p7"))
+	if (v->outform && strcmp(v->outform, "pem") && strcmp(v->outform, "der") &&
+		strcmp(v->outform, "p7"))
 		return est_fail(&cmd->err, EST_E_USAGE, "--outform is pem, der or p7");
-	return cmd_check_stdout(cmd, cmd->v.output);
+	if (v->ca_fingerprint.n > 0 && !v->bootstrap)
+		return est_fail(&cmd->err, EST_E_USAGE, "--ca-fingerprint goes with --bootstrap");
+	for (size_t i = 0; rc == EST_OK && i < v->ca_fingerprint.n; i++)
+		rc = est_fingerprint_check(v->ca_fingerprint.v[i], &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	if (v->chain_out && !v->bootstrap)
+		return est_fail(&cmd->err, EST_E_USAGE, "--chain-out goes with --bootstrap");
+	if (v->bootstrap && (v->cacert.n > 0 || v->system_trust)) {
+		est_fail(&cmd->err, EST_E_USAGE,
+			"--bootstrap is for a client without trust anchors: %s contradicts it",
+			v->cacert.n > 0 ? "--cacert (or EST_CACERT)" : "--system-trust");
+		return est_hint(&cmd->err, "with anchors there is no need for it");
+	}
+	if (v->chain_out && v->output && est_same_file(v->chain_out, v->output))
+		return est_fail(&cmd->err, EST_E_USAGE, "--output and --chain-out are one file");
+	rc = cmd_check_stdout(cmd, v->chain_out);
+	return rc == EST_OK ? cmd_check_stdout(cmd, v->output) : rc;
 }
 
-static enum est_code run(struct cmd *cmd)
+static enum est_code fetch(struct cmd *cmd)
 {
 	struct est_client *client = NULL;
 	struct est_output *out = NULL;
@@ -61,9 +128,7 @@ static enum est_code run(struct cmd *cmd)
 	struct est_buf text = { 0 };
 	enum est_code rc;
 
-	rc = check_options(cmd);
-	if (rc == EST_OK)
-		rc = cmd_client(cmd, &client);
+	rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = cmd_output(cmd, cmd->v.output, 0, &out);
 	if (rc == EST_OK && cmd->v.dry_run)
@@ -73,7 +138,7 @@ static enum est_code run(struct cmd *cmd)
 	rc = est_cacerts(client, &certs, &cmd->err);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = render(certs, cmd->v.outform, &text, &cmd->err);
+		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)
@@ -86,6 +151,15 @@ out:
 	est_output_free(out);
 	est_client_free(client);
 	return rc;
+}
+
+static enum est_code run(struct cmd *cmd)
+{
+	enum est_code rc = check_options(cmd);
+
+	if (rc != EST_OK)
+		return rc;
+	return cmd->v.bootstrap ? cacerts_bootstrap(cmd) : fetch(cmd);
 }
 
 const struct cmd_applet cacerts_applet = {

@@ -99,6 +99,8 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info);
 /* "certificates": [...] ; pem: each with its PEM text, for when no file got it. */
 enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs,
 	bool pem) EST_MUST_CHECK;
+enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct est_certs *certs,
+	bool pem) EST_MUST_CHECK;
 bool cmd_time_text(time_t when, char *out, size_t size); /* RFC 3339 UTC; "?" on false */
 struct json_object *cmd_json_time(time_t when);
 void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks);

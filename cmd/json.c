@@ -78,6 +78,12 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 
 enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, bool pem)
 {
+	return cmd_json_cert_list(cmd, "certificates", certs, pem);
+}
+
+enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct est_certs *certs,
+	bool pem)
+{
 	struct est_cert_info info;
 	struct json_object *array, *o;
 	struct est_buf text = { 0 };
@@ -86,7 +92,7 @@ enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, boo
 	if (!cmd->json)
 		return EST_OK;
 	array = json_object_new_array();
-	json_object_object_add(cmd->json, "certificates", array);
+	json_object_object_add(cmd->json, name, array);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
 		rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
 		if (rc != EST_OK)

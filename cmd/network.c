@@ -154,6 +154,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.label = v->label,
 		.cacert = v->cacert.v,
 		.system_trust = v->system_trust,
+		.bootstrap = v->bootstrap,
 		.system_trust_file = getenv("SSL_CERT_FILE"),
 		.cert_file = v->cert,
 		.key_file = v->key,

@@ -34,6 +34,9 @@ struct cmd_values {
 	bool verify, tree;
 	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color;
 	struct cmd_list has_root;
+	/* the anchors of cacerts */
+	bool bootstrap;
+	struct cmd_list ca_fingerprint;
 	/* how it is said */
 	const char *config;
 	bool json, quiet, strict, dry_run, help, version;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "again.h"
+#include "anchors.h"
 #include "cert.h"
 #include "check.h"
 #include "csr.h"
@@ -57,7 +58,7 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = priority_make(config->priority,
 			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
 			err);
-	if (rc == EST_OK)
+	if (rc == EST_OK && !config->bootstrap)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
@@ -154,34 +155,14 @@ static enum est_code fetch_certs(struct est_client *c, const struct operation *o
 	return rc == EST_OK ? EST_OK : err->code;
 }
 
-static bool has_root(const struct trust *trust, const struct est_certs *certs)
-{
-	struct est_error ignored;
-	struct cert_view view;
-
-	for (size_t i = 0; i < est_certs_count(certs); i++) {
-		if (cert_view(est_certs_get(certs, i), "", &view, &ignored) != EST_OK ||
-			!cert_is_self_issued(&view))
-			continue;
-		if (trust_is_anchor(trust, view.der) || cert_is_root(&view))
-			return true; /* the signature of what is known is not verified */
-	}
-	return false;
-}
-
 enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct est_error *err)
 {
 	struct est_certs *certs = NULL;
 	enum est_code rc;
 
 	rc = fetch_certs(c, &operation_cacerts, (struct est_span){ 0 }, NULL, &certs, err);
-	if (rc == EST_OK && !has_root(c->trust, certs)) {
-		rc = est_fail(err, EST_E_PROTOCOL,
-			"cacerts: no self-signed certificate among the %zu; the current root must "
-			"be there (RFC 7030 section 4.1.3)",
-			est_certs_count(certs));
-		est_reason(err, "no-root");
-	}
+	if (rc == EST_OK)
+		rc = anchors_require_root(c->trust, certs, err);
 	if (rc == EST_OK)
 		*out = certs;
 	else

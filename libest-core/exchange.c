@@ -76,6 +76,13 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 	return rc;
 }
 
+enum est_code client_connect(struct est_client *c, struct est_error *err)
+{
+	bool reused;
+
+	return ensure_session(c, &reused, err);
+}
+
 static enum est_code exchange_once(struct est_client *c, const struct operation *op,
 	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
 {

@@ -69,17 +69,14 @@ static enum est_code read_response(struct session *session, struct http_parser *
 	return EST_OK;
 }
 
-enum est_code http_exchange(struct session *session, const struct authz *authz,
-	const struct http_request *request, const struct http_limits *limits,
-	const struct deadline *deadline, struct http_response *out, bool *silent,
-	struct est_error *err)
+static enum est_code exchange(struct session *session, const struct http_request *request,
+	const struct http_limits *limits, const struct deadline *deadline,
+	struct http_response *out, bool *silent, struct est_error *err)
 {
 	struct http_parser parser;
 	struct est_buf text = { 0 };
 	enum est_code rc;
 
-	if (authz != session_authz(session))
-		return est_fail(err, EST_E_INTERNAL, "no authorisation for this session");
 	http_parser_init(&parser, out, limits->max_body, limits->quirks);
 	rc = request_text(request, &text, err);
 	if (rc == EST_OK)
@@ -90,5 +87,38 @@ enum est_code http_exchange(struct session *session, const struct authz *authz,
 	if (silent)
 		*silent = rc == EST_E_NETWORK && !parser.seen_any;
 	http_parser_wipe(&parser);
+	return rc;
+}
+
+enum est_code http_exchange(struct session *session, const struct authz *authz,
+	const struct http_request *request, const struct http_limits *limits,
+	const struct deadline *deadline, struct http_response *out, bool *silent,
+	struct est_error *err)
+{
+	if (!authz || authz != session_authz(session))
+		return est_fail(err, EST_E_INTERNAL, "no authorisation for this session");
+	return exchange(session, request, limits, deadline, out, silent, err);
+}
+
+enum est_code http_provisional_cacerts(struct provisional *provisional, const struct url *url,
+	const struct http_limits *limits, const struct deadline *deadline,
+	struct http_response *out, struct est_error *err)
+{
+	struct http_request request = {
+		.method = "GET",
+		.host = url->authority,
+		.accept = "application/pkcs7-mime",
+	};
+	struct est_buf target = { 0 };
+	enum est_code rc;
+
+	rc = url_target(url, "cacerts", &target, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&target, (struct est_span){ (const uint8_t *)"", 1 }, err);
+	request.target = (const char *)target.p;
+	if (rc == EST_OK)
+		rc = exchange(provisional_transport(provisional), &request, limits, deadline, out,
+			NULL, err);
+	est_buf_free(&target);
 	return rc;
 }

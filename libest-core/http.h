@@ -4,6 +4,7 @@
 #define EST_HTTP_H
 
 #include "http_parse.h"
+#include "provisional.h"
 #include "session.h"
 
 struct http_request { /* borrowed */
@@ -26,5 +27,11 @@ enum est_code http_exchange(struct session *session, const struct authz *authz,
 	const struct http_request *request, const struct http_limits *limits,
 	const struct deadline *deadline, struct http_response *out, bool *silent,
 	struct est_error *err) EST_MUST_CHECK;
+
+/* GET /cacerts, without credentials: the one request that a provisional session carries (RFC 7030
+ * section 4.1.1). */
+enum est_code http_provisional_cacerts(struct provisional *provisional, const struct url *url,
+	const struct http_limits *limits, const struct deadline *deadline,
+	struct http_response *out, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS: set up, verify, authorise, look again, then carry bytes. */
-#include "session.h"
+#include "session_impl.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,20 +15,6 @@
 
 #define PEERS_MAX 16 /* certificates a server may send */
 #define RENEG_MAX 4  /* requests for renegotiation that are declined before the session ends */
-
-struct session {
-	const struct session_params *params;
-	gnutls_session_t tls;
-	int fd;
-	bool established, broken; /* broken: no close_notify would arrive */
-	unsigned renegotiations;  /* declined so far */
-	uint8_t first[8];         /* of what the server sent, for a diagnosis */
-	size_t n_first;
-	struct authz *authz;
-	struct est_error verdict; /* of the check inside the handshake */
-	char address[NET_ADDRESS_TEXT];
-	char *description;
-};
 
 const struct authz *session_authz(const struct session *session)
 {
@@ -153,14 +139,15 @@ static int verify_callback(gnutls_session_t tls)
 	return check_peer(s, &s->verdict) == EST_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-static enum est_code session_setup(struct session *s, struct est_error *err)
+static enum est_code session_setup(struct session *s, gnutls_certificate_verify_function *verify,
+	unsigned flags, struct est_error *err)
 {
 	const struct url *url = s->params->redirect ? s->params->redirect : s->params->url;
 	gnutls_datum_t alpn = { (unsigned char *)"http/1.1", 8 };
 	int ret;
 
-	ret = gnutls_init(&s->tls,
-		GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT);
+	ret = gnutls_init(&s->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL |
+					   GNUTLS_FORCE_CLIENT_CERT | flags);
 	if (ret >= 0)
 		ret = gnutls_priority_set(s->tls, s->params->priority);
 	if (ret >= 0)
@@ -173,7 +160,7 @@ static enum est_code session_setup(struct session *s, struct est_error *err)
 	if (ret < 0)
 		return est_fail(err, EST_E_INTERNAL, "cannot set up TLS: %s", gnutls_strerror(ret));
 	gnutls_session_set_ptr(s->tls, s);
-	gnutls_session_set_verify_function(s->tls, verify_callback);
+	gnutls_session_set_verify_function(s->tls, verify);
 	gnutls_transport_set_ptr(s->tls, s);
 	gnutls_transport_set_pull_function(s->tls, pull);
 	gnutls_transport_set_push_function(s->tls, push);
@@ -283,11 +270,11 @@ static enum est_code check_negotiated(struct session *s, struct est_error *err)
 		priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
 		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
 			s->address, s->description ? s->description : "nothing known");
-	/* The verify callback does not run for a resumed session. */
-	return s->authz ? EST_OK : check_peer(s, err);
+	return EST_OK;
 }
 
-enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+enum est_code session_start(const struct session_params *params,
+	gnutls_certificate_verify_function *verify, unsigned flags, const struct deadline *deadline,
 	struct session **out, struct est_error *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -299,13 +286,36 @@ enum est_code session_open(const struct session_params *params, const struct dea
 	s->fd = -1;
 	rc = net_connect(&params->target, deadline, &s->fd, s->address, err);
 	if (rc == EST_OK)
-		rc = session_setup(s, err);
+		rc = session_setup(s, verify, flags, err);
 	if (rc == EST_OK)
 		rc = handshake(s, deadline, err);
 	if (rc == EST_OK) {
 		s->description = gnutls_session_get_desc(s->tls);
 		rc = check_negotiated(s, err);
 	}
+	if (rc != EST_OK) {
+		session_close(s);
+		return rc;
+	}
+	*out = s;
+	return EST_OK;
+}
+
+enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+	struct session **out, struct est_error *err)
+{
+	struct session *s;
+	enum est_code rc;
+
+	if (!params->trust) /* a client that was made to bootstrap, and has not done so */
+		return est_fail(err, EST_E_USAGE,
+			"before the bootstrap there is nobody to trust (RFC 7030 section 4.1.1)");
+	rc = session_start(params, verify_callback, 0, deadline, &s, err);
+	if (rc != EST_OK)
+		return rc;
+	/* The verify callback does not run for a resumed session. */
+	if (!s->authz)
+		rc = check_peer(s, err);
 	if (rc != EST_OK) {
 		session_close(s);
 		return rc;

@@ -169,6 +169,38 @@ enum est_code trust_load(const char *const *files, bool system, const char *syst
 	return EST_OK;
 }
 
+enum est_code trust_from(const struct est_certs *anchors, struct trust **out, struct est_error *err)
+{
+	struct trust *trust = calloc(1, sizeof(*trust));
+	enum est_code rc;
+
+	if (!trust)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	rc = certs_new(&trust->helpers, err);
+	if (rc == EST_OK)
+		rc = certs_new(&trust->anchors, err);
+	if (rc == EST_OK)
+		rc = list_get(trust, TRUST_EXPLICIT, err);
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(anchors); i++)
+		rc = add_anchor(trust, est_certs_get(anchors, i), "the root certificate", err);
+	if (rc != EST_OK) {
+		trust_free(trust);
+		return rc;
+	}
+	*out = trust;
+	return EST_OK;
+}
+
+enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *certs,
+	struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++)
+		rc = certs_add(trust->helpers, est_certs_get(certs, i), true, NULL, err);
+	return rc;
+}
+
 void trust_free(struct trust *trust)
 {
 	if (!trust)

@@ -22,6 +22,12 @@ struct trust;
  * EST_E_INPUT when a file is unusable or no anchor is left. */
 enum est_code trust_load(const char *const *files, bool system, const char *system_file,
 	struct trust **out, struct est_error *err) EST_MUST_CHECK;
+/* An explicit database of exactly these, which were judged already, and no implicit one. */
+enum est_code trust_from(const struct est_certs *anchors, struct trust **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Intermediates that may stand in a path. */
+enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *certs,
+	struct est_error *err) EST_MUST_CHECK;
 void trust_free(struct trust *trust);
 
 struct trust_query {

@@ -513,6 +513,8 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *label;  /* one or more path segments, or NULL */
 	const char *const *cacert; /* NULL-terminated files: the explicit TA database, or NULL */
 	bool system_trust;         /* the implicit TA database; also used when cacert is empty */
+	bool bootstrap; /* no trust anchors yet: est_bootstrap() alone works until it has succeeded
+			 */
 	const char *system_trust_file;    /* in place of the library's, or NULL */
 	const char *cert_file, *key_file; /* the TLS client identity, or NULL */
 	est_secret_fn *key_password;
@@ -571,6 +573,30 @@ EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **
 	struct est_error *err) EST_MUST_CHECK;
 /* GET /csrattrs (section 4.5).  204, 404 and an empty body set *out to NULL: no demands. */
 EST_API enum est_code est_csrattrs(struct est_client *client, struct est_csrattrs **out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* CA certificates by what they are good for. */
+struct est_anchors {
+	struct est_certs *anchors;       /* to be trusted */
+	struct est_certs *intermediates; /* they lead to an anchor by RFC 5280 section 6 */
+	struct est_certs *strays;        /* they do not */
+};
+
+EST_API void est_anchors_wipe(struct est_anchors *anchors);
+
+/* Somebody looks at a root certificate: EST_OK is a yes. */
+typedef enum est_code est_accept_fn(void *ctx, struct est_span root, struct est_error *err);
+
+/* "sha256:HEX" or "sha512:HEX", complete; EST_E_USAGE. */
+EST_API enum est_code est_fingerprint_check(const char *text, struct est_error *err) EST_MUST_CHECK;
+/* RFC 7030 section 4.1.1, with a client of est_config.bootstrap: GET /cacerts over a session in
+ * which nothing of ours is shown, a decision on its root certificates by fingerprint
+ * ("sha256:HEX", "sha512:HEX"; NULL-terminated) or, when none is given, by accept, and a new
+ * session in which the server is verified and authorised under the roots accepted.  After EST_OK
+ * they are the client's explicit anchors.  EST_E_UNTRUSTED with reason no-fingerprint, fingerprint
+ * or one of a server that is not to be trusted. */
+EST_API enum est_code est_bootstrap(struct est_client *client, const char *const *fingerprints,
+	est_accept_fn *accept, void *ctx, struct est_anchors *out,
 	struct est_error *err) EST_MUST_CHECK;
 
 enum est_operation { EST_SIMPLEENROLL, EST_SIMPLEREENROLL };

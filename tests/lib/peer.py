@@ -14,6 +14,7 @@ Options of tls:
   --min 1.2, --max 1.3        versions
   --ciphers LIST              of TLS 1.2 and below
   --client-ca FILE            a client certificate is required
+  --then FILE                 chain and key in one file, from the second connection on
   --bind ADDR                 127.0.0.1
 Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
 is appended.
@@ -34,7 +35,7 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "tls"])
     parser.add_argument("file", nargs="?")
-    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture"):
+    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then"):
         parser.add_argument("--" + name)
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
@@ -125,11 +126,16 @@ def main():
     print("port", listener.getsockname()[1], flush=True)
     while opt.mode == "blackhole":
         signal.pause()
+    accepted = 0
     while True:
         conn, _ = listener.accept()
         if opt.mode == "close":
             conn.close()
             continue
+        accepted += 1
+        if opt.then and accepted == 2:
+            opt.cert = opt.key = opt.then
+            ctx = context(opt)
         threading.Thread(target=serve, args=(opt, ctx, conn), daemon=True).start()
 
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The three things that est cacerts does: fetch, bootstrap, update. */
+#ifndef EST_CMD_CACERTS_H
+#define EST_CMD_CACERTS_H
+
+#include "cmd.h"
+
+/* Certificates as --outform says. */
+enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* Where anchors and intermediates go; both are complete before the first is renamed. */
+struct cacerts_files {
+	struct est_output *anchors, *chain; /* NULL: standard output; nowhere */
+};
+
+enum est_code cacerts_open(struct cmd *cmd, const char *anchors,
+	struct cacerts_files *out) EST_MUST_CHECK;
+enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files,
+	const struct est_anchors *certs) EST_MUST_CHECK;
+void cacerts_close(struct cacerts_files *files);
+
+enum est_code cacerts_bootstrap(struct cmd *cmd) EST_MUST_CHECK;
+
+#endif

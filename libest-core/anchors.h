@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Root certificates among those of a CA, and what the others are good for (RFC 7030 section
+ * 4.1.3). */
+#ifndef EST_ANCHORS_H
+#define EST_ANCHORS_H
+
+#include "cert.h"
+#include "deadline.h"
+#include "trust.h"
+
+/* A CA certificate that its own key has signed, whatever its key identifiers say. */
+bool anchors_is_root(const struct cert_view *view);
+bool anchors_is_timely(const struct cert_view *view, time_t now);
+/* The current root (RFC 7030 section 4.1.3): of the roots the one with the latest notAfter.  False:
+ * there is no root. */
+bool anchors_current(const struct est_certs *bag, size_t *index);
+/* EST_E_PROTOCOL, reason no-root, when there is no self-signed certificate.  trust may be NULL. */
+enum est_code anchors_require_root(const struct trust *trust, const struct est_certs *bag,
+	struct est_error *err) EST_MUST_CHECK;
+/* Each certificate of bag that is not in out->anchors leads to an anchor of trust by RFC 5280
+ * section 6, and is an intermediate, or does not, and is a stray. */
+enum est_code anchors_sort(struct trust *trust, const struct est_certs *bag,
+	const struct deadline *deadline, struct est_anchors *out,
+	struct est_error *err) EST_MUST_CHECK;
+bool anchors_has(const struct est_certs *certs, struct est_span der);
+
+#endif
