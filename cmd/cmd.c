@@ -95,6 +95,9 @@ enum est_code cmd_no_operands(struct cmd *cmd)
 		return EST_OK;
 	est_fail(&cmd->err, EST_E_USAGE, "unexpected argument: %s",
 		est_escape(shown, sizeof(shown), est_span_str(cmd->operands[0])));
+	if (cmd->v.wait_ms && cmd->operands[0][0] >= '0' && cmd->operands[0][0] <= '9')
+		return est_hint(&cmd->err, "the time for --wait follows behind =: --wait=%s",
+			shown);
 	return est_hint(&cmd->err, "the server goes with --server URL; see est help %s",
 		cmd_name(cmd->applet));
 }

@@ -84,6 +84,10 @@ bool cmd_has_token(const struct cmd *cmd);
 bool cmd_confirm(const char *question);
 /* Asks on the terminal whether a redirect to this origin may be followed; no terminal: no. */
 bool cmd_consent(void *ctx, const char *origin);
+/* One line that counts the seconds down while est waits: on a terminal only, unless -q; left_s 0
+ * takes it away.  ctx is the struct cmd. */
+bool cmd_may_count_down(const struct cmd *cmd);
+void cmd_count_down(void *ctx, unsigned left_s);
 /* What -v and JSON say of the connection and the deviations met. */
 void cmd_report_session(struct cmd *cmd, const struct est_client *client);
 

@@ -17,6 +17,8 @@ static const struct cmd_option options[] = {
 		"key, certificate and intermediates in one file, replaced by one rename" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
+	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
+		"wait for a certificate that is issued later (202); alone: 600" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
 		"check options and files, make the request, send nothing" },
 	{ 0 },
@@ -60,14 +62,14 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 
 	rc = est_enroll(client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent,
 		&cmd->err);
-	request_outcome(cmd, request, sent, rc);
+	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
 	if (rc == EST_OK)
-		cmd_json_string(cmd, "action", "enrolled");
+		request_done(cmd, request, "enrolled");
 	est_issued_wipe(&issued);
 	return rc;
 }

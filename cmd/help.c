@@ -37,9 +37,12 @@ static void print_option(const struct cmd_option *o)
 	char left[80];
 	int n;
 
-	n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", o->letter ? '-' : ' ',
-		o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? " " : "",
-		o->arg ? o->arg : "");
+	n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s%s", o->letter ? '-' : ' ',
+		o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+		o->kind == CMD_WAIT ? "[="
+		: o->arg            ? " "
+				    : "",
+		o->arg ? o->arg : "", o->kind == CMD_WAIT ? "]" : "");
 	if (n >= HELP_COLUMN)
 		printf("%s\n%*s", left, HELP_COLUMN, "");
 	else
@@ -59,15 +62,16 @@ void cmd_help_applet(const struct cmd_entry *entry)
 	}
 }
 
-/* For completions and checks: one option a line, tab-separated name, letter, argument, help. */
+/* For completions and checks: one option a line, tab-separated name, letter, argument, help.  An
+ * optional argument, which only = can give, is in brackets. */
 static void list_options(const struct cmd_applet *a)
 {
 	for (size_t g = 0; a->groups[g]; g++) {
 		for (const struct cmd_option *o = a->groups[g]; o->name; o++) {
 			char letter[3] = { '-', o->letter, '\0' };
 
-			printf("--%s\t%s\t%s\t%s\n", o->name, o->letter ? letter : "",
-				o->arg ? o->arg : "", o->help);
+			printf(o->kind == CMD_WAIT ? "--%s\t%s\t[=%s]\t%s\n" : "--%s\t%s\t%s\t%s\n",
+				o->name, o->letter ? letter : "", o->arg ? o->arg : "", o->help);
 		}
 	}
 }

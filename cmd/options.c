@@ -11,6 +11,7 @@
 #define CONFIG_MAX  (64u << 10) /* bytes of a config file */
 #define SECONDS_MAX 86400u
 #define OPTIONS_MAX 96
+#define NUMBER_MAX  1000u
 #define LIST_MAX    1024 /* values of one repeated option */
 #define LONG_BASE   256  /* getopt values above every letter */
 #define SHOWN_MAX   80   /* of a word that may come from a file, escaped */
@@ -43,7 +44,7 @@ static void *value_at(struct cmd_values *v, const struct cmd_option *o)
 }
 
 /* Digits and up to three decimals, as milliseconds. */
-static enum est_code parse_seconds(const char *name, const char *text, unsigned *out,
+static enum est_code parse_seconds(const char *name, const char *text, bool zero, unsigned *out,
 	struct est_error *err)
 {
 	unsigned long ms, scale = 1000;
@@ -61,13 +62,30 @@ static enum est_code parse_seconds(const char *name, const char *text, unsigned 
 			ms += (unsigned long)(*p - '0') * scale;
 		}
 	}
-	if (*p || ms == 0 || ms > SECONDS_MAX * 1000ul)
+	if (*p || (ms == 0 && !zero) || ms > SECONDS_MAX * 1000ul)
 		goto bad;
 	*out = (unsigned)ms;
 	return EST_OK;
 bad:
-	return est_fail(err, EST_E_USAGE, "--%s: '%s' is not a number of seconds from 0.001 to %u",
-		name, est_escape(shown, sizeof(shown), est_span_str(text)), SECONDS_MAX);
+	return est_fail(err, EST_E_USAGE, "--%s: '%s' is not a number of seconds from %s to %u",
+		name, est_escape(shown, sizeof(shown), est_span_str(text)), zero ? "0" : "0.001",
+		SECONDS_MAX);
+}
+
+static enum est_code parse_number(const char *name, const char *text, unsigned *out,
+	struct est_error *err)
+{
+	char shown[SHOWN_MAX];
+	const char *p = text;
+	unsigned n = 0;
+
+	for (; *p >= '0' && *p <= '9' && n <= NUMBER_MAX; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	if (p == text || *p || n > NUMBER_MAX)
+		return est_fail(err, EST_E_USAGE, "--%s: '%s' is not a number from 0 to %u", name,
+			est_escape(shown, sizeof(shown), est_span_str(text)), NUMBER_MAX);
+	*out = n;
+	return EST_OK;
 }
 
 static enum est_code parse_bytes(const char *name, const char *text, size_t *out,
@@ -113,6 +131,10 @@ static enum est_code list_add(const char *name, struct cmd_list *list, const cha
 static enum est_code option_set(const struct cmd_option *o, const char *text, struct cmd_values *v,
 	struct est_error *err)
 {
+	if (o->kind == CMD_WAIT && !text) {
+		*(unsigned *)value_at(v, o) = CMD_WAIT_DEFAULT_S * 1000;
+		return EST_OK;
+	}
 	if (o->arg && (!text || !*text) && strcmp(o->name, "user") != 0)
 		return est_fail(err, EST_E_USAGE, "--%s: needs a value", o->name);
 	switch (o->kind) {
@@ -128,7 +150,10 @@ static enum est_code option_set(const struct cmd_option *o, const char *text, st
 	case CMD_LIST:
 		return list_add(o->name, value_at(v, o), text, err);
 	case CMD_SECONDS:
-		return parse_seconds(o->name, text, value_at(v, o), err);
+	case CMD_WAIT:
+		return parse_seconds(o->name, text, o->kind == CMD_WAIT, value_at(v, o), err);
+	case CMD_NUMBER:
+		return parse_number(o->name, text, value_at(v, o), err);
 	case CMD_BYTES:
 		return parse_bytes(o->name, text, value_at(v, o), err);
 	}
@@ -263,7 +288,10 @@ static void tables_make(const struct cmd_option *const *groups, struct tables *t
 	*t = (struct tables){ 0 };
 	t->shortopts[n++] = ':'; /* a missing argument is ':' and not '?' */
 	for (i = 0; i < OPTIONS_MAX && (o = option_at(groups, i)); i++) {
-		t->longopts[i] = (struct option){ o->name, o->arg ? required_argument : no_argument,
+		t->longopts[i] = (struct option){ o->name,
+			o->kind == CMD_WAIT ? optional_argument
+			: o->arg            ? required_argument
+					    : no_argument,
 			NULL, LONG_BASE + (int)i };
 		if (!o->letter)
 			continue;

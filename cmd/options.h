@@ -18,7 +18,8 @@ struct cmd_values {
 	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, resolve, redirect_to;
 	bool system_trust, ipv4, ipv6;
-	unsigned connect_timeout_ms, max_time_ms;
+	unsigned connect_timeout_ms, max_time_ms, wait_ms, retry_delay_ms;
+	unsigned retry;
 	size_t max_size;
 	/* who we are */
 	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
@@ -44,6 +45,8 @@ enum cmd_kind {
 	CMD_STRING,  /* const char * */
 	CMD_LIST,    /* struct cmd_list */
 	CMD_SECONDS, /* unsigned milliseconds from "10" or "0.5" */
+	CMD_WAIT,    /* the same, 0 too; the argument is optional: --wait, --wait=10 */
+	CMD_NUMBER,  /* unsigned, 0 to 1000 */
 	CMD_BYTES    /* size_t from "65536", "64K" or "4M" */
 };
 
@@ -56,6 +59,8 @@ struct cmd_option {
 	const char *env; /* environment variable, or NULL */
 	const char *help;
 };
+
+#define CMD_WAIT_DEFAULT_S 600 /* CMD_WAIT without an argument */
 
 #define CMD_AT(field) offsetof(struct cmd_values, field)
 

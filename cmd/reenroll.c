@@ -22,6 +22,8 @@ static const struct cmd_option options[] = {
 		"key, certificate and intermediates in one file, replaced by one rename" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
+	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
+		"wait for a certificate that is issued later (202); alone: 600" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
 		"check options and files, make the request, send nothing" },
 	{ 0 },
@@ -54,9 +56,13 @@ static enum est_code check_options(struct cmd *cmd)
 	return EST_OK;
 }
 
+static const char *done_word(const struct cmd *cmd)
+{
+	return cmd->v.key_out ? "rekeyed" : "renewed";
+}
+
 static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 {
-	const char *action = cmd->v.key_out ? "rekeyed" : "renewed";
 	struct est_cert_info info;
 	char until[40];
 	enum est_code rc;
@@ -65,13 +71,12 @@ static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 	if (rc != EST_OK)
 		return rc;
 	(void)cmd_time_text(info.not_after, until, sizeof(until));
-	cmd_notice(cmd, "%s %s, valid until %s", action,
+	cmd_notice(cmd, "%s %s, valid until %s", done_word(cmd),
 		*info.subject ? info.subject
 		: info.n_sans ? info.sans[0]
 			      : info.serial,
 		until);
 	est_cert_info_wipe(&info);
-	cmd_json_string(cmd, "action", action);
 	return EST_OK;
 }
 
@@ -84,7 +89,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 
 	rc = est_enroll(client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent,
 		&cmd->err);
-	request_outcome(cmd, request, sent, rc);
+	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
@@ -92,6 +97,8 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
 	if (rc == EST_OK)
 		rc = say_done(cmd, &issued);
+	if (rc == EST_OK)
+		request_done(cmd, request, done_word(cmd));
 	est_issued_wipe(&issued);
 	return rc;
 }

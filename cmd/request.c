@@ -141,12 +141,23 @@ static bool certainly_not_issued(bool sent, const struct est_error *err)
 	       err->http_status == 501;
 }
 
-void request_outcome(struct cmd *cmd, struct request *r, bool sent, enum est_code rc)
+void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *r, bool sent,
+	enum est_code rc)
 {
-	r->keep = rc != EST_OK && !certainly_not_issued(sent, &cmd->err);
+	/* What a server has once accepted (202) it may issue, whatever it says of a repetition. */
+	bool accepted = est_client_session(client)->pending;
+
+	r->keep = rc != EST_OK && (accepted || !certainly_not_issued(sent, &cmd->err));
+	if (rc == EST_E_PENDING)
+		cmd_json_string(cmd, "action", "pending");
 	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
 		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
 			est_newkey_path(r->newkey));
+}
+
+void request_done(struct cmd *cmd, const struct request *r, const char *done)
+{
+	cmd_json_string(cmd, "action", r->resumed ? "recovered" : done);
 }
 
 void request_dry_run(struct cmd *cmd, const struct request *r)

@@ -25,7 +25,10 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 const struct est_key *request_key(const struct request *request);
 /* After the POST: decides from how it ended whether the server may have certified the new key, and
  * says where that key is kept. */
-void request_outcome(struct cmd *cmd, struct request *request, bool sent, enum est_code rc);
+void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *request,
+	bool sent, enum est_code rc);
+/* "action" in JSON: done, or recovered when an earlier run had begun it. */
+void request_done(struct cmd *cmd, const struct request *request, const char *done);
 void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
 

@@ -69,7 +69,8 @@ _est_files() { # CURRENT [compgen action]
 	mapfile -t COMPREPLY < <(compgen "${2:--f}" -- "$1")
 }
 
-# _est_argument EST APPLET OPTION: what the option calls its argument, "" for none.
+# _est_argument EST APPLET OPTION: what the option calls its argument, "" for none; in brackets one
+# that only "=" can give.
 _est_argument() {
 	"$1" help --options "$2" 2>/dev/null | awk -F '\t' -v o="$3" '$1 == o || $2 == o { print $3; exit }'
 }
@@ -92,7 +93,8 @@ _est_applet() { # EST APPLET
 	local cur=${est_words[-1]} previous=${est_words[-2]}
 	if [[ $cur == --*=* ]]; then
 		_est_value "$1" "$2" "${cur%%=*}" "${cur#*=}"
-	elif [[ $previous == -* && $previous != *=* ]] && _est_value "$1" "$2" "$previous" "$cur"; then
+	elif [[ $previous == -* && $previous != *=* && $(_est_argument "$1" "$2" "$previous") != \[* ]] &&
+		_est_value "$1" "$2" "$previous" "$cur"; then
 		return
 	elif [[ $cur == -* ]]; then
 		_est_offer "$cur" "$("$1" help --options "$2" 2>/dev/null | cut -f 1)"

@@ -35,6 +35,10 @@ function __est_value --argument-names est applet option current prefix
         set -l field (string split \t -- $line)
         if contains -- $option $field[1..2]
             test -n "$field[3]"; or return 1
+            # An argument in brackets is one that only = can give.
+            if string match -q '[[]*' -- $field[3]; and test -z "$prefix"
+                return 1
+            end
             set -l values (__est_values $applet $field[1])
             if set -q values[1]
                 printf '%s\n' $prefix$values

@@ -48,7 +48,9 @@ _est_options() { # EST APPLET
 		[[ $name == --* ]] || continue
 		help=${${${help//\\/\\\\}//\[/\\[}//\]/\\]}
 		spec="[$help]"
-		if [[ -n $argument ]]; then
+		if [[ $argument == \[* ]]; then # only = can give it
+			specs+=("*$name=-$spec::${${argument#\[=}%\]}: ")
+		elif [[ -n $argument ]]; then
 			_est_action $2 $name $argument
 			specs+=("*$name=$spec:${argument//:/\\:}:$reply")
 			[[ -n $letter ]] && specs+=("*$letter+$spec:${argument//:/\\:}:$reply")

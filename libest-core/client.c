@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "cert.h"
 #include "check.h"
 #include "csr.h"
@@ -110,7 +111,7 @@ const struct est_quirks *est_client_quirks(const struct est_client *c)
 }
 
 /* Request, status, body and its decoding in one; an answer that is not a success is an error. */
-static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
+static enum est_code fetch_once(struct est_client *c, const struct operation *op,
 	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct http_response response = { 0 };
@@ -127,6 +128,22 @@ static enum est_code fetch_certs(struct est_client *c, const struct operation *o
 	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
+}
+
+static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
+	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
+{
+	struct again again = { 0 };
+	enum est_code rc;
+	bool now;
+
+	do {
+		now = false;
+		rc = fetch_once(c, op, body, &now, out, err);
+		if (sent)
+			*sent |= now;
+	} while (rc != EST_OK && client_again(c, op, now, &again, err) == EST_OK);
+	return rc == EST_OK ? EST_OK : err->code;
 }
 
 static bool has_root(const struct trust *trust, const struct est_certs *certs)
@@ -170,7 +187,8 @@ static bool no_attributes(const struct http_response *response)
 	return response->status == 204 || response->status == 404;
 }
 
-enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, struct est_error *err)
+static enum est_code csrattrs_once(struct est_client *c, struct est_csrattrs **out,
+	struct est_error *err)
 {
 	const struct operation *op = &operation_csrattrs;
 	struct http_response response = { 0 };
@@ -200,6 +218,17 @@ out:
 	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
+}
+
+enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, struct est_error *err)
+{
+	struct again again = { 0 };
+	enum est_code rc;
+
+	do
+		rc = csrattrs_once(c, out, err);
+	while (rc != EST_OK && client_again(c, &operation_csrattrs, true, &again, err) == EST_OK);
+	return rc == EST_OK ? EST_OK : err->code;
 }
 
 /* The server's path may need an intermediate that only /cacerts has; the connection is open. */

@@ -36,7 +36,8 @@ argument_of() { est help --options "$1" | awk -F '\t' -v o="$2" '$1 == o { print
 # The options of a man page as lines "--name -l ARGUMENT", made from its OPTIONS section.
 man_options() {
 	sed -n '/^\.Sh OPTIONS/,/^\.Sh ENVIRONMENT/s/^\.It Fl //p' "man/est-$1.1" |
-		sed -E 's/^([A-Za-z0-9]) , Fl -([a-z0-9-]+)/--\2 -\1/; s/^-([^-])/--\1/; s/ Ar / /' | sort
+		sed -E 's/^([A-Za-z0-9]) , Fl -([a-z0-9-]+)/--\2 -\1/; s/^-([^-])/--\1/
+			s/ Ns Op = Ns Ar (.*)/ [=\1]/; s/ Ar / /' | sort
 }
 
 # complete SHELL LINE: what the completion offers at the end of LINE, one a line, sorted.

@@ -480,6 +480,13 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	int family;                                     /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
+	/* Each attempt has max_time_ms for itself; waiting between attempts does not count. */
+	unsigned wait_ms; /* to spend waiting for a certificate after a 202; 0: do not wait */
+	unsigned retries; /* further attempts after EST_E_NETWORK, EST_E_TIMEOUT, EST_E_SERVER */
+	unsigned retry_delay_ms; /* before the first of them, then doubled; 0: 1 s */
+	/* Called each second of such a wait with the seconds left, with 0 at its end; or NULL. */
+	void (*waiting)(void *ctx, unsigned left_s);
+	void *waiting_ctx;
 	bool strict;
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
@@ -496,6 +503,7 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *address;     /* "127.0.0.1:8443" */
 	bool client_cert_sent;
 	unsigned connections; /* made so far */
+	bool pending;         /* the server has taken a request and not issued yet (202) */
 };
 
 /* Checks the options and loads every file named; nothing is sent. */
@@ -520,8 +528,11 @@ struct est_issued {
 
 /* POST /simpleenroll or /simplereenroll (section 4.2).  The answer is checked before it is handed
  * over: our public key, a chain to the anchors in use, valid now within 30 minutes, not a CA;
- * else EST_E_REJECTED.  EST_E_PENDING for 202.  *sent (may be NULL) becomes true when the request
- * may have reached the server: from then on a failure does not mean that nothing was issued. */
+ * else EST_E_REJECTED.  After a 202 the same request is sent again, not earlier than the server
+ * says and while wait_ms lasts (section 4.2.3); then EST_E_PENDING.  A request that may have
+ * reached the server is not repeated under retries, unless the server has answered 5xx or 429.
+ * *sent (may be NULL) becomes true when the request may have reached the server: from then on a
+ * failure does not mean that nothing was issued. */
 EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
 	struct est_span csr, struct est_issued *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;

@@ -1,0 +1,281 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
+# 202: a certificate that is issued later, waited for.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	est_setup_file
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	unset EST_WAIT EST_RETRY
+	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem)
+}
+
+teardown() {
+	est_teardown
+}
+
+# Seconds between the answers to the POSTs, one a line.
+gaps() {
+	server_log 'select(.method == "POST" and .status != 401) | .time' |
+		awk 'NR > 1 { printf "%.2f\n", $1 - last } { last = $1 }'
+}
+
+# gaps_between LOW HIGH: each of them; there is at least one.
+gaps_between() {
+	[ -n "$(gaps)" ] || return 1
+	gaps | awk -v low="$1" -v high="$2" '$1 < low || $1 > high { print; bad = 1 } END { exit bad }'
+}
+
+# The bodies of the POSTs, one a line.
+bodies() {
+	server_log 'select(.method == "POST" and .body_len > 0) | .body_sha256' | tr -d '"'
+}
+
+# answers STATUS FIELD...: two answers of the raw listener on one connection, the second issues.
+answers() {
+	local head=() field
+	for field in "${@:2}"; do
+		head+=("line $field")
+	done
+	plays twice "line HTTP/1.1 $1 x" "${head[@]}" 'line Content-Length: 0' 'line ' next \
+		'line HTTP/1.1 200 OK' 'line Content-Type: application/pkcs7-mime; smime-type=certs-only' \
+		'send Content-Length: ' 'length issued-b64' 'send \r\n\r\n' 'insert issued-b64'
+}
+
+took_ms() {
+	echo $(($(date +%s%3N) - began))
+}
+
+@test "wait: the same request again, same key and same bytes, not earlier than told, until it is issued (R7030-4.2.3-05 R7030-4.2.3-07 R7030-4.2.3-09)" {
+	works enroll "${trust[@]}" -l pending-2 "${me[@]}" --wait=20
+	good_cert cert.pem key.pem
+	[ ! -s "$ERR" ]
+	[ "$(bodies | sort -u | wc -l)" = 1 ]
+	seen 2 '.status == 202'
+	seen 1 '.status == 200'
+	gaps_between 1.0 1.6
+	[ "$(ls -A)" = $'cert.pem\nkey.pem' ]
+}
+
+@test "wait: with --json the action is that of any enrolment" {
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --wait --json
+	[ "$(jq -r .action "$OUT")" = enrolled ]
+	jq -e .ok "$OUT"
+}
+
+@test "wait: reenroll waits too, and renews in place (R7030-4.2.3-07)" {
+	identity dev /CN=renewed
+	cp dev.pem old.pem
+	works reenroll "${trust[@]}" -l pending-1 --cert dev.pem --key dev.key --wait=20
+	run ! cmp -s dev.pem old.pem
+	good_cert dev.pem dev.key
+	[ "$(bodies | sort -u | wc -l)" = 1 ]
+	seen 1 '.status == 202'
+}
+
+@test "wait: without --wait, with 0, and for a time the server's is beyond: exit 12 at once, retry_after, action pending (R7030-4.2.3-07)" {
+	began=$(date +%s%3N)
+	for wait in '' --wait=0 --wait=4.9; do
+		server_log_reset
+		run_est enroll "${trust[@]}" -l retry-after-5 "${me[@]}" $wait --json
+		[ "$status" = 12 ]
+		jq -e '.action == "pending" and .error.retry_after == 5 and .error.class == "pending" and
+			.error.http_status == 202 and .error.retryable' "$OUT"
+		seen 1 '.status == 202'
+		[ -s key.pem.est-new ]
+		[ ! -e key.pem ]
+	done
+	[ "$(took_ms)" -lt 4000 ]
+}
+
+@test "wait: what is left of the budget counts, not the whole (R7030-4.2.3-07)" {
+	began=$(date +%s%3N)
+	run_est enroll "${trust[@]}" -l retry-after-2 "${me[@]}" --wait=3 --json
+	[ "$status" = 12 ]
+	[ "$(jq .error.retry_after "$OUT")" = 2 ]
+	seen 2 '.status == 202'
+	[ "$(took_ms)" -ge 2000 ]
+	[ "$(took_ms)" -lt 4500 ]
+}
+
+@test "wait: an absurd Retry-After ends at once, however long the budget" {
+	for value in 86401 99999999999 18446744073709551617 'Fri, 31 Dec 9999 23:59:59 GMT'; do
+		run_est enroll "${trust[@]}" -l "retry-after-$value" "${me[@]}" --wait=86400 -m 5
+		[ "$status" = 12 ]
+	done
+	seen 4 '.status == 202'
+}
+
+@test "wait: a date, in each of its three forms, against the server's own clock (R7030-4.2.3-05)" {
+	while IFS='|' read -r date after; do
+		rm -f key.pem* cert.pem
+		server_log_reset
+		answers 202 "Date: $date" "Retry-After: $after"
+		works enroll "${raw[@]}" -l twice "${me[@]}" --wait=20
+		gaps_between 2.0 2.7
+	done <<-'DATES'
+		Sun, 06 Nov 1994 08:49:37 GMT|Sun, 06 Nov 1994 08:49:39 GMT
+		Sunday, 06-Nov-94 08:49:37 GMT|Sunday, 06-Nov-94 08:49:39 GMT
+		Sun Nov  6 08:49:37 1994|Sun Nov  6 08:49:39 1994
+	DATES
+}
+
+@test "wait: a date in the past and 0 mean now, which is a second (R7030-4.2.3-07)" {
+	for after in 0 'Fri, 31 Dec 1999 23:59:59 GMT'; do
+		rm -f key.pem* cert.pem
+		server_log_reset
+		answers 202 "Retry-After: $after"
+		works enroll "${raw[@]}" -l twice "${me[@]}" --wait=20
+		gaps_between 1.0 1.6
+	done
+}
+
+@test "wait: no usable Retry-After: ten seconds, so that a smaller budget is not enough (R7030-4.2.3-06)" {
+	for label in no-retry-after retry-after-soon retry-after-+5; do
+		run_est enroll "${trust[@]}" -l $label "${me[@]}" --wait=9.9
+		[ "$status" = 12 ]
+	done
+	seen 3 '.status == 202'
+	run_est enroll "${trust[@]}" -l no-retry-after "${me[@]}" --wait --strict
+	[ "$status" = 13 ]
+	stderr_has Q-NO-RETRY-AFTER
+}
+
+@test "wait: ten seconds pass without a usable Retry-After, on a new connection" {
+	answers 202
+	"$EST" enroll "${raw[@]}" -l twice "${me[@]}" --wait=10.5 >"$OUT" 2>"$ERR" 3>&- &
+	pid=$!
+	eventually test "$(sleep 3; server_count '.method == "POST"')" = 1
+	sleep 5
+	[ "$(server_count '.method == "POST"')" = 1 ]
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 12 ] # the script begins anew on the new connection
+	gaps_between 10.0 11.2
+	[ "$(server_log 'select(.method == "POST") | .conn' | sort -u | wc -l)" = 2 ]
+}
+
+@test "wait: --max-time is for each attempt, not for the waiting" {
+	works enroll "${trust[@]}" -l pending-3 "${me[@]}" --wait=20 -m 2
+	good_cert cert.pem key.pem
+	seen 3 '.status == 202'
+}
+
+@test "wait: -v says when the next attempt is; without it nothing off a terminal (R7030-4.2.3-08)" {
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --wait=20 -v
+	stderr_has 'the next attempt is in 1\.[01] s, at 20..-..-..T..:..:..Z: .*202'
+	no_control_bytes "$ERR"
+	rm key.pem cert.pem
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --wait=20
+	[ ! -s "$ERR" ]
+}
+
+@test "wait: on a terminal a line counts down and is taken away; not with -q (R7030-4.2.3-08)" {
+	run -0 "$EST_TEST_ROOT/tests/lib/on-terminal" nothing-like-this x "$EST" enroll \
+		"${trust[@]}" -l pending-2 "${me[@]}" --wait=20
+	[[ "$output" == *"waiting, the next attempt is in "[12]" s"* ]]
+	[[ "$output" == *" "$'\r' ]]
+	[[ "$output" != *$'\033'* ]]
+	rm key.pem cert.pem
+	run -0 "$EST_TEST_ROOT/tests/lib/on-terminal" nothing-like-this x "$EST" enroll \
+		"${trust[@]}" -l pending-2 "${me[@]}" --wait=20 -q
+	[ -z "$output" ]
+}
+
+@test "wait: signals end the waiting at once; the key waits for the next run" {
+	for signal in INT TERM HUP; do
+		server_log_reset
+		python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])' \
+			"$EST" enroll "${trust[@]}" -l retry-after-60 "${me[@]}" --wait=600 \
+			>"$OUT" 2>"$ERR" 3>&- &
+		pid=$!
+		eventually test_seen_202
+		began=$(date +%s%3N)
+		kill -s $signal $pid
+		status=0
+		wait $pid || status=$?
+		[ "$status" = $((128 + $(kill -l $signal))) ]
+		[ "$(took_ms)" -lt 2000 ]
+		[ -s key.pem.est-new ]
+		[ ! -e key.pem ]
+	done
+}
+
+test_seen_202() {
+	[ "$(server_count '.status == 202')" = 1 ]
+}
+
+@test "wait: a server that has become another one meanwhile gets nothing (R7030-4.2.3-10)" {
+	server_start --user tester --password-file "$BATS_FILE_TMPDIR/password"
+	here=(-s "$EST_TEST_URL" --cacert "$EST_TEST_DIR/root.pem")
+	"$EST" enroll "${here[@]}" -l retry-after-3 "${me[@]}" --wait=20 >"$OUT" 2>"$ERR" 3>&- &
+	pid=$!
+	eventually test_seen_202
+	port=$EST_TEST_PORT
+	server_stop
+	server_start --user tester --password-file "$BATS_FILE_TMPDIR/password" --port "$port"
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 7 ]
+	[ -s key.pem.est-new ]
+	nothing_sent
+	server_stop
+}
+
+@test "wait: what the server says after a 202 is final, and the key is kept (R7030-4.2.3-11)" {
+	for code in 400 403 500; do
+		rm -f key.pem*
+		plays turn 'line HTTP/1.1 202 x' 'line Retry-After: 1' 'line Content-Length: 0' 'line ' \
+			next "line HTTP/1.1 $code x" 'line Content-Length: 0' 'line '
+		run_est enroll "${raw[@]}" -l turn "${me[@]}" --wait=20
+		case $code in 400) [ "$status" = 10 ] ;; 403) [ "$status" = 9 ] ;; 500) [ "$status" = 11 ] ;; esac
+		[ -s key.pem.est-new ]
+		[ ! -e key.pem ]
+	done
+}
+
+@test "wait: a later run goes on with the key, and its action is recovered" {
+	run_est enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
+	[ "$status" = 12 ]
+	[ "$(jq -r .action "$OUT")" = pending ]
+	cp key.pem.est-new kept
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
+	[ "$(jq -r .action "$OUT")" = recovered ]
+	same_key key.pem kept
+	good_cert cert.pem key.pem
+}
+
+@test "wait: 202 to a GET is not waited for (R7030-4.1.3-02)" {
+	EST_WAIT=10 refused 10 202 cacerts "${trust[@]}" -l retry-after-1
+}
+
+@test "wait: the option: alone, with =, from the environment, from a file; nothing else" {
+	EST_WAIT=20 works enroll "${trust[@]}" -l pending-1 "${me[@]}"
+	rm key.pem cert.pem
+	echo 'wait = 20' >conf
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --config conf
+	rm key.pem cert.pem
+	EST_WAIT=20 run_est enroll "${trust[@]}" -l pending-1 "${me[@]}" --wait=0
+	[ "$status" = 12 ]
+	rm key.pem.est-*
+	for value in x -1 1x 86401 '' ' '; do
+		refused 2 wait enroll "${trust[@]}" "${me[@]}" "--wait=$value"
+	done
+	refused 2 'behind =.*--wait=60' enroll "${trust[@]}" "${me[@]}" --wait 60
+	EST_WAIT=soon refused 2 EST_WAIT enroll "${trust[@]}" "${me[@]}"
+	refused 2 'no such option' cacerts "${trust[@]}" --wait
+	seen 3 '.status == 202'
+	seen 8 true
+}
