@@ -78,7 +78,7 @@ static enum est_code run(struct cmd *cmd)
 {
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
-	struct request request = { 0 };
+	struct request request = { .will_send = !cmd->v.dry_run };
 	enum est_code rc;
 
 	rc = check_options(cmd);

@@ -109,7 +109,7 @@ static enum est_code run(struct cmd *cmd)
 	const char *output = cmd->v.output;
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
-	struct request request = { 0 };
+	struct request request = { .will_send = !cmd->v.dry_run };
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
 	enum est_code rc;

@@ -109,6 +109,20 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	return rc;
 }
 
+/* With a new key the request, too, is on disk before it leaves: the next run sends the same. */
+static enum est_code make_csr(struct cmd *cmd, const struct est_csr_spec *spec, struct request *r)
+{
+	bool same = true;
+	enum est_code rc;
+
+	if (!r->newkey || !r->will_send)
+		return est_csr_build(spec, request_key(r), &r->csr, &cmd->err);
+	rc = est_newkey_request(r->newkey, spec, &r->csr, &same, &cmd->err);
+	if (rc == EST_OK && r->resumed && !same)
+		cmd_notice(cmd, "the unfinished run has left no such request: a new one is made");
+	return rc;
+}
+
 enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
 	struct request *r)
 {
@@ -131,7 +145,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	rc = make_key(cmd, key_type, r);
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
-	return rc == EST_OK ? est_csr_build(&spec, request_key(r), &r->csr, &cmd->err) : rc;
+	return rc == EST_OK ? make_csr(cmd, &spec, r) : rc;
 }
 
 /* Only a redirect or a client error says that the server did not issue. */

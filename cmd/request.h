@@ -10,6 +10,7 @@ struct request {
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
 	bool resumed;              /* it is that of an unfinished run */
 	bool keep;                 /* the server may have certified it */
+	bool will_send;            /* then the request is kept beside a new key */
 	struct est_buf csr;        /* DER */
 };
 

@@ -189,7 +189,7 @@ static struct est_span requested_extensions(struct est_span attributes)
 enum est_code csr_view(struct est_span der, const char *what, struct csr_view *out,
 	struct est_error *err)
 {
-	struct der_tlv request, info, version, subject, spki, attributes;
+	struct der_tlv request, info, algorithm = { 0 }, version, subject, spki, attributes;
 	struct est_span rest = der, body;
 	enum est_code rc;
 
@@ -203,12 +203,18 @@ enum est_code csr_view(struct est_span der, const char *what, struct csr_view *o
 	body = request.body;
 	if (!der_expect(&body, DER_SEQUENCE, &info))
 		goto bad;
+	(void)der_expect(&body, DER_SEQUENCE, &algorithm);
 	body = info.body;
 	if (!der_expect(&body, DER_INTEGER, &version) || version.body.n != 1 ||
 		version.body.p[0] != 0 || !der_expect(&body, DER_SEQUENCE, &subject) ||
 		!der_expect(&body, DER_SEQUENCE, &spki))
 		goto bad;
-	*out = (struct csr_view){ subject.whole, spki.whole, { 0 } };
+	*out = (struct csr_view){
+		.info = info.whole,
+		.algorithm = algorithm.whole,
+		.subject = subject.whole,
+		.spki = spki.whole,
+	};
 	if (der_expect(&body, DER_CONTEXT_C(0), &attributes))
 		out->extensions = requested_extensions(attributes.body);
 	return EST_OK;

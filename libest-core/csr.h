@@ -6,6 +6,8 @@
 #include "est.h"
 
 struct csr_view {                   /* borrowed from the DER */
+	struct est_span info;       /* certificationRequestInfo, whole TLV: what is signed */
+	struct est_span algorithm;  /* signatureAlgorithm, whole TLV; empty: not there */
 	struct est_span subject;    /* whole Name TLV */
 	struct est_span spki;       /* whole TLV */
 	struct est_span extensions; /* contents of the extensionRequest; empty: none */

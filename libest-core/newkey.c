@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The key of an enrolment under way: on disk before its request leaves, so that a crash, a kill or
- * a 202 never loses a key that the CA has certified. */
+/* The key of an enrolment under way, and its request: on disk before the request leaves, so that a
+ * crash, a kill or a 202 never loses a key that the CA has certified. */
+#include "csr.h"
 #include "store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ struct est_newkey {
 	struct est_key *key;
 	struct store_target target; /* the final name */
 	char *path;                 /* KEY.est-new, beside it */
+	char *csr_path;             /* KEY.est-csr */
 	int fd;                     /* holds the lock */
 	bool committed;
 };
@@ -117,6 +120,10 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 		nk->path = NULL;
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
+	if (asprintf(&nk->csr_path, "%s.est-csr", nk->target.path) < 0) {
+		nk->csr_path = NULL;
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
 	rc = open_locked(nk, err);
 	if (rc == EST_OK)
 		rc = resume_key(nk, type, resumed, err);
@@ -153,6 +160,75 @@ const char *est_newkey_path(const struct est_newkey *nk)
 	return nk->path;
 }
 
+/* The request that an unfinished run left; out stays empty when there is none, or none that this
+ * user can have left whole: it is made anew then. */
+static enum est_code read_request(const struct est_newkey *nk, struct est_buf *out,
+	struct est_error *err)
+{
+	struct stat st;
+	enum est_code rc;
+
+	if (lstat(nk->csr_path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return EST_OK;
+	rc = est_csr_load(nk->csr_path, out, err);
+	return rc == EST_E_INPUT ? EST_OK : rc;
+}
+
+/* Not truncated in place: what has the name may be a link that somebody else has put there. */
+static enum est_code write_request(const struct est_newkey *nk, struct est_span der,
+	struct est_error *err)
+{
+	struct est_buf pem = { 0 };
+	enum est_code rc = EST_OK;
+	int fd = -1;
+
+	if (unlink(nk->csr_path) == 0 || errno == ENOENT)
+		fd = open(nk->csr_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return store_fail(nk->csr_path, "cannot make it", err);
+	rc = est_pem_append(&pem, "CERTIFICATE REQUEST", der, err);
+	if (rc == EST_OK)
+		rc = store_write(fd, est_buf_span(&pem), nk->csr_path, err);
+	if (rc == EST_OK)
+		rc = store_sync_dir(nk->target.dir, err);
+	(void)close(fd);
+	est_buf_free(&pem);
+	return rc;
+}
+
+/* Whether two requests ask for the same; their signatures differ by chance. */
+static bool same_request(struct est_span a, struct est_span b)
+{
+	struct csr_view va, vb;
+	struct est_error ignored;
+
+	return csr_view(a, "", &va, &ignored) == EST_OK &&
+	       csr_view(b, "", &vb, &ignored) == EST_OK && est_span_eq(va.info, vb.info) &&
+	       est_span_eq(va.algorithm, vb.algorithm);
+}
+
+enum est_code est_newkey_request(struct est_newkey *nk, const struct est_csr_spec *spec,
+	struct est_buf *der, bool *same, struct est_error *err)
+{
+	struct est_buf fresh = { 0 }, kept = { 0 };
+	enum est_code rc;
+	bool is_same;
+
+	rc = est_csr_build(spec, nk->key, &fresh, err);
+	if (rc == EST_OK)
+		rc = read_request(nk, &kept, err);
+	is_same = rc == EST_OK && same_request(est_buf_span(&fresh), est_buf_span(&kept));
+	if (rc == EST_OK && !is_same)
+		rc = write_request(nk, est_buf_span(&fresh), err);
+	if (rc == EST_OK)
+		rc = est_buf_append(der, est_buf_span(is_same ? &kept : &fresh), err);
+	if (rc == EST_OK)
+		*same = is_same;
+	est_buf_free(&fresh);
+	est_buf_free(&kept);
+	return rc;
+}
+
 enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 {
 	enum est_code rc;
@@ -161,13 +237,17 @@ enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 	if (rc == EST_OK)
 		rc = store_rename(nk->path, &nk->target, err);
 	nk->committed = rc == EST_OK;
+	if (nk->committed)
+		(void)unlink(nk->csr_path);
 	return rc;
 }
 
 void est_newkey_discard(struct est_newkey *nk)
 {
-	if (!nk->committed)
-		(void)unlink(nk->path);
+	if (nk->committed)
+		return;
+	(void)unlink(nk->path);
+	(void)unlink(nk->csr_path);
 }
 
 void est_newkey_free(struct est_newkey *nk)
@@ -179,5 +259,6 @@ void est_newkey_free(struct est_newkey *nk)
 	store_target_wipe(&nk->target);
 	est_key_free(nk->key);
 	free(nk->path);
+	free(nk->csr_path);
 	free(nk);
 }

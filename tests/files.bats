@@ -477,7 +477,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:]
 		[ ! -s "$OUT" ]
 		[ "$(cat cert.pem)" = before ]
 		[ ! -e key.pem ]
-		[ "$(ls -A)" = $'cert.pem\nkey.pem.est-new' ]
+		[ "$(ls -A)" = $'cert.pem\nkey.pem.est-csr\nkey.pem.est-new' ]
 	done
 }
 

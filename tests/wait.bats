@@ -279,3 +279,131 @@ test_seen_202() {
 	seen 3 '.status == 202'
 	seen 8 true
 }
+
+# ---- KEY.est-csr: the request of an unfinished run ------------------------------------------------------
+
+# killed WHEN ARGS...: est enroll, killed with SIGKILL when the command WHEN has come true.
+killed() {
+	local when=$1
+	shift
+	"$EST" enroll "$@" >"$OUT" 2>"$ERR" 3>&- &
+	pid=$!
+	eventually "$when"
+	kill -KILL $pid
+	wait $pid || true
+}
+
+post_seen() {
+	[ "$(server_count '.method == "POST" and .body_len > 0')" -ge 1 ]
+}
+
+one_body() {
+	[ "$(bodies | sort -u | wc -l)" = 1 ] || { bodies; return 1; }
+	[ "$(bodies | wc -l)" -ge "$1" ]
+}
+
+@test "resume: killed while it waits, the next run sends the same bytes (R7030-4.2.3-07 R7030-4.2.3-09)" {
+	killed test_seen_202 "${trust[@]}" -l pending-1 "${me[@]}" --wait=20
+	[ "$(stat -c %a key.pem.est-csr)" = 600 ]
+	openssl req -in key.pem.est-csr -verify -noout
+	same_key key.pem.est-csr key.pem.est-new
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
+	[ "$(jq -r .action "$OUT")" = recovered ]
+	good_cert cert.pem key.pem
+	one_body 2
+	[ ! -e key.pem.est-csr ]
+	[ ! -e key.pem.est-new ]
+}
+
+@test "resume: killed at the POST, key and request are on disk, and the same bytes go again" {
+	plays slow 'sleep 60000'
+	killed post_seen "${raw[@]}" -l slow "${me[@]}"
+	openssl req -in key.pem.est-csr -outform DER -out was.der
+	works enroll "${raw[@]/$EST_TEST_RAW_URL/$EST_TEST_URL}" "${me[@]}"
+	good_cert cert.pem key.pem
+	one_body 2
+	cmp was.der "$EST_TEST_DIR/$(server_log 'select(.issued) | .csr' | tr -d '"')"
+}
+
+@test "resume: killed ten times over, always the same request" {
+	plays slow 'sleep 60000'
+	for ((i = 0; i < 10; i++)); do
+		server_log_reset
+		killed post_seen "${raw[@]}" -l slow "${me[@]}"
+		bodies >>../bodies
+	done
+	[ "$(sort -u ../bodies | wc -l)" = 1 ]
+}
+
+@test "resume: other names or another hash, and the request is made anew, which is said; the key stays" {
+	run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}"
+	cp key.pem.est-new kept
+	cp key.pem.est-csr first
+	for more in '--subject CN=other' '--dns a.example' '--hash sha384' '--key-usage digitalSignature'; do
+		# shellcheck disable=SC2086 # words
+		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
+		[ "$status" = 12 ]
+		stderr_has 'a new one is made'
+		cmp kept key.pem.est-new
+		run ! cmp -s first key.pem.est-csr
+		# and that is the one that counts from now on
+		# shellcheck disable=SC2086
+		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
+		run ! grep -q 'a new one is made' "$ERR"
+	done
+	[ "$(bodies | sort -u | wc -l)" = 5 ]
+}
+
+@test "resume: a request that is torn, of another key or not a file is not sent" {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null \
+		-subj /CN=dev -out foreign.csr 2>/dev/null
+	echo untouched >target
+	for rest in 'head -c 80 good' 'cat foreign.csr' 'cat /dev/null' 'sed s/[A-D]/B/g good' link; do
+		rm -f key.pem* cert.pem
+		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}"
+		[ "$status" = 12 ]
+		mv key.pem.est-csr good
+		if [ "$rest" = link ]; then
+			ln -s target key.pem.est-csr
+		else
+			$rest >key.pem.est-csr
+		fi
+		works enroll "${trust[@]}" "${me[@]}"
+		stderr_has 'a new one is made'
+		good_cert cert.pem key.pem
+		[ ! -e key.pem.est-csr ]
+	done
+	[ "$(cat target)" = untouched ]
+}
+
+@test "resume: the request goes with the key: after a refusal, with --combined, never for est csr or a dry run" {
+	LEAVES='' refused 10 400 enroll "${trust[@]}" -l status-400 "${me[@]}"
+	[ -z "$(ls -A)" ]
+	server_log_reset
+	run_est enroll "${trust[@]}" -l retry-after-60 --subject CN=c "${account[@]}" --combined all.pem
+	[ -s all.pem.est-csr ]
+	cp all.pem.est-csr kept
+	works enroll -n "${trust[@]}" --subject CN=other "${account[@]}" --combined all.pem
+	cmp kept all.pem.est-csr
+	works enroll "${trust[@]}" --subject CN=c "${account[@]}" --combined all.pem
+	[ "$(ls -A)" = $'all.pem\nkept' ]
+	one_body 2
+	works csr --subject CN=x --key-out x.key -o x.csr
+	[ "$(ls -A)" = $'all.pem\nkept\nx.csr\nx.key' ]
+}
+
+@test "resume: it is on disk before the first byte of the request leaves" {
+	with_asan && skip "strace and LeakSanitizer exclude each other"
+	strace -f -e trace=fsync,openat,sendmsg,sendto,write,rename -o "$BATS_TEST_TMPDIR/order" \
+		"$EST" enroll "${trust[@]}" "${me[@]}" 3>&-
+	# open KEY.est-csr, sync it, sync the folder; the first socket call comes later.
+	awk '/est-csr/ { opened = NR } /fsync/ && opened && !sent { synced++ }
+		/sendmsg|sendto/ && !sent { sent = NR }
+		END { exit !(opened && synced >= 2 && sent > opened) }' "$BATS_TEST_TMPDIR/order"
+}
+
+@test "resume: a folder in which the request cannot be kept stops before anything is sent" {
+	mkdir key.pem.est-csr
+	refused 4 'est-csr' enroll "${trust[@]}" "${me[@]}"
+	nothing_sent
+}

@@ -358,8 +358,9 @@ EST_API enum est_code est_key_match(const struct est_key *key, const char *key_n
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
 
-/* The key of an enrolment under way.  KEY.est-new holds it, synced, before the request leaves; it
- * stays there until the run knows how it ended, and the next run goes on with it. */
+/* The key of an enrolment under way.  KEY.est-new holds it, and KEY.est-csr its request, synced,
+ * before the request leaves; they stay there until the run knows how it ended, and the next run
+ * goes on with them. */
 struct est_newkey;
 
 /* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
@@ -368,10 +369,11 @@ EST_API enum est_code est_newkey_open(const char *key_file, const char *type, un
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
 EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
-/* Renames KEY.est-new to its final name: the last step, when the certificate is in place. */
+/* Renames KEY.est-new to its final name: the last step, when the certificate is in place.  Removes
+ * KEY.est-csr. */
 EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
 	struct est_error *err) EST_MUST_CHECK;
-/* Removes KEY.est-new when the server has certainly not issued; nothing after the commit. */
+/* Removes both files when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */
 EST_API void est_newkey_free(struct est_newkey *newkey);
@@ -389,6 +391,11 @@ struct est_csr_spec {        /* borrowed */
 				* byte (RFC 7030 section 4.2.2); then no name above may be set */
 };
 
+/* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
+ * is, signature and all, when it asks for the same (RFC 7030 section 4.2.3: a 202 is followed by
+ * the same request); *same says so. */
+EST_API enum est_code est_newkey_request(struct est_newkey *newkey, const struct est_csr_spec *spec,
+	struct est_buf *der, bool *same, struct est_error *err) EST_MUST_CHECK;
 EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */

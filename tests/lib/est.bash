@@ -11,7 +11,7 @@
 #                             it has to fail in the way that all failures promise
 #
 # Arrays: trust (our server and its root), raw (its raw listener), account, new (a new key and
-# where things go).  LEAVES: files that a refusal may leave behind.
+# where things go).  LEAVES: files that a refusal may leave behind; with KEY.est-new KEY.est-csr too.
 
 # shellcheck disable=SC1091
 source "${BASH_SOURCE[0]%/*}/server.bash"
@@ -75,6 +75,7 @@ snapshot() {
 	local name not=()
 	for name in $LEAVES; do
 		not+=(! -path "./$name")
+		[[ $name != *.est-new ]] || not+=(! -path "./${name%new}csr")
 	done
 	find . -mindepth 1 "${not[@]}" -type d -printf '%p %y %m %i\n' -o \
 		"${not[@]}" ! -type d -printf '%p %y %m %i %s %T@ %l\n' | sort
