@@ -71,6 +71,37 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	return EST_OK;
 }
 
+static enum est_code parse_compat(struct cmd *cmd, unsigned *out)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} ways[] = { { "cte", EST_COMPAT_CTE }, { "pem", EST_COMPAT_PEM },
+		{ "oneline", EST_COMPAT_ONELINE } };
+	const size_t n_ways = sizeof(ways) / sizeof(ways[0]);
+	const char *p = cmd->v.compat;
+	char shown[80];
+	size_t n, i;
+
+	for (; p; p = p[n] ? p + n + 1 : NULL) {
+		n = strcspn(p, ",");
+		for (i = 0; i < n_ways &&
+			    (strlen(ways[i].name) != n || strncmp(ways[i].name, p, n) != 0);
+			i++)
+			;
+		if (i == n_ways)
+			return est_fail(&cmd->err, EST_E_USAGE,
+				"--compat is cte, pem or oneline, not '%s'",
+				est_escape(shown, sizeof(shown),
+					(struct est_span){ (const uint8_t *)p, n }));
+		*out |= ways[i].bit;
+	}
+	if ((*out & EST_COMPAT_PEM) && (*out & EST_COMPAT_ONELINE))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--compat: PEM has lines, pem and oneline exclude each other");
+	return EST_OK;
+}
+
 /* A second name for the same thing would hide which one counted. */
 static enum est_code check_network_options(struct cmd *cmd)
 {
@@ -154,6 +185,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		rc = check_clock(cmd);
 	if (rc == EST_OK)
 		rc = check_auth(cmd, &config.auth);
+	if (rc == EST_OK)
+		rc = parse_compat(cmd, &config.compat);
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
 }
 

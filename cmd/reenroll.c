@@ -22,6 +22,8 @@ static const struct cmd_option options[] = {
 		"key, certificate and intermediates in one file, replaced by one rename" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
+	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
+		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
 		"wait for a certificate that is issued later (202); alone: 600" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,

@@ -11,6 +11,9 @@ _est_values() {
 	--hash)
 		echo "sha256 sha384 sha512"
 		;;
+	--compat)
+		echo "cte pem oneline"
+		;;
 	--auth)
 		echo "auto basic digest bearer none"
 		;;

@@ -9,6 +9,8 @@ function __est_values --argument-names applet option
             printf '%s\n' ec:p256 ec:p384 ec:p521 rsa:2048 rsa:3072 rsa:4096 rsa:8192 ed25519 ed448
         case --hash
             printf '%s\n' sha256 sha384 sha512
+        case --compat
+            printf '%s\n' cte pem oneline
         case --auth
             printf '%s\n' auto basic digest bearer none
         case --clock-floor

@@ -12,6 +12,9 @@ _est_action() {
 	(--hash)
 		reply='(sha256 sha384 sha512)'
 		;;
+	(--compat)
+		reply='(cte pem oneline)'
+		;;
 	(--auth)
 		reply='(auto basic digest bearer none)'
 		;;

@@ -276,6 +276,26 @@ static void note_changed_names(const struct est_client *c, const struct csr_view
 			"the CA has issued another subjectAltName than the request has");
 }
 
+/* Other wrappings than base64 in lines get 400 from most servers. */
+static enum est_code enroll_body(const struct est_client *c, struct est_span csr,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc;
+	size_t n = 0;
+
+	if (c->config.compat & EST_COMPAT_PEM)
+		return est_pem_append(out, "CERTIFICATE REQUEST", csr, err);
+	rc = est_base64_append(out, csr, err);
+	if (rc != EST_OK || !(c->config.compat & EST_COMPAT_ONELINE))
+		return rc;
+	for (size_t i = 0; i < out->n; i++) {
+		if (out->p[i] != '\n')
+			out->p[n++] = out->p[i];
+	}
+	out->n = n;
+	return EST_OK;
+}
+
 enum est_code est_enroll(struct est_client *c, enum est_operation operation, struct est_span csr,
 	struct est_issued *out, bool *sent, struct est_error *err)
 {
@@ -289,7 +309,7 @@ enum est_code est_enroll(struct est_client *c, enum est_operation operation, str
 
 	rc = csr_view(csr, "the request", &view, err);
 	if (rc == EST_OK)
-		rc = est_base64_append(&body, csr, err); /* other wrappings get 400 from servers */
+		rc = enroll_body(c, csr, &body, err);
 	if (rc == EST_OK)
 		rc = fetch_certs(c, op, est_buf_span(&body), sent, &certs, err);
 	if (rc == EST_OK)

@@ -79,6 +79,7 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 		.target = c->at.target,
 		.accept = op->accept,
 		.content_type = op->content_type,
+		.base64_field = c->config.compat & EST_COMPAT_CTE,
 		.body = body,
 	};
 	const struct http_limits limits = { c->config.max_size, &c->quirks };

@@ -23,6 +23,9 @@ static enum est_code request_text(const struct http_request *r, struct est_buf *
 		if (rc == EST_OK)
 			rc = est_buf_append(out, est_span_str("\r\n"), err);
 	}
+	if (rc == EST_OK && r->content_type && r->base64_field)
+		rc = est_buf_append(out, est_span_str("Content-Transfer-Encoding: base64\r\n"),
+			err);
 	if (rc == EST_OK && r->content_type)
 		rc = est_buf_printf(out, err, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 			r->content_type, r->body.n);

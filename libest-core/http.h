@@ -9,6 +9,7 @@
 struct http_request { /* borrowed */
 	const char *method, *target, *host, *accept;
 	const char *content_type; /* NULL: no body */
+	bool base64_field;        /* Content-Transfer-Encoding: base64 goes with the body */
 	struct est_span body;
 	struct est_span authorization; /* value of the field; empty: none; secret */
 };

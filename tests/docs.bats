@@ -114,6 +114,7 @@ values_complete() {
 		diff -u <(complete_in "$1" "est csr $option ") \
 			<(refused_words csr "$option" "${new[@]}") || return 1
 	done
+	completes "$1" "est enroll --compat " cte pem oneline || return 1
 	completes "$1" "est csr --hash " sha256 sha384 sha512 || return 1
 	for value in sha256 sha384 sha512; do
 		est csr "${new[@]}" --hash "$value" || return 1

@@ -198,6 +198,19 @@ out:
 	return rc;
 }
 
+/* As picky servers are; label want-pem has had its look at the body already. */
+static bool wrapped_as_wanted(const struct request *rq)
+{
+	struct json_object *field = NULL;
+
+	if (rq->use.id == LABEL_WANT_ONELINE)
+		return !memchr(rq->body.p, '\n', rq->body.n);
+	if (rq->use.id != LABEL_WANT_CTE)
+		return true;
+	(void)json_object_object_get_ex(rq->headers, "content-transfer-encoding", &field);
+	return field && strcmp(json_object_get_string(field), "base64") == 0;
+}
+
 enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 	struct est_error *err)
 {
@@ -216,6 +229,8 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 			rq->content_type ? rq->content_type : "missing");
 	if (rq->bad_body[0])
 		return answer_text(ans, err, 400, "%s (RFC 8951 section 3)\n", rq->bad_body);
+	if (!wrapped_as_wanted(rq))
+		return answer_text(ans, err, 400, "the request is not wrapped as I want it\n");
 	rc = ca_check_csr(est_buf_span(&rq->csr), &why);
 	if (rc == EST_E_INPUT)
 		return answer_text(ans, err, 400, "%s\n", why.msg);

@@ -129,6 +129,22 @@ void request_parse_target(struct request *rq)
 	label_find(rq->label, &rq->use);
 }
 
+/* What is between the armour lines, for the one label that takes PEM. */
+static struct est_span unwrap(const struct request *rq)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE REQUEST-----\n",
+			  end[] = "-----END CERTIFICATE REQUEST-----\n";
+	const size_t head = sizeof(begin) - 1, tail = sizeof(end) - 1;
+	struct est_span body = est_buf_span(&rq->body);
+
+	if (rq->use.id != LABEL_WANT_PEM)
+		return body;
+	if (body.n <= head + tail || memcmp(body.p, begin, head) != 0 ||
+		memcmp(body.p + body.n - tail, end, tail) != 0)
+		return (struct est_span){ 0 };
+	return (struct est_span){ body.p + head, body.n - head - tail };
+}
+
 enum est_code request_store(struct server *srv, struct request *rq, struct est_error *err)
 {
 	struct est_error why;
@@ -145,7 +161,7 @@ enum est_code request_store(struct server *srv, struct request *rq, struct est_e
 	(void)pthread_mutex_unlock(&srv->lock);
 	if (rc != EST_OK)
 		return rc;
-	rc = b64_decode(est_buf_span(&rq->body), &rq->csr, &why);
+	rc = b64_decode(unwrap(rq), &rq->csr, &why);
 	if (rc == EST_OK && rq->csr.n == 0)
 		rc = est_fail(&why, EST_E_INPUT, "the body is empty");
 	if (rc == EST_E_INPUT) {

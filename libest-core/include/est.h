@@ -467,6 +467,12 @@ enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
  * server offers and that there is a secret for: Digest, bearer token, Basic. */
 enum est_auth { EST_AUTH_AUTO, EST_AUTH_BASIC, EST_AUTH_DIGEST, EST_AUTH_BEARER, EST_AUTH_NONE };
 
+/* How a request is wrapped for servers that read only this (est_config.compat).  By default it is
+ * base64 in lines of 64 columns (RFC 8951 section 3). */
+#define EST_COMPAT_CTE     1u /* a Content-Transfer-Encoding field that says base64 */
+#define EST_COMPAT_PEM     2u /* PEM armour; not with the next */
+#define EST_COMPAT_ONELINE 4u /* one line, without a newline at its end */
+
 struct est_config {         /* what the operator asked for; borrowed until est_client_free() */
 	const char *server; /* host[:port], https://host[:port][/.well-known/est[/label]] */
 	const char *label;  /* one or more path segments, or NULL */
@@ -494,6 +500,7 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	/* Called each second of such a wait with the seconds left, with 0 at its end; or NULL. */
 	void (*waiting)(void *ctx, unsigned left_s);
 	void *waiting_ctx;
+	unsigned compat; /* EST_COMPAT_ bits */
 	bool strict;
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
