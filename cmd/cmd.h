@@ -79,6 +79,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHEC
  * is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+/* A secret in a file, without the line end behind it. */
+enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
 bool cmd_has_token(const struct cmd *cmd);
 /* A question on the terminal; no terminal, or anything but y, is no. */
 bool cmd_confirm(const char *question);

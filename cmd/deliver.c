@@ -4,6 +4,23 @@
 
 #include <string.h>
 
+static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
+{
+	const char *file = cmd->v.p12_password_file;
+	enum est_code rc;
+
+	rc = est_output_open(cmd->v.p12, EST_OUTPUT_SECRET, &d->p12, &cmd->err);
+	if (rc == EST_OK)
+		rc = cmd_secret_file(file, &d->p12_password, &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	if (d->p12_password.n == 0 || memchr(d->p12_password.p, 0, d->p12_password.n))
+		return est_fail(&cmd->err, EST_E_INPUT, "%s: %s", file,
+			d->p12_password.n ? "a NUL byte in the password" : "an empty password");
+	return est_buf_append(&d->p12_password, (struct est_span){ (const uint8_t *)"", 1 },
+		&cmd->err);
+}
+
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -14,7 +31,12 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
 	if (rc == EST_OK && v->combined)
 		rc = est_output_open(v->combined, EST_OUTPUT_SECRET, &d->combined, &cmd->err);
-	return rc;
+	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
+}
+
+bool delivery_prints(const struct delivery *d)
+{
+	return !d->cert && !d->combined && !d->p12;
 }
 
 static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
@@ -41,6 +63,9 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 		rc = est_key_pem(request_key(request), &d->combined_text, err);
 	if (rc == EST_OK && d->combined)
 		rc = pem_range(chain, 0, n, &d->combined_text, err);
+	if (rc == EST_OK && d->p12)
+		rc = est_p12_encode(request_key(request), chain, (const char *)d->p12_password.p,
+			&d->p12_bytes, err);
 	return rc;
 }
 
@@ -67,20 +92,24 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = est_output_write(d->chain, est_buf_span(&d->chain_text), err);
 	if (rc == EST_OK && d->combined)
 		rc = est_output_write(d->combined, est_buf_span(&d->combined_text), err);
+	if (rc == EST_OK && d->p12)
+		rc = est_output_write(d->p12, est_buf_span(&d->p12_bytes), err);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->combined, &changed);
+	if (rc == EST_OK)
+		rc = commit(cmd, d->p12, &changed);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->chain, &changed);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->cert, &changed);
-	if (rc == EST_OK && !d->cert && !d->combined) {
+	if (rc == EST_OK && delivery_prints(d)) {
 		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
 		changed = true;
 	}
 	if (rc == EST_OK && request->newkey && cmd->v.key_out)
 		rc = est_newkey_commit(request->newkey, err);
 	else if (rc == EST_OK && request->newkey)
-		est_newkey_discard(request->newkey); /* --combined has it */
+		est_newkey_discard(request->newkey); /* --combined or --p12 has it */
 	request->keep = rc != EST_OK;                /* issued, and not everything is in place */
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed);
@@ -92,8 +121,11 @@ void delivery_wipe(struct delivery *d)
 	est_output_free(d->cert);
 	est_output_free(d->chain);
 	est_output_free(d->combined);
+	est_output_free(d->p12);
 	est_buf_free(&d->cert_text);
 	est_buf_free(&d->chain_text);
 	est_buf_free(&d->combined_text);
+	est_buf_free(&d->p12_bytes);
+	est_buf_free(&d->p12_password);
 	*d = (struct delivery){ 0 };
 }

@@ -15,6 +15,10 @@ static const struct cmd_option options[] = {
 		"where the intermediates go" },
 	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
 		"key, certificate and intermediates in one file, replaced by one rename" },
+	{ "p12", 0, CMD_STRING, CMD_AT(p12), "FILE", NULL,
+		"key, certificate and intermediates in one encrypted PKCS #12 file" },
+	{ "p12-password-file", 0, CMD_STRING, CMD_AT(p12_password_file), "FILE", NULL,
+		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
@@ -35,11 +39,13 @@ static enum est_code check_options(struct cmd *cmd)
 		rc = request_check(cmd);
 	if (rc != EST_OK)
 		return rc;
-	if (v->csr && v->combined)
+	if (v->csr && (v->combined || v->p12))
 		return est_fail(&cmd->err, EST_E_USAGE,
-			"--combined needs the key, which --csr does not bring");
-	if (!v->csr && !v->use_key && !v->key_out && !v->combined) {
-		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out or --combined FILE");
+			"--%s needs the key, which --csr does not bring",
+			v->combined ? "combined" : "p12");
+	if (!v->csr && !v->use_key && !v->key_out && !v->combined && !v->p12) {
+		est_fail(&cmd->err, EST_E_USAGE,
+			"a new key needs --key-out, --combined or --p12 FILE");
 		return est_hint(&cmd->err, "or name a key with --use-key, or a request with --csr");
 	}
 	if (!v->csr && !v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
@@ -69,7 +75,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
-		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
+		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
 		request_done(cmd, request, "enrolled");
 	est_issued_wipe(&issued);

@@ -64,6 +64,7 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
 	stdin_users += v->password_file && strcmp(v->password_file, "-") == 0;
 	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
+	stdin_users += v->p12_password_file && strcmp(v->p12_password_file, "-") == 0;
 	stdin_users += v->key_password_file && strcmp(v->key_password_file, "-") == 0;
 	if (stdin_users > 1)
 		return est_fail(&cmd->err, EST_E_USAGE,

@@ -28,7 +28,7 @@ struct cmd_values {
 	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat;
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;
 	/* where it goes */
-	const char *output, *chain_out, *combined, *outform, *from;
+	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
 	bool fullchain, force;
 	/* what inspect is asked */
 	bool verify, tree;

@@ -20,6 +20,10 @@ static const struct cmd_option options[] = {
 		"where the intermediates go" },
 	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
 		"key, certificate and intermediates in one file, replaced by one rename" },
+	{ "p12", 0, CMD_STRING, CMD_AT(p12), "FILE", NULL,
+		"key, certificate and intermediates in one encrypted PKCS #12 file" },
+	{ "p12-password-file", 0, CMD_STRING, CMD_AT(p12_password_file), "FILE", NULL,
+		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
@@ -96,7 +100,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
-		rc = cmd_json_certs(cmd, issued.chain, !delivery->cert && !delivery->combined);
+		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
 		rc = say_done(cmd, &issued);
 	if (rc == EST_OK)

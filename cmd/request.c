@@ -47,6 +47,7 @@ enum est_code request_check_files(struct cmd *cmd)
 		{ "key-out", cmd->v.key_out },
 		{ "chain-out", cmd->v.chain_out },
 		{ "combined", cmd->v.combined },
+		{ "p12", cmd->v.p12 },
 		{ "output", cmd->v.output && strcmp(cmd->v.output, "-") ? cmd->v.output : NULL },
 	};
 	const size_t n = sizeof(outputs) / sizeof(outputs[0]);
@@ -58,6 +59,9 @@ enum est_code request_check_files(struct cmd *cmd)
 				"--%s needs a file: standard output is for the certificate",
 				outputs[i].option);
 	}
+	if (!cmd->v.p12 != !cmd->v.p12_password_file)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--p12 and --p12-password-file need each other");
 	rc = check_distinct(cmd, outputs, n);
 	return rc == EST_OK ? cmd_check_stdout(cmd, cmd->v.output) : rc;
 }
@@ -94,9 +98,10 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
 	if (r->key)
 		return EST_OK; /* the old key, kept */
-	/* Without --key-out the new key's only place is --combined, which is replaced as a whole.
-	 */
-	rc = est_newkey_open(v->key_out ? v->key_out : v->combined,
+	/* Without --key-out the new key's only place is one file that is replaced as a whole. */
+	rc = est_newkey_open(v->key_out    ? v->key_out
+			     : v->combined ? v->combined
+					   : v->p12,
 		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
 		&r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)

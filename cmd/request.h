@@ -35,12 +35,15 @@ void request_wipe(struct request *request);
 
 /* The files an issued certificate goes to. */
 struct delivery {
-	struct est_output *cert, *chain, *combined;
-	struct est_buf cert_text, chain_text, combined_text;
+	struct est_output *cert, *chain, *combined, *p12;
+	struct est_buf cert_text, chain_text, combined_text, p12_bytes;
+	struct est_buf p12_password; /* with a NUL */
 };
 
 /* Opens every destination before anything is sent.  cert: NULL or "-" is standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
+/* The certificate has no other place than standard output. */
+bool delivery_prints(const struct delivery *d);
 /* Writes and syncs everything, then renames, the key last: until then KEY.est-new has it and the
  * old key is untouched, so that whatever fails in between, no key is lost. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,

@@ -93,6 +93,15 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 	return rc;
 }
 
+enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = est_read_file(file, EST_SECRET_MAX, out, err);
+
+	if (rc == EST_OK)
+		chomp(out);
+	return rc;
+}
+
 bool cmd_has_token(const struct cmd *cmd)
 {
 	const char *env = getenv("EST_TOKEN");

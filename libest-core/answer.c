@@ -6,9 +6,51 @@
 #include <string.h>
 #include <strings.h>
 
+#include "der.h"
 #include "quirk.h"
 
-/* "; the server says: ..." from a body that is text, escaped and cut; empty otherwise. */
+/* eContentType of SignedData (RFC 5652 section 5.1): id-cct-PKIResponse, 1.3.6.1.5.5.7.12.3? */
+static bool is_pki_response(struct est_span der)
+{
+	static const uint8_t oid[] = { 0x2b, 6, 1, 5, 5, 7, 12, 3 };
+	struct der_tlv info, type, content, signed_data, version, digests, encap;
+	struct est_span body = der;
+
+	return ber_next(&body, &info) && (body = info.body, ber_next(&body, &type)) &&
+	       ber_next(&body, &content) && (body = content.body, ber_next(&body, &signed_data)) &&
+	       (body = signed_data.body, ber_next(&body, &version)) && ber_next(&body, &digests) &&
+	       ber_next(&body, &encap) && (body = encap.body, ber_next(&body, &type)) &&
+	       est_span_eq(type.body, (struct est_span){ oid, sizeof(oid) });
+}
+
+/* RFC 7030 section 4.2.3: a failure may come with a PKI Response. */
+static const char *name_pkcs7(struct est_span body)
+{
+	struct est_quirks quirks = { 0 };
+	struct est_buf der = { 0 };
+	struct est_error ignored;
+	const char *name = "something that is no CMS message";
+
+	if (est_body_decode(body, &quirks, &der, &ignored) == EST_OK) {
+		if (is_pki_response(est_buf_span(&der)))
+			name = "a Full PKI Response (CMC)";
+		else if (est_file_kind(est_buf_span(&der), NULL) == EST_FILE_SIGNED_DATA)
+			name = "a Simple PKI Response (certificates only)";
+	}
+	est_buf_free(&der);
+	return name;
+}
+
+static bool ends_with(struct est_span text, const char *end)
+{
+	size_t n = strlen(end);
+
+	return text.n >= n && strncasecmp((const char *)text.p + text.n - n, end, n) == 0;
+}
+
+/* "; the server says: ..." from a body that is text, escaped and cut: tags of HTML and members of
+ * JSON as they are, for nothing of a refusal is interpreted.  What a PKCS #7 body is; of other
+ * bodies nothing. */
 static enum est_code server_words(const struct http_response *response, struct est_buf *out,
 	struct est_error *err)
 {
@@ -21,9 +63,13 @@ static enum est_code server_words(const struct http_response *response, struct e
 	if (text.n == 0)
 		return EST_OK;
 	if (http_field(response, "Content-Type", 0, &value) && http_media_type(value, &media) &&
-		media.type.n == strlen("application") &&
-		!http_media_is(&media, "application", "json"))
-		return EST_OK; /* not for reading */
+		media.type.n == strlen("application") && !ends_with(media.subtype, "json") &&
+		!ends_with(media.subtype, "xml")) {
+		if (!http_media_is(&media, "application", "pkcs7-mime"))
+			return EST_OK; /* not for reading */
+		return est_buf_printf(out, err, "; the body is %s",
+			name_pkcs7(est_buf_span(&response->body)));
+	}
 	rc = est_buf_append(out, est_span_str("; the server says: "), err);
 	return rc == EST_OK ? est_buf_escape(out, text, EST_ERROR_TEXT_MAX, err) : rc;
 }

@@ -87,6 +87,10 @@ gaps() {
 	run_est cacerts "${trust[@]}" -l html --retry 3 "${soon[@]}"
 	[ "$status" = 13 ]
 	seen 1 true
+	server_log_reset
+	run_est cacerts "${trust[@]}" -l redirect-out --retry 3 "${soon[@]}"
+	[ "$status" = 10 ]
+	seen 1 true
 	identity other /CN=other
 	server_log_reset
 	run_est cacerts -s "$EST_TEST_URL" --cacert other.pem --retry 3 "${soon[@]}"

@@ -455,6 +455,11 @@ EST_API enum est_code est_csr_info(struct est_span der, struct est_csr_info *out
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_csr_info_wipe(struct est_csr_info *info);
 
+/* Key and certificates, the key's first, as PKCS #12 (RFC 7292): PBES2 with AES-256 for both, a MAC
+ * with SHA-256.  password is UTF-8. */
+EST_API enum est_code est_p12_encode(const struct est_key *key, const struct est_certs *certs,
+	const char *password, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+
 /* ---- CSR attributes (RFC 8951 section 4, RFC 9908) ---------------------------------------------
  */
 
