@@ -220,6 +220,7 @@ clean:
 
 D := $(DESTDIR)
 COMPLETIONS := bash-completion/completions/est zsh/site-functions/_est fish/vendor_completions.d/est.fish
+HEADERS := est.h est-inspect.h est-quirks.h
 MAN_PAGES := est.1 $(APPLETS:%=est-%.1)
 
 # Requires, not Requires.private: the library is an archive, so whoever links it links these too.
@@ -236,7 +237,7 @@ install: all $(BUILD)/est-core.pc
 	for a in $(APPLETS); do ln -sf est $(D)$(BINDIR)/est-$$a || exit 1; done
 	$(INSTALL) -m 644 $(BUILD)/libest-core.a $(D)$(LIBDIR)
 	$(INSTALL) -m 644 $(BUILD)/est-core.pc $(D)$(LIBDIR)/pkgconfig
-	$(INSTALL) -m 644 libest-core/include/est.h libest-core/include/est-quirks.h $(D)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(addprefix libest-core/include/,$(HEADERS)) $(D)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(MAN_PAGES:%=man/%) $(D)$(MANDIR)/man1
 	$(INSTALL) -d $(dir $(COMPLETIONS:%=$(D)$(DATADIR)/%))
 	$(INSTALL) -m 644 completions/est.bash $(D)$(DATADIR)/bash-completion/completions/est
@@ -251,7 +252,7 @@ install-testserver: server
 uninstall:
 	rm -f $(D)$(BINDIR)/est $(ALL_APPLETS:%=$(D)$(BINDIR)/est-%) $(D)$(BINDIR)/est-testserver \
 		$(D)$(LIBDIR)/libest-core.a $(D)$(LIBDIR)/pkgconfig/est-core.pc \
-		$(D)$(INCLUDEDIR)/est.h $(D)$(INCLUDEDIR)/est-quirks.h \
+		$(HEADERS:%=$(D)$(INCLUDEDIR)/%) \
 		$(D)$(MANDIR)/man1/est.1 $(D)$(MANDIR)/man1/est-testserver.1 \
 		$(ALL_APPLETS:%=$(D)$(MANDIR)/man1/est-%.1) $(COMPLETIONS:%=$(D)$(DATADIR)/%)
 

@@ -21,6 +21,19 @@ static const struct cmd_option options[] = {
 		"who issued whom, and what a client would trust; the default on a terminal" },
 	{ "color", 0, CMD_STRING, CMD_AT(color), "WHEN", NULL,
 		"auto (default: on a terminal, without NO_COLOR), always, never" },
+	{ "diff", 0, CMD_FLAG, CMD_AT(diff), NULL, NULL,
+		"what the second file added, removed, renewed; exit 15 when they differ" },
+	{ "extract", 0, CMD_LIST, CMD_AT(extract), "WHICH", NULL,
+		"write the certificate with this number or fingerprint, root, leaf (repeat)" },
+	{ "sort", 0, CMD_FLAG, CMD_AT(sort), NULL, NULL,
+		"write the certificates, each followed by its issuer" },
+	{ "dedup", 0, CMD_FLAG, CMD_AT(dedup), NULL, NULL, "write each certificate once" },
+	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL,
+		"write as pem (default), or the certs-only message as der or p7 (PEM)" },
+	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
+		"where what is written goes (default: standard output)" },
+	{ "split", 0, CMD_STRING, CMD_AT(split), "DIR", NULL,
+		"write each certificate to a file of its own in DIR" },
 	{ "expires-within", 0, CMD_STRING, CMD_AT(expires_within), "TIME", NULL,
 		"exit 15 when a certificate expires within 30d, 12h, ... or has expired" },
 	{ "verify", 0, CMD_FLAG, CMD_AT(verify), NULL, NULL,
@@ -446,6 +459,10 @@ static enum est_code show_rest(struct inspect *in)
 	struct est_error *err = &in->cmd->err;
 	enum est_code rc = EST_OK;
 
+	if (in->work && in->rc != EST_OK) /* not half of it */
+		return EST_OK;
+	if (in->work)
+		return in->cmd->v.diff ? diff_run(in) : edit_run(in);
 	if (in->hold && in->bag.n < 2)
 		return release(in, err);
 	if (!in->hold && !in->tree)
@@ -465,6 +482,10 @@ static enum est_code prepare(struct inspect *in)
 	if (rc == EST_OK)
 		rc = tree_check(cmd);
 	if (rc == EST_OK)
+		rc = edit_check(cmd);
+	if (rc == EST_OK && cmd->v.diff && cmd->n_operands != 2)
+		rc = est_fail(&cmd->err, EST_E_USAGE, "--diff needs two files");
+	if (rc == EST_OK)
 		rc = gates_open(in, &in->gates);
 	if (rc != EST_OK)
 		return rc;
@@ -472,11 +493,12 @@ static enum est_code prepare(struct inspect *in)
 		est_fail(&cmd->err, EST_E_USAGE, "no file given");
 		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
 	}
-	in->silent = in->gates && cmd->v.quiet;
+	in->work = edit_asked(cmd) || cmd->v.diff;
+	in->silent = in->work || (in->gates && cmd->v.quiet);
 	in->tree = cmd->v.tree;
 	in->hold = !in->tree && !cmd->json && !in->silent && !cmd->v.verbose &&
 		   isatty(STDOUT_FILENO);
-	in->keep = in->tree || in->hold || cmd->v.verify;
+	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
 	in->certs = json_list(cmd, "certificates");
 	in->requests = json_list(cmd, "requests");
 	in->crls = json_list(cmd, "crls");

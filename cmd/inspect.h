@@ -4,6 +4,7 @@
 #define EST_CMD_INSPECT_H
 
 #include "cmd.h"
+#include "est-inspect.h"
 
 #define INSPECT_FAILURES_MAX 100 /* of one kind that are told one by one */
 
@@ -38,6 +39,7 @@ struct inspect {
 	bool keep;                   /* certificates go into it */
 	bool tree;                   /* and are shown as a tree */
 	bool hold;                   /* a list or a tree, as their number will tell */
+	bool work;                   /* certificates are compared or written, not shown */
 	bool silent;                 /* the questions alone are answered */
 	struct est_buf held, others; /* the list, and what no tree shows of it */
 	size_t n_shown, n_objects;   /* in all files: printed as text, met */
@@ -76,6 +78,17 @@ enum est_code bag_add(struct inspect *in, const struct est_object *object,
 enum est_code bag_spans(const struct bag *bag, struct est_span **out,
 	struct est_error *err) EST_MUST_CHECK;
 void bag_wipe(struct bag *bag);
+
+/* SHA-256 in hex of either case, with or without "sha256:" and colons, into lower case. */
+bool sha256_parse(const char *text, char out[EST_SHA256_HEX]);
+
+/* Certificates written instead of shown: the options (EST_E_USAGE), and the work. */
+bool edit_asked(const struct cmd *cmd);
+enum est_code edit_check(struct cmd *cmd) EST_MUST_CHECK;
+enum est_code edit_run(struct inspect *in) EST_MUST_CHECK;
+
+/* The first two files; a difference is an inspect_failure() with EST_E_CONDITION. */
+enum est_code diff_run(struct inspect *in) EST_MUST_CHECK;
 
 /* The options; EST_E_USAGE. */
 enum est_code tree_check(struct cmd *cmd) EST_MUST_CHECK;

@@ -164,21 +164,27 @@ static enum est_code parse_numbers(struct gates *g, const struct cmd_values *v,
 	return EST_OK;
 }
 
-/* Hexadecimal in either case, with or without "sha256:" before it and colons in it. */
-static enum est_code parse_root(const char *text, struct root *root, struct est_error *err)
+bool sha256_parse(const char *text, char out[EST_SHA256_HEX])
 {
 	const char *p = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
-	char shown[100];
 	size_t n = 0;
 
-	for (; *p && n <= SHA256_HEX; p++) {
+	for (; *p; p++) {
 		if (*p == ':' && n > 0 && n % 2 == 0 && p[1])
 			continue;
 		if (n == SHA256_HEX || !strchr("0123456789abcdefABCDEF", *p))
-			break;
-		root->sha256[n++] = (char)(*p >= 'A' && *p <= 'F' ? *p | 0x20 : *p);
+			return false;
+		out[n++] = (char)(*p >= 'A' && *p <= 'F' ? *p | 0x20 : *p);
 	}
-	if (*p || n != SHA256_HEX)
+	out[n] = '\0';
+	return n == SHA256_HEX;
+}
+
+static enum est_code parse_root(const char *text, struct root *root, struct est_error *err)
+{
+	char shown[100];
+
+	if (!sha256_parse(text, root->sha256))
 		return est_fail(err, EST_E_USAGE,
 			"--has-root: '%s' is not a SHA-256 fingerprint of 64 hexadecimal digits",
 			est_escape(shown, sizeof(shown), est_span_str(text)));

@@ -10,10 +10,18 @@
 enum est_code text_line(struct est_buf *out, const char *name, const char *value,
 	struct est_error *err)
 {
+	static const char blanks[] = "               ";
 	size_t n = strlen(name) + 1; /* with the colon */
-	int blanks = n < NAME_WIDTH ? (int)(NAME_WIDTH - n) : 1;
+	enum est_code rc = est_buf_append(out, est_span_str(name), err);
 
-	return est_buf_printf(out, err, "%s:%*s%s\n", name, blanks, "", value);
+	n = n < NAME_WIDTH ? NAME_WIDTH - n : 1;
+	if (rc == EST_OK) /* not printf: this is where the time goes */
+		rc = est_buf_append(out, est_span_str(":"), err);
+	if (rc == EST_OK)
+		rc = est_buf_append(out, (struct est_span){ (const uint8_t *)blanks, n }, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(out, est_span_str(value), err);
+	return rc == EST_OK ? est_buf_append(out, est_span_str("\n"), err) : rc;
 }
 
 static enum est_code line_time(struct est_buf *out, const char *name, time_t when,

@@ -31,9 +31,10 @@ struct cmd_values {
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
 	bool fullchain, force;
 	/* what inspect is asked */
-	bool verify, tree;
-	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color;
-	struct cmd_list has_root;
+	bool verify, tree, diff, sort, dedup;
+	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color,
+		*split;
+	struct cmd_list has_root, extract;
 	/* the anchors of cacerts */
 	bool bootstrap;
 	struct cmd_list ca_fingerprint;

@@ -34,7 +34,7 @@ _est_values() {
 		;;
 	--outform)
 		case $1 in
-		cacerts) echo "pem der p7" ;;
+		cacerts | inspect) echo "pem der p7" ;;
 		csr) echo "pem der" ;;
 		csrattrs) echo "text der b64" ;;
 		esac

@@ -25,7 +25,7 @@ function __est_values --argument-names applet option
             printf '%s\n' serverAuth clientAuth codeSigning emailProtection timeStamping OCSPSigning
         case --outform
             switch $applet
-                case cacerts
+                case cacerts inspect
                     printf '%s\n' pem der p7
                 case csr
                     printf '%s\n' pem der

@@ -35,7 +35,7 @@ _est_action() {
 		;;
 	(--outform)
 		case $1 in
-		(cacerts) reply='(pem der p7)' ;;
+		(cacerts|inspect) reply='(pem der p7)' ;;
 		(csr) reply='(pem der)' ;;
 		(csrattrs) reply='(text der b64)' ;;
 		(*) reply=' ' ;;

@@ -29,7 +29,8 @@ struct est_span est_buf_span(const struct est_buf *buf)
 /* Room for n more bytes.  Not realloc(): it would leave an unwiped copy of a secret behind. */
 static enum est_code buf_reserve(struct est_buf *buf, size_t n, struct est_error *err)
 {
-	size_t cap = buf->cap ? buf->cap : 256;
+	/* A file is read at once: as much as it has, for all of a buffer is wiped in the end. */
+	size_t cap = buf->cap ? buf->cap : n > 4096 ? n : 256;
 	uint8_t *p;
 
 	if (n <= buf->cap - buf->n)

@@ -7,6 +7,7 @@
 #include <gnutls/x509.h>
 #include <stdlib.h>
 
+#include "est-inspect.h"
 #include "x509_text.h"
 
 static gnutls_datum_t datum(struct est_span span)
@@ -150,6 +151,16 @@ static enum est_code read_info(struct est_span der, bool verify, struct est_cert
 		*out = info;
 	else
 		est_cert_info_wipe(&info);
+	return rc;
+}
+
+enum est_code est_cert_parts(struct est_span der, struct est_cert_parts *out, struct est_error *err)
+{
+	struct cert_view view;
+	enum est_code rc = cert_view(der, "certificate", &view, err);
+
+	if (rc == EST_OK)
+		*out = (struct est_cert_parts){ view.subject, view.issuer, view.spki };
 	return rc;
 }
 

@@ -159,12 +159,29 @@ enum est_code der_walk(struct est_span in, bool ber, const char *what, struct de
 	return EST_OK;
 }
 
+/* Decimal digits and, before them, a dot where there is something already. */
+static bool put_arc(char *out, size_t *used, uint64_t arc)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + arc % 10);
+	while ((arc /= 10) > 0);
+	if (*used + n + 2 > DER_OID_TEXT_MAX)
+		return false;
+	if (*used > 0)
+		out[(*used)++] = '.';
+	while (n > 0)
+		out[(*used)++] = digits[--n];
+	out[*used] = '\0';
+	return true;
+}
+
 bool der_oid_text(struct est_span body, char *out)
 {
 	size_t used = 0;
-	uint64_t arc = 0;
-	bool first = true;
-	int n;
+	uint64_t arc = 0, root;
 
 	if (body.n == 0 || body.p[body.n - 1] & 0x80)
 		return false;
@@ -174,19 +191,13 @@ bool der_oid_text(struct est_span body, char *out)
 		arc = arc << 7 | (body.p[i] & 0x7f);
 		if (body.p[i] & 0x80)
 			continue;
-		if (first) {
-			unsigned root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-
-			n = snprintf(out, DER_OID_TEXT_MAX, "%u.%llu", root,
-				(unsigned long long)(arc - root * 40u));
-			first = false;
-		} else {
-			n = snprintf(out + used, DER_OID_TEXT_MAX - used, ".%llu",
-				(unsigned long long)arc);
+		if (used == 0) { /* section 8.19.4: the first two are one */
+			root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
+			arc -= root * 40;
+			(void)put_arc(out, &used, root);
 		}
-		if (n < 0 || (size_t)n >= DER_OID_TEXT_MAX - used)
+		if (!put_arc(out, &used, arc))
 			return false;
-		used += (size_t)n;
 		arc = 0;
 	}
 	return true;

@@ -2,6 +2,8 @@
 /* Who issued whom in a list of certificates, and what part each plays when a CA changes its key
  * (RFC 4210 section 4.4).  Names and key identifiers say where to look, signatures decide.  Sorted
  * tables and a limit on the tries keep it n log n, whatever the names are. */
+#include "est-inspect.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How strong a certificate's key and signature are, and whose key it carries. */
+#include "est-inspect.h"
+
 #include <limits.h>
 #include <string.h>
 

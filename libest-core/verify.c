@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's own verdict on certificates that were not met in TLS. */
+#include "est-inspect.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -18,6 +18,8 @@
 #define OID_P384 CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x22)
 #define OID_P521 CERT_OID(0x2b, 0x81, 0x04, 0x00, 0x23)
 
+static const char digits[] = "0123456789abcdef";
+
 static enum est_code put(struct est_buf *out, const char *s, struct est_error *err)
 {
 	return est_buf_append(out, est_span_str(s), err);
@@ -26,14 +28,17 @@ static enum est_code put(struct est_buf *out, const char *s, struct est_error *e
 enum est_code x509_hex(struct est_span bytes, size_t max, struct est_buf *out,
 	struct est_error *err)
 {
-	static const char digits[] = "0123456789abcdef";
 	enum est_code rc = EST_OK;
+	uint8_t chunk[64];
+	size_t n = 0;
 
 	for (size_t i = 0; i < bytes.n && i < max && rc == EST_OK; i++) {
-		const uint8_t pair[2] = { (uint8_t)digits[bytes.p[i] >> 4],
-			(uint8_t)digits[bytes.p[i] & 15] };
-
-		rc = est_buf_append(out, (struct est_span){ pair, 2 }, err);
+		chunk[n++] = (uint8_t)digits[bytes.p[i] >> 4];
+		chunk[n++] = (uint8_t)digits[bytes.p[i] & 15];
+		if (n < sizeof(chunk) && i + 1 < bytes.n && i + 1 < max)
+			continue;
+		rc = est_buf_append(out, (struct est_span){ chunk, n }, err);
+		n = 0;
 	}
 	if (rc == EST_OK && bytes.n > max)
 		rc = put(out, "...", err);
@@ -58,10 +63,14 @@ enum est_code x509_name(struct est_span name, struct est_buf *out, struct est_er
 {
 	gnutls_datum_t der = { (unsigned char *)name.p, (unsigned)name.n }, text = { 0 };
 	enum est_code rc;
+	bool plain;
 	int ret;
 
 	if (name.n == 2)
 		return EST_OK; /* the empty name */
+	rc = x509_name_plain(name, out, &plain, err);
+	if (rc != EST_OK || plain)
+		return rc;
 	ret = gnutls_x509_rdn_get2(&der, &text, 0);
 	if (ret == GNUTLS_E_MEMORY_ERROR)
 		return est_fail(err, EST_E_INTERNAL, "name: %s", gnutls_strerror(ret));
@@ -429,8 +438,11 @@ enum est_code x509_sha256(struct est_span der, char out[EST_SHA256_HEX], struct 
 
 	if (ret < 0)
 		return est_fail(err, EST_E_INTERNAL, "SHA-256: %s", gnutls_strerror(ret));
-	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < sizeof(digest); i++) {
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
+	}
+	out[2 * sizeof(digest)] = '\0';
 	return EST_OK;
 }
 

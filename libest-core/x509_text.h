@@ -25,6 +25,10 @@ enum est_code x509_oid(struct est_span oid, struct est_buf *out,
 /* RFC 4514 of a whole Name TLV, which has passed a cap on its size. */
 enum est_code x509_name(struct est_span name, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The same, only when every part is plain text of a common type; *plain is false for any other, and
+ * then nothing was appended. */
+enum est_code x509_name_plain(struct est_span name, struct est_buf *out, bool *plain,
+	struct est_error *err) EST_MUST_CHECK;
 /* "EC P-256", "RSA 2048" of a whole SubjectPublicKeyInfo TLV. */
 enum est_code x509_key(struct est_span spki, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* est-inspect.h: questions about certificates, offline; the conventions are those of est.h. */
+#ifndef EST_INSPECT_H
+#define EST_INSPECT_H
+
+#include "est.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct est_verify { /* borrowed until est_verifier_new() returns */
+	const char *const
+		*cacert;      /* the explicit TA database as in est_config; NULL: the system's */
+	const char *hostname; /* the server it has to be; NULL: any */
+	const char *purpose;  /* name or dotted OID; NULL: any, with a hostname a server's */
+	const time_t *at;     /* NULL: now */
+};
+
+struct est_verifier;
+/* Loads the anchors.  EST_E_USAGE for a hostname or purpose that is none, EST_E_INPUT. */
+EST_API enum est_code est_verifier_new(const struct est_verify *config, struct est_verifier **out,
+	struct est_error *err) EST_MUST_CHECK;
+/* What the client would say of certs[0] as a server's or an issued certificate, the others being
+ * there to build paths: trust_verify() and authz_check() themselves.  EST_E_UNTRUSTED, with the
+ * client's reasons. */
+EST_API enum est_code est_verifier_check(struct est_verifier *verifier,
+	const struct est_span *certs, size_t n, struct est_error *err) EST_MUST_CHECK;
+EST_API void est_verifier_free(struct est_verifier *verifier);
+
+struct est_cert_parts { /* whole TLVs, borrowed from the certificate */
+	struct est_span subject, issuer, spki;
+};
+
+EST_API enum est_code est_cert_parts(struct est_span der, struct est_cert_parts *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* What part a certificate plays in a list, by key and signature and not by the words in its subject
+ * (RFC 4210 section 4.4, RFC 7030 section 4.1.3). */
+enum est_role {
+	EST_ROLE_CURRENT_ANCHOR, /* NewWithNew: of roots that belong together, the one valid longest
+				  */
+	EST_ROLE_OLD_WITH_OLD,   /* another root of these */
+	EST_ROLE_OLD_WITH_NEW,   /* the key of an older root, signed by a newer one */
+	EST_ROLE_NEW_WITH_OLD,   /* the key of a newer root, signed by an older one */
+	EST_ROLE_CROSS,          /* a CA's key that another certificate has from another issuer */
+	EST_ROLE_INTERMEDIATE,
+	EST_ROLE_END_ENTITY,
+	EST_ROLE_STRAY,    /* neither its issuer nor anything it issued is here */
+	EST_ROLE_DUPLICATE /* of the one that issuer says */
+};
+
+#define EST_NO_ISSUER SIZE_MAX
+
+struct est_node {
+	enum est_role role;
+	size_t issuer;      /* the certificate whose key verifies this one; EST_NO_ISSUER */
+	bool self_signed;   /* its own key verifies it */
+	bool anchor;        /* from a file with these the client takes it as explicit anchor */
+	bool bad_signature; /* its issuer's name is here, and that key does not verify it */
+	bool loop;          /* its issuer is one of those that it issued */
+	bool expired, not_yet_valid, weak; /* weak: fewer than 112 bits of security */
+};
+
+/* One node for each certificate; released with free().  EST_E_PROTOCOL for a broken one. */
+EST_API enum est_code est_graph(const struct est_span *certs, size_t n, time_t at,
+	struct est_node **out, struct est_error *err) EST_MUST_CHECK;
+EST_API const char *est_role_name(enum est_role role); /* "old-with-new" */
+
+/* Security bits by NIST SP 800-57 part 1 (2048-bit RSA: 112) of the public key and of the hash that
+ * is signed; 0: unknown or broken.  signature is UINT_MAX where it does not count: a self-signed
+ * certificate is not trusted for it. */
+EST_API enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether the certificate or, when csr, the request carries this key. */
+EST_API enum est_code est_key_is_in(const struct est_key *key, struct est_span der, bool csr,
+	bool *out, struct est_error *err) EST_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
