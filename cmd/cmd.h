@@ -73,6 +73,8 @@ enum est_code cmd_check_stdout(struct cmd *cmd, const char *path) EST_MUST_CHECK
 enum est_code cmd_deliver(struct cmd *cmd, struct est_output *out,
 	struct est_span content) EST_MUST_CHECK;
 
+/* What can be wrong with the network options before a file is looked at; cmd_client() asks too. */
+enum est_code cmd_check_network(struct cmd *cmd) EST_MUST_CHECK;
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
 /* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx

@@ -147,6 +147,19 @@ static enum est_code check_clock(struct cmd *cmd)
 	return est_hint(&cmd->err, "set the clock, and run it again");
 }
 
+enum est_code cmd_check_network(struct cmd *cmd)
+{
+	enum est_code rc = check_network_options(cmd);
+	unsigned compat = 0;
+	enum est_auth auth;
+
+	if (rc == EST_OK)
+		rc = check_clock(cmd);
+	if (rc == EST_OK)
+		rc = check_auth(cmd, &auth);
+	return rc == EST_OK ? parse_compat(cmd, &compat) : rc;
+}
+
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 {
 	const struct cmd_values *v = &cmd->v;

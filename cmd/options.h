@@ -25,6 +25,7 @@ struct cmd_values {
 	/* who we are */
 	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
 	/* what is asked for */
+	const char *alt_cert, *alt_key, *change_subject;
 	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat;
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;
 	/* where it goes */

@@ -12,6 +12,10 @@ static const struct cmd_option options[] = {
 		"rekey: make a new key and put it here; without it the old key is kept" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
 		"hash of the request's signature: sha256, sha384, sha512" },
+	{ "alt-cert", 0, CMD_STRING, CMD_AT(alt_cert), "FILE", NULL,
+		"for TLS when --cert cannot be used there: a certificate of the same subject" },
+	{ "alt-key", 0, CMD_STRING, CMD_AT(alt_key), "FILE", NULL,
+		"its private key; default: the file of --alt-cert" },
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where the certificate goes (default: over --cert)" },
 	{ "fullchain", 0, CMD_FLAG, CMD_AT(fullchain), NULL, NULL,
@@ -48,6 +52,9 @@ static enum est_code check_options(struct cmd *cmd)
 		est_fail(&cmd->err, EST_E_USAGE, "no certificate to renew");
 		return est_hint(&cmd->err, "name it with --cert FILE and its key with --key FILE");
 	}
+	if (v->alt_key && !v->alt_cert)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--alt-key is the key of --alt-cert, which is missing");
 	if (v->new_key && !v->key_out)
 		return est_fail(&cmd->err, EST_E_USAGE, "--new-key needs --key-out FILE");
 	if (v->key_out && !v->output && !v->combined) {
@@ -59,6 +66,44 @@ static enum est_code check_options(struct cmd *cmd)
 	}
 	if (!v->output && !v->combined && strcmp(v->cert, "-") == 0)
 		return est_fail(&cmd->err, EST_E_USAGE, "--cert - needs -o FILE");
+	return EST_OK;
+}
+
+/* RFC 7030 section 3.3.2: the certificate being replaced authenticates if it can, then another of
+ * the same subject, then HTTP.  Whether it has a way at all is for the server to say. */
+static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
+{
+	struct est_error *err = &cmd->err, why = { 0 };
+	const char *cert = cmd->v.cert, *alt = cmd->v.alt_cert;
+	struct est_certs *certs = NULL;
+	enum est_code rc;
+	bool use = false;
+
+	if (est_cert_tls_client(old, cert, &why) == EST_OK)
+		return EST_OK;
+	if (alt) {
+		rc = est_certs_load(alt, &certs, err);
+		if (rc != EST_OK)
+			return rc;
+		if (!est_cert_same_subject(old, est_certs_get(certs, 0)))
+			cmd_notice(cmd, "%s is not used: it has another subject than %s", alt,
+				cert);
+		else if (est_cert_tls_client(est_certs_get(certs, 0), alt, err) != EST_OK)
+			cmd_notice(cmd, "%s", err->msg);
+		else
+			use = true;
+		est_certs_free(certs);
+	}
+	if (use) {
+		cmd_notice(cmd, "%s; %s is used in TLS", why.msg, alt);
+		cmd->v.cert = alt;
+		cmd->v.key = cmd->v.alt_key;
+	} else if (cmd->v.user || cmd_has_token(cmd)) {
+		cmd_notice(cmd, "%s; HTTP authentication alone is used", why.msg);
+		cmd->v.cert = cmd->v.key = NULL;
+	} else {
+		cmd_notice(cmd, "%s; the server may refuse it", why.msg);
+	}
 	return EST_OK;
 }
 
@@ -86,8 +131,8 @@ static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 	return EST_OK;
 }
 
-static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct request *request,
-	struct delivery *delivery)
+static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
+	struct request *request, struct delivery *delivery)
 {
 	struct est_issued issued = { 0 };
 	bool sent = false;
@@ -95,6 +140,8 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 
 	rc = est_enroll(client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent,
 		&cmd->err);
+	if (rc == EST_OK)
+		rc = est_issued_renews(&issued, old, &cmd->err);
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
@@ -111,8 +158,8 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 
 static enum est_code run(struct cmd *cmd)
 {
-	const char *key_file = cmd->v.key ? cmd->v.key : cmd->v.cert;
-	const char *output = cmd->v.output;
+	const char *cert_file = cmd->v.cert, *output = cmd->v.output;
+	const char *key_file = cmd->v.key ? cmd->v.key : cert_file;
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
 	struct request request = { .will_send = !cmd->v.dry_run };
@@ -122,15 +169,21 @@ static enum est_code run(struct cmd *cmd)
 
 	rc = check_options(cmd);
 	if (rc == EST_OK)
+		rc = cmd_check_network(cmd);
+	if (rc == EST_OK)
+		rc = est_certs_load(cert_file, &old, &cmd->err);
+	if (rc == EST_OK)
+		rc = choose_identity(cmd, est_certs_get(old, 0));
+	if (rc == EST_OK)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
-		rc = est_certs_load(cmd->v.cert, &old, &cmd->err);
-	if (rc == EST_OK)
 		rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_key_match(key, key_file, est_certs_get(old, 0), cert_file, &cmd->err);
 	if (rc != EST_OK)
 		goto out;
 	if (!output && !cmd->v.combined)
-		output = cmd->v.cert;
+		output = cert_file;
 	rc = delivery_open(cmd, output, &delivery);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
@@ -144,7 +197,7 @@ static enum est_code run(struct cmd *cmd)
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
-		rc = reenroll(cmd, client, &request, &delivery);
+		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery);
 out:
 	request_wipe(&request);
 	delivery_wipe(&delivery);

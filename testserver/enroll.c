@@ -47,7 +47,8 @@ static enum est_code authorise(struct server *srv, struct request *rq, struct an
 			return answer_text(ans, err, 403, "there is no account (--user)\n");
 		return challenge_basic(ans, "a user name and a password are needed", err);
 	}
-	if (rq->tls.trusted || (!reenroll && (basic || mode == LABEL_ANON))) {
+	if (rq->tls.trusted || (!reenroll && (basic || mode == LABEL_ANON)) ||
+		(mode == LABEL_REENROLL_BASIC && basic)) {
 		rq->auth_ok = 1;
 		return EST_OK;
 	}
@@ -55,7 +56,7 @@ static enum est_code authorise(struct server *srv, struct request *rq, struct an
 	if (rq->tls.sha256[0])
 		return answer_text(ans, err, 403, "the client certificate is not trusted: %s\n",
 			rq->tls.distrust);
-	if (reenroll)
+	if (reenroll && mode != LABEL_REENROLL_BASIC)
 		return answer_text(ans, err, 403,
 			"re-enrolment needs the TLS client certificate that is to be renewed\n");
 	if (srv->has_account && mode != LABEL_AUTH_CERT)
@@ -168,6 +169,7 @@ static enum est_code send_issued(struct server *srv, struct request *rq, struct 
 	struct issued issued = { 0 }, other = { 0 };
 	struct request twin = *rq; /* borrowed: the wrong leaf of label multi-leaf */
 	struct est_span certs[3];
+	gnutls_datum_t old = { 0 };
 	enum est_code rc;
 	size_t n = 1;
 
@@ -175,7 +177,13 @@ static enum est_code send_issued(struct server *srv, struct request *rq, struct 
 	if (rc != EST_OK)
 		goto out;
 	certs[0] = est_buf_span(&issued.der);
-	if (rq->use.id == LABEL_MULTI_LEAF) {
+	if (rq->use.id == LABEL_SAME_CERT && rq->tls.client) {
+		if (gnutls_x509_crt_export2(rq->tls.client, GNUTLS_X509_FMT_DER, &old) < 0) {
+			rc = est_fail(err, EST_E_INTERNAL, "the client certificate is gone");
+			goto out;
+		}
+		certs[0] = (struct est_span){ old.data, old.size };
+	} else if (rq->use.id == LABEL_MULTI_LEAF) {
 		twin.use.id = LABEL_OTHER_KEY;
 		rc = request_issue(srv, &twin, &other, err);
 		if (rc != EST_OK)
@@ -195,6 +203,7 @@ static enum est_code send_issued(struct server *srv, struct request *rq, struct 
 out:
 	est_buf_free(&issued.der);
 	est_buf_free(&other.der);
+	gnutls_free(old.data);
 	return rc;
 }
 
@@ -238,7 +247,7 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 		*err = why;
 		return rc;
 	}
-	if (strcmp(rq->operation, "simplereenroll") == 0) {
+	if (strcmp(rq->operation, "simplereenroll") == 0 && rq->tls.client) {
 		rc = same_names(rq, ans, err);
 		if (rc != EST_OK || ans->status)
 			return rc;

@@ -555,6 +555,18 @@ struct est_issued {
 EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
 	struct est_span csr, struct est_issued *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;
+/* That a renewal is one: EST_E_REJECTED when the certificate issued is the old one, reason
+ * same-certificate, or expires before it, reason expires-earlier. */
+EST_API enum est_code est_issued_renews(const struct est_issued *issued, struct est_span old,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether a certificate can authenticate a TLS client today (RFC 7030 section 3.3.2): valid, with
+ * digitalSignature if it has a keyUsage, with clientAuth if it has an extKeyUsage.  EST_E_INPUT
+ * says what is in the way; name begins the message. */
+EST_API enum est_code est_cert_tls_client(struct est_span der, const char *name,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether both are certificates of one subject: byte-equal, and for empty subjects the
+ * subjectAltName too. */
+EST_API bool est_cert_same_subject(struct est_span a, struct est_span b);
 EST_API void est_issued_wipe(struct est_issued *issued);
 
 #ifdef __cplusplus
