@@ -197,6 +197,23 @@ static enum est_code release(struct inspect *in, struct est_error *err)
 	return rc;
 }
 
+/* What -v adds. */
+static enum est_code add_details(struct inspect *in, struct est_span der, struct json_object *o,
+	struct est_error *err)
+{
+	struct est_cert_details details = { 0 };
+	enum est_code rc = est_cert_details(der, &details, err);
+
+	if (rc != EST_OK)
+		return rc;
+	if (o)
+		json_object_object_add(o, "details", json_details(&details));
+	else
+		rc = text_details(&details, &in->text, err);
+	est_cert_details_wipe(&details);
+	return rc;
+}
+
 static enum est_code on_cert(struct inspect *in, const struct est_object *object,
 	struct est_error *err)
 {
@@ -228,6 +245,8 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 		if (rc == EST_OK)
 			rc = text_cert(&info, &in->text, err);
 	}
+	if (rc == EST_OK && in->cmd->v.verbose > 0)
+		rc = add_details(in, object->der, o, err);
 	est_cert_info_wipe(&info);
 	return rc == EST_OK ? end_object(in, object, o, in->certs, err) : rc;
 }

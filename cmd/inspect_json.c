@@ -2,6 +2,8 @@
 /* Objects as JSON; the names are those of the text, with underscores. */
 #include "inspect_show.h"
 
+#include <limits.h>
+
 #include <json-c/json.h>
 
 #include "cmd.h"
@@ -23,6 +25,32 @@ static void add_strings(struct json_object *o, const char *name, char *const *v,
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(array, json_object_new_string(v[i]));
 	json_object_object_add(o, name, array);
+}
+
+static void add_bits(struct json_object *o, const char *name, unsigned bits)
+{
+	json_object_object_add(o, name,
+		bits == UINT_MAX ? NULL : json_object_new_int64((int64_t)bits));
+}
+
+struct json_object *json_details(const struct est_cert_details *d)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array(), *ext;
+
+	json_object_object_add(o, "version", json_object_new_int(d->version));
+	add_bits(o, "key_bits", d->key_bits);
+	add_bits(o, "signature_bits", d->signature_bits);
+	add_string(o, "spki_sha256", d->spki_sha256);
+	json_object_object_add(o, "extensions", list);
+	for (size_t i = 0; i < d->n_extensions; i++) {
+		ext = json_object_new_object();
+		add_string(ext, "oid", d->extension[i].oid);
+		add_string(ext, "name", d->extension[i].name);
+		add_bool(ext, "critical", d->extension[i].critical);
+		add_string(ext, "value", d->extension[i].value);
+		json_object_array_add(list, ext);
+	}
+	return o;
 }
 
 struct json_object *json_csr(const struct est_csr_info *info)

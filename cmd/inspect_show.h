@@ -3,7 +3,7 @@
 #ifndef EST_CMD_INSPECT_SHOW_H
 #define EST_CMD_INSPECT_SHOW_H
 
-#include "est.h"
+#include "est-inspect.h"
 
 struct json_object;
 
@@ -11,6 +11,8 @@ struct json_object;
 enum est_code text_line(struct est_buf *out, const char *name, const char *value,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code text_details(const struct est_cert_details *d, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_csr(const struct est_csr_info *info, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -20,6 +22,7 @@ enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *ou
 	struct est_error *err) EST_MUST_CHECK;
 
 /* Owned by the caller.  Certificates: cmd_json_cert(). */
+struct json_object *json_details(const struct est_cert_details *d);
 struct json_object *json_csr(const struct est_csr_info *info);
 struct json_object *json_crl(const struct est_crl_info *info);
 enum est_code json_csrattrs(const struct est_csrattrs *attrs, struct json_object **out,

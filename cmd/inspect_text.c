@@ -2,6 +2,8 @@
 /* Objects as text: stable names, one fact a line.  The values were made safe by the library. */
 #include "inspect_show.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -103,6 +105,44 @@ enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
 	if (rc == EST_OK)
 		rc = text_line(out, "self-signed", info->self_signed ? "yes" : "no", err);
 	return rc == EST_OK ? text_line(out, "sha256", info->sha256, err) : rc;
+}
+
+/* Security bits; a root's signature does not count. */
+static enum est_code line_bits(struct est_buf *out, const struct est_cert_details *d,
+	struct est_error *err)
+{
+	char text[64], signature[16];
+
+	(void)snprintf(signature, sizeof(signature), "%u", d->signature_bits);
+	(void)snprintf(text, sizeof(text), "key %u, signature %s", d->key_bits,
+		d->signature_bits == UINT_MAX ? "does not count" : signature);
+	return text_line(out, "strength", text, err);
+}
+
+enum est_code text_details(const struct est_cert_details *d, struct est_buf *out,
+	struct est_error *err)
+{
+	enum est_code rc = line_bits(out, d, err);
+
+	if (rc == EST_OK)
+		rc = text_line(out, "spki-sha256", d->spki_sha256, err);
+	if (rc == EST_OK)
+		rc = text_line(out, "version", "", err);
+	if (rc == EST_OK) {
+		out->n--;
+		rc = est_buf_printf(out, err, "%d\n", d->version);
+	}
+	for (size_t i = 0; rc == EST_OK && i < d->n_extensions; i++) {
+		const struct est_extension *e = &d->extension[i];
+
+		rc = text_line(out, "extension", e->name ? e->name : e->oid, err);
+		if (rc != EST_OK)
+			break;
+		out->n--;
+		rc = est_buf_printf(out, err, "%s: %s\n", e->critical ? ", critical" : "",
+			e->value);
+	}
+	return rc;
 }
 
 enum est_code text_csr(const struct est_csr_info *info, struct est_buf *out, struct est_error *err)

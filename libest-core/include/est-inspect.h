@@ -72,6 +72,25 @@ EST_API const char *est_role_name(enum est_role role); /* "old-with-new" */
  * certificate is not trusted for it. */
 EST_API enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
 	struct est_error *err) EST_MUST_CHECK;
+struct est_extension {
+	char *oid;        /* dotted */
+	const char *name; /* static; NULL: not known */
+	bool critical;
+	char *value; /* in words that are safe to print; "#" and hex where it has none */
+};
+
+struct est_cert_details {
+	int version;
+	unsigned key_bits, signature_bits; /* est_cert_strength() */
+	char spki_sha256[EST_SHA256_HEX];
+	struct est_extension *extension; /* in the certificate's order */
+	size_t n_extensions;
+};
+
+/* All that est_cert_info() leaves out. */
+EST_API enum est_code est_cert_details(struct est_span der, struct est_cert_details *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_cert_details_wipe(struct est_cert_details *details);
 /* Whether the certificate or, when csr, the request carries this key. */
 EST_API enum est_code est_key_is_in(const struct est_key *key, struct est_span der, bool csr,
 	bool *out, struct est_error *err) EST_MUST_CHECK;

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* Every extension of a certificate in words: those of RFC 5280 section 4.2 and the timestamps of
+ * RFC 6962 decoded, the others as hex.  Addresses are shown, never asked. */
+#include "est-inspect.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cert.h"
+#include "x509_text.h"
+
+#define HEX_SHOWN 256 /* bytes of a value that is not decoded */
+
+/* What is being written; after a failure nothing more happens.  valid: the value is what its type
+ * requires so far. */
+struct writer {
+	struct est_buf *out;
+	struct est_error *err;
+	enum est_code rc;
+	bool valid;
+	size_t items; /* written, for the commas between */
+};
+
+static void put(struct writer *w, const char *text)
+{
+	if (w->rc == EST_OK)
+		w->rc = est_buf_append(w->out, est_span_str(text), w->err);
+}
+
+/* Before each item of a list. */
+static void next(struct writer *w, const char *prefix)
+{
+	put(w, w->items++ > 0 ? ", " : "");
+	put(w, prefix);
+}
+
+static void put_hex(struct writer *w, struct est_span bytes)
+{
+	if (w->rc == EST_OK)
+		w->rc = x509_hex(bytes, HEX_SHOWN, w->out, w->err);
+}
+
+static void put_oid(struct writer *w, struct est_span oid)
+{
+	if (w->rc == EST_OK)
+		w->rc = x509_oid(oid, w->out, w->err);
+}
+
+static void put_name(struct writer *w, const struct der_tlv *name)
+{
+	if (w->rc == EST_OK)
+		w->rc = x509_general_name(name, w->out, w->err);
+}
+
+/* A small INTEGER under any tag. */
+static void put_number(struct writer *w, struct est_span body)
+{
+	unsigned long n = 0;
+
+	w->valid &= body.n > 0 && body.n <= 4 && !(body.p[0] & 0x80);
+	for (size_t i = 0; w->valid && i < body.n; i++)
+		n = n << 8 | body.p[i];
+	if (w->rc == EST_OK)
+		w->rc = est_buf_printf(w->out, w->err, "%lu", n);
+}
+
+/* The contents of the one SEQUENCE that a value is. */
+static struct est_span sequence(struct writer *w, struct est_span value)
+{
+	struct der_tlv seq = { 0 };
+
+	w->valid &= der_expect(&value, DER_SEQUENCE, &seq) && value.n == 0;
+	return seq.body;
+}
+
+static bool take(struct writer *w, struct est_span *in, uint8_t tag, struct der_tlv *out)
+{
+	w->valid &= der_expect(in, tag, out);
+	return w->valid && w->rc == EST_OK;
+}
+
+static bool more(const struct writer *w, struct est_span in)
+{
+	return w->valid && w->rc == EST_OK && in.n > 0;
+}
+
+static void basic_constraints(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv tlv;
+
+	put(w, der_expect(&in, DER_BOOLEAN, &tlv) && tlv.body.n == 1 && tlv.body.p[0] ? "CA"
+										      : "no CA");
+	if (der_expect(&in, DER_INTEGER, &tlv)) {
+		put(w, ", path length ");
+		put_number(w, tlv.body);
+	}
+	w->valid &= in.n == 0;
+}
+
+static void subject_key_id(struct writer *w, struct est_span value)
+{
+	struct der_tlv tlv;
+
+	if (take(w, &value, DER_OCTET_STRING, &tlv))
+		put_hex(w, tlv.body);
+}
+
+static void authority_key_id(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv tlv, name;
+
+	if (der_expect(&in, DER_CONTEXT(0), &tlv)) {
+		next(w, "key ");
+		put_hex(w, tlv.body);
+	}
+	if (der_expect(&in, DER_CONTEXT_C(1), &tlv)) {
+		while (more(w, tlv.body) && (w->valid = der_next(&tlv.body, &name))) {
+			next(w, "issuer ");
+			put_name(w, &name);
+		}
+	}
+	if (der_expect(&in, DER_CONTEXT(2), &tlv)) {
+		next(w, "serial ");
+		if (w->rc == EST_OK)
+			w->rc = x509_integer(tlv.body, w->out, w->err);
+	}
+	w->valid &= in.n == 0;
+}
+
+/* An address and its mask (section 4.2.1.10). */
+static void put_network(struct writer *w, struct est_span ip)
+{
+	int family = ip.n == 8 ? AF_INET : AF_INET6;
+	char address[INET6_ADDRSTRLEN] = "", mask[INET6_ADDRSTRLEN] = "";
+
+	w->valid &= ip.n == 8 || ip.n == 32;
+	if (!w->valid || !inet_ntop(family, ip.p, address, sizeof(address)) ||
+		!inet_ntop(family, ip.p + ip.n / 2, mask, sizeof(mask)))
+		return;
+	put(w, "ip:");
+	put(w, address);
+	put(w, "/");
+	put(w, mask);
+}
+
+static void name_constraints(struct writer *w, struct est_span value)
+{
+	static const char *const words[] = { "permitted ", "excluded " };
+	struct est_span in = sequence(w, value);
+	struct der_tlv list, subtree, base;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!der_expect(&in, DER_CONTEXT_C(i), &list))
+			continue;
+		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &subtree)) {
+			w->valid &= der_next(&subtree.body, &base);
+			if (!w->valid)
+				return;
+			next(w, words[i]);
+			if (base.tag == DER_CONTEXT(7))
+				put_network(w, base.body);
+			else
+				put_name(w, &base);
+		}
+	}
+	w->valid &= in.n == 0;
+}
+
+static void policies(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv info, oid, list, qualifier, text;
+
+	while (more(w, in) && take(w, &in, DER_SEQUENCE, &info) &&
+		take(w, &info.body, DER_OID, &oid)) {
+		next(w, "");
+		put_oid(w, oid.body);
+		if (!der_expect(&info.body, DER_SEQUENCE, &list))
+			continue;
+		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &qualifier)) {
+			if (der_expect(&qualifier.body, DER_OID, &oid) &&
+				der_expect(&qualifier.body, DER_IA5, &text) && w->rc == EST_OK) {
+				put(w, " ");
+				w->rc = est_buf_escape(w->out, text.body, X509_TEXT_MAX, w->err);
+			}
+		}
+	}
+}
+
+static void policy_mappings(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv pair, oid;
+
+	while (more(w, in) && take(w, &in, DER_SEQUENCE, &pair) &&
+		take(w, &pair.body, DER_OID, &oid)) {
+		next(w, "");
+		put_oid(w, oid.body);
+		if (!take(w, &pair.body, DER_OID, &oid))
+			return;
+		put(w, " = ");
+		put_oid(w, oid.body);
+	}
+}
+
+static void policy_constraints(struct writer *w, struct est_span value)
+{
+	static const char *const words[] = { "explicit policy after ", "no mapping after " };
+	struct est_span in = sequence(w, value);
+	struct der_tlv tlv;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!der_expect(&in, DER_CONTEXT(i), &tlv))
+			continue;
+		next(w, words[i]);
+		put_number(w, tlv.body);
+	}
+	w->valid &= in.n == 0;
+}
+
+static void inhibit_any_policy(struct writer *w, struct est_span value)
+{
+	struct der_tlv tlv;
+
+	put(w, "after ");
+	if (take(w, &value, DER_INTEGER, &tlv))
+		put_number(w, tlv.body);
+}
+
+/* DistributionPoint: { [0] { [0] names or [1] relative name }, [1] reasons, [2] issuer }. */
+static void distribution_points(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv point, part, names, name;
+
+	while (more(w, in) && take(w, &in, DER_SEQUENCE, &point)) {
+		if (der_expect(&point.body, DER_CONTEXT_C(0), &part) &&
+			der_expect(&part.body, DER_CONTEXT_C(0), &names)) {
+			while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
+				next(w, "");
+				put_name(w, &name);
+			}
+		}
+		(void)der_expect(&point.body, DER_CONTEXT(1), &part); /* reasons */
+		if (der_expect(&point.body, DER_CONTEXT_C(2), &names)) {
+			while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
+				next(w, "issuer ");
+				put_name(w, &name);
+			}
+		}
+	}
+}
+
+static void access_descriptions(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv description, oid, name;
+
+	while (more(w, in) && take(w, &in, DER_SEQUENCE, &description) &&
+		take(w, &description.body, DER_OID, &oid)) {
+		next(w, "");
+		put_oid(w, oid.body);
+		put(w, " ");
+		w->valid &= der_next(&description.body, &name);
+		if (w->valid)
+			put_name(w, &name);
+	}
+}
+
+/* SignedCertificateTimestampList (RFC 6962 section 3.3): lengths of two octets. */
+static void timestamps(struct writer *w, struct est_span value)
+{
+	struct der_tlv tlv;
+	struct est_span in;
+	size_t n = 0, length;
+
+	if (!take(w, &value, DER_OCTET_STRING, &tlv))
+		return;
+	in = tlv.body;
+	w->valid &= in.n >= 2 && (size_t)(in.p[0] << 8 | in.p[1]) == in.n - 2;
+	for (size_t at = 2; w->valid && at < in.n; at += length + 2, n++) {
+		length = in.n - at >= 2 ? (size_t)(in.p[at] << 8 | in.p[at + 1]) : in.n;
+		w->valid &= length <= in.n - at - 2 && in.n - at >= 2;
+	}
+	if (w->rc == EST_OK)
+		w->rc = est_buf_printf(w->out, w->err, "%zu signed certificate timestamps", n);
+}
+
+static const struct {
+	const char *oid;
+	void (*write)(struct writer *w, struct est_span value);
+} decoders[] = {
+	{ "2.5.29.19", basic_constraints },
+	{ "2.5.29.14", subject_key_id },
+	{ "2.5.29.35", authority_key_id },
+	{ "2.5.29.30", name_constraints },
+	{ "2.5.29.32", policies },
+	{ "2.5.29.33", policy_mappings },
+	{ "2.5.29.36", policy_constraints },
+	{ "2.5.29.54", inhibit_any_policy },
+	{ "2.5.29.31", distribution_points },
+	{ "2.5.29.46", distribution_points },
+	{ "1.3.6.1.5.5.7.1.1", access_descriptions },
+	{ "1.3.6.1.5.5.7.1.11", access_descriptions },
+	{ "1.3.6.1.4.1.11129.2.4.2", timestamps },
+};
+
+/* Lists of names and usages by x509_text.c, the rest by the table, what neither knows as hex. */
+static enum est_code extension_text(struct est_span oid, const char *dotted, struct est_span value,
+	struct est_buf *out, struct est_error *err)
+{
+	struct writer w = { .out = out, .err = err, .valid = true };
+	size_t start = out->n;
+
+	if (est_span_eq(oid, CERT_OID_SAN) || est_span_eq(oid, CERT_OID_KEY_USAGE) ||
+		est_span_eq(oid, CERT_OID_EXT_KEY_USAGE))
+		return x509_extension_value(oid, value, out, err);
+	if (strcmp(dotted, "2.5.29.18") == 0) /* issuerAltName: the same as the subject's */
+		return x509_extension_value(CERT_OID_SAN, value, out, err);
+	for (size_t i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++) {
+		if (strcmp(dotted, decoders[i].oid) != 0)
+			continue;
+		decoders[i].write(&w, value);
+		if (w.valid || w.rc != EST_OK)
+			return w.rc;
+		out->n = start;
+		put(&w, "malformed ");
+	}
+	put(&w, "#");
+	put_hex(&w, value);
+	return w.rc;
+}
+
+static enum est_code read_extension(const struct der_tlv *ext, struct est_extension *out,
+	struct est_error *err)
+{
+	struct est_span in = ext->body;
+	struct est_buf text = { 0 };
+	char dotted[DER_OID_TEXT_MAX];
+	struct der_tlv oid, tlv;
+	enum est_code rc;
+
+	if (!der_expect(&in, DER_OID, &oid) || !der_oid_text(oid.body, dotted))
+		return est_fail(err, EST_E_PROTOCOL, "certificate: an extension without an OID");
+	out->critical = der_expect(&in, DER_BOOLEAN, &tlv) && tlv.body.n == 1 && tlv.body.p[0];
+	if (!der_expect(&in, DER_OCTET_STRING, &tlv))
+		return est_fail(err, EST_E_PROTOCOL, "certificate: an extension without a value");
+	out->name = est_oid_name(dotted);
+	rc = extension_text(oid.body, dotted, tlv.body, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &out->value, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&text, est_span_str(dotted), err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, &out->oid, err);
+	est_buf_free(&text);
+	return rc;
+}
+
+enum est_code est_cert_details(struct est_span der, struct est_cert_details *out,
+	struct est_error *err)
+{
+	struct est_cert_details d = { 0 };
+	struct cert_view view;
+	struct der_tlv ext;
+	struct est_span in;
+	enum est_code rc = cert_view(der, "certificate", &view, err);
+
+	if (rc == EST_OK)
+		rc = est_cert_strength(der, &d.key_bits, &d.signature_bits, err);
+	if (rc == EST_OK)
+		rc = x509_sha256(view.spki, d.spki_sha256, err);
+	if (rc != EST_OK)
+		return rc;
+	d.version = view.version;
+	d.extension = calloc(EST_EXTENSIONS_MAX, sizeof(*d.extension));
+	if (!d.extension)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (in = view.extensions; rc == EST_OK && d.n_extensions < EST_EXTENSIONS_MAX &&
+				   der_expect(&in, DER_SEQUENCE, &ext);)
+		rc = read_extension(&ext, &d.extension[d.n_extensions++], err);
+	if (rc == EST_OK)
+		*out = d;
+	else
+		est_cert_details_wipe(&d);
+	return rc;
+}
+
+void est_cert_details_wipe(struct est_cert_details *d)
+{
+	for (size_t i = 0; i < d->n_extensions; i++) {
+		free(d->extension[i].oid);
+		free(d->extension[i].value);
+	}
+	free(d->extension);
+	*d = (struct est_cert_details){ 0 };
+}
