@@ -243,7 +243,7 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 static bool wants_json(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--json") == 0)
+		if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--json-lines") == 0)
 			return true;
 	}
 	return false;
@@ -259,6 +259,7 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
 		&cmd.err);
 	cmd.v = parsed.v;
+	cmd.v.json |= cmd.v.json_lines;
 	cmd.operands = parsed.operands;
 	cmd.n_operands = parsed.n_operands;
 	if ((cmd.v.json && !cmd.v.help && !cmd.v.version) ||

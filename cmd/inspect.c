@@ -17,6 +17,8 @@
 #define TREE_MAX 1024 /* certificates that a terminal is shown as a tree unasked */
 
 static const struct cmd_option options[] = {
+	{ "json-lines", 0, CMD_FLAG, CMD_AT(json_lines), NULL, NULL,
+		"as --json, one line for each object as it is read and one for the rest" },
 	{ "tree", 0, CMD_FLAG, CMD_AT(tree), NULL, NULL,
 		"who issued whom, and what a client would trust; the default on a terminal" },
 	{ "color", 0, CMD_STRING, CMD_AT(color), "WHEN", NULL,
@@ -82,6 +84,26 @@ void inspect_place(struct json_object *o, const struct inspect *in, const struct
 	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
 }
 
+/* Into the array of this name, or on a line of its own. */
+static enum est_code add_json(struct inspect *in, const char *name, struct json_object *o,
+	struct est_error *err)
+{
+	struct json_object *list;
+	enum est_code rc;
+
+	if (!in->cmd->v.json_lines) {
+		list = json_object_object_get(in->cmd->json, name);
+		json_object_array_add(list, o);
+		return EST_OK;
+	}
+	json_object_object_add(o, "type", json_object_new_string(name));
+	rc = cmd_stdout(est_span_str(
+				json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)),
+		err);
+	json_object_put(o);
+	return rc == EST_OK ? cmd_stdout(est_span_str("\n"), err) : rc;
+}
+
 static void report_broken(struct inspect *in, const struct est_object *object,
 	const struct est_error *why)
 {
@@ -95,12 +117,12 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	if (why->hint[0])
 		est_hint(&err, "%s", why->hint);
 	inspect_failure(in, &err);
-	if (!in->broken)
+	if (!in->cmd->json)
 		return;
 	o = json_object_new_object();
 	inspect_place(o, in, object);
 	json_object_object_add(o, "message", json_object_new_string(why->msg));
-	json_object_array_add(in->broken, o);
+	(void)add_json(in, "broken", o, &err); /* a full device is found again at the end */
 }
 
 /* The lines that say which object this is. */
@@ -146,7 +168,7 @@ static enum est_code show_text(struct inspect *in, bool cert, struct est_error *
 }
 
 static enum est_code end_object(struct inspect *in, const struct est_object *object,
-	struct json_object *o, struct json_object *list, struct est_error *err)
+	struct json_object *o, const char *list, struct est_error *err)
 {
 	in->n_objects++;
 	if (!in->cmd->json)
@@ -154,8 +176,7 @@ static enum est_code end_object(struct inspect *in, const struct est_object *obj
 			object->kind == EST_FILE_CERT || object->kind == EST_FILE_TRUSTED_CERT,
 			err);
 	inspect_place(o, in, object);
-	json_object_array_add(list, o);
-	return EST_OK;
+	return add_json(in, list, o, err);
 }
 
 static int by_value(const void *a, const void *b)
@@ -248,7 +269,7 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 	if (rc == EST_OK && in->cmd->v.verbose > 0)
 		rc = add_details(in, object->der, o, err);
 	est_cert_info_wipe(&info);
-	return rc == EST_OK ? end_object(in, object, o, in->certs, err) : rc;
+	return rc == EST_OK ? end_object(in, object, o, "certificates", err) : rc;
 }
 
 static enum est_code on_csr(struct inspect *in, const struct est_object *object,
@@ -278,7 +299,7 @@ static enum est_code on_csr(struct inspect *in, const struct est_object *object,
 			rc = text_csr(&info, &in->text, err);
 	}
 	est_csr_info_wipe(&info);
-	return rc == EST_OK ? end_object(in, object, o, in->requests, err) : rc;
+	return rc == EST_OK ? end_object(in, object, o, "requests", err) : rc;
 }
 
 static enum est_code on_crl(struct inspect *in, const struct est_object *object,
@@ -306,7 +327,7 @@ static enum est_code on_crl(struct inspect *in, const struct est_object *object,
 			rc = text_crl(&info, &in->text, err);
 	}
 	est_crl_info_wipe(&info);
-	return rc == EST_OK ? end_object(in, object, o, in->crls, err) : rc;
+	return rc == EST_OK ? end_object(in, object, o, "crls", err) : rc;
 }
 
 static enum est_code on_csrattrs(struct inspect *in, const struct est_object *object,
@@ -334,7 +355,7 @@ static enum est_code on_csrattrs(struct inspect *in, const struct est_object *ob
 			rc = text_csrattrs(attrs, &in->text, err);
 	}
 	est_csrattrs_free(attrs);
-	return rc == EST_OK ? end_object(in, object, o, in->csrattrs, err) : rc;
+	return rc == EST_OK ? end_object(in, object, o, "csrattrs", err) : rc;
 }
 
 /* Keys and other blocks are named and not opened. */
@@ -355,7 +376,7 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 	} else {
 		rc = begin_text(in, object, name, err);
 	}
-	return rc == EST_OK ? end_object(in, object, o, in->keys, err) : rc;
+	return rc == EST_OK ? end_object(in, object, o, "keys", err) : rc;
 }
 
 static enum est_code on_object(void *ctx, const struct est_object *object, struct est_error *err)
@@ -461,17 +482,6 @@ static enum est_code inspect_file(struct inspect *in, const char *path, uint32_t
 	return rc;
 }
 
-static struct json_object *json_list(struct cmd *cmd, const char *name)
-{
-	struct json_object *list;
-
-	if (!cmd->json)
-		return NULL;
-	list = json_object_new_array();
-	json_object_object_add(cmd->json, name, list);
-	return list;
-}
-
 /* What waited for all certificates to be there. */
 static enum est_code show_rest(struct inspect *in)
 {
@@ -495,6 +505,8 @@ static enum est_code show_rest(struct inspect *in)
 
 static enum est_code prepare(struct inspect *in)
 {
+	static const char *const lists[] = { "certificates", "requests", "crls", "csrattrs", "keys",
+		"broken" };
 	struct cmd *cmd = in->cmd;
 	enum est_code rc = gate_at(in);
 
@@ -513,17 +525,15 @@ static enum est_code prepare(struct inspect *in)
 		return est_hint(&cmd->err, "est inspect FILE..., - for standard input");
 	}
 	in->work = edit_asked(cmd) || cmd->v.diff;
+	in->prepared = true;
 	in->silent = in->work || (in->gates && cmd->v.quiet);
 	in->tree = cmd->v.tree;
 	in->hold = !in->tree && !cmd->json && !in->silent && !cmd->v.verbose &&
 		   isatty(STDOUT_FILENO);
 	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
-	in->certs = json_list(cmd, "certificates");
-	in->requests = json_list(cmd, "requests");
-	in->crls = json_list(cmd, "crls");
-	in->csrattrs = json_list(cmd, "csrattrs");
-	in->keys = json_list(cmd, "keys");
-	in->broken = json_list(cmd, "broken");
+	for (size_t i = 0; cmd->json && !cmd->v.json_lines && i < sizeof(lists) / sizeof(lists[0]);
+		i++)
+		json_object_object_add(cmd->json, lists[i], json_object_new_array());
 	return EST_OK;
 }
 
@@ -548,7 +558,7 @@ static enum est_code run(struct cmd *cmd)
 
 	for (int i = 0; i < cmd->n_operands && rc == EST_OK; i++)
 		rc = inspect_file(&in, cmd->operands[i], &all.seen);
-	if (in.certs)
+	if (in.prepared)
 		cmd_json_quirks(cmd, &all);
 	if (rc == EST_OK)
 		rc = show_rest(&in);

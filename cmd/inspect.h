@@ -32,7 +32,7 @@ struct inspect {
 	size_t n_files;
 	struct est_quirks quirks;
 	struct est_buf text; /* of the object at hand */
-	struct json_object *certs, *requests, *crls, *csrattrs, *keys, *broken;
+	bool prepared;       /* files are read */
 	struct gates *gates; /* NULL: nothing was asked */
 	time_t at;           /* the time that questions are about */
 	struct bag bag;

@@ -152,6 +152,9 @@ void cmd_json_print(struct cmd *cmd, enum est_code rc)
 	cmd_json_bool(cmd, "ok", rc == EST_OK);
 	if (rc != EST_OK)
 		json_object_object_add(cmd->json, "error", error_object(&cmd->err));
+	if (cmd->v.json_lines)
+		cmd_json_string(cmd, "type", "result");
 	printf("%s\n", json_object_to_json_string_ext(cmd->json,
-			       JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+			       (cmd->v.json_lines ? 0 : JSON_C_TO_STRING_PRETTY) |
+				       JSON_C_TO_STRING_NOSLASHESCAPE));
 }

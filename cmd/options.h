@@ -32,7 +32,7 @@ struct cmd_values {
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
 	bool fullchain, force;
 	/* what inspect is asked */
-	bool verify, tree, diff, sort, dedup;
+	bool verify, tree, diff, sort, dedup, json_lines;
 	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color,
 		*split;
 	struct cmd_list has_root, extract;

@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # lib/est.bash sets them
+# est inspect: its JSON is what the schema in docs/ says, in one object or in lines.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=true PKI=$BATS_FILE_TMPDIR
+	cd "$PKI" || return 1
+	openssl ecparam -name prime256v1 -genkey -noout -out k
+	openssl req -x509 -new -key k -subj /CN=root -days 30 -out root.pem
+	openssl req -x509 -new -key k -subj /CN=root -days 60 -out again.pem
+	openssl req -new -key k -subj /CN=x -addext subjectAltName=DNS:x -out csr
+	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >conf
+	: >db
+	openssl ca -config conf -gencrl -cert root.pem -keyfile k -crldays 9 -out crl 2>/dev/null
+	printf '%s\n' '-----BEGIN CERTIFICATE-----' MAA= '-----END CERTIFICATE-----' >broken
+}
+
+setup() {
+	est_setup
+	cp "$PKI"/* .
+	vectors=$EST_TEST_ROOT/tests/data/vectors
+}
+
+# Every line of $OUT, or all of it, is an instance of the schema.
+valid() {
+	python3 -I - "$EST_TEST_ROOT/docs/est-inspect.schema.json" "$1" "$OUT" <<-'PY'
+		import json, sys
+		from jsonschema import Draft202012Validator
+		schema = json.load(open(sys.argv[1]))
+		Draft202012Validator.check_schema(schema)
+		text = open(sys.argv[3]).read()
+		found = [json.loads(line) for line in text.splitlines()] if sys.argv[2] == "lines" else [json.loads(text)]
+		assert found
+		for one in found:
+		    Draft202012Validator(schema).validate(one)
+	PY
+}
+
+@test "schema: the object of every kind of run, success or not" {
+	run_est inspect --json csr root.pem crl k broken "$vectors/rfc9908-5.2-revised.der"
+	[ "$status" = 3 ]
+	valid object
+	works inspect --json -v --tree root.pem again.pem "$vectors/rfc7030-a1-cacerts-response.b64"
+	valid object
+	run_est inspect --json --verify --cacert root.pem --expires-within 300d --min-strength 128 root.pem
+	[ "$status" = 15 ]
+	valid object
+	run_est inspect --json --diff root.pem again.pem
+	[ "$status" = 15 ]
+	valid object
+	works inspect --json --dedup -o out root.pem
+	valid object
+	run_est inspect --json
+	[ "$status" = 2 ]
+	valid object
+	works inspect --json -v /etc/ssl/certs/ca-certificates.crt
+	valid object
+}
+
+@test "schema: it does not take what est does not print" {
+	works inspect --json root.pem
+	for change in '.certificates[0].sha256 = "x"' '.extra = 1' 'del(.ok)' '.certificates[0].ca = 1' \
+		'.deviations = ["R-1"]' 'del(.certificates[0].subject)'; do
+		jq "$change" "$OUT" >changed
+		run ! env OUT=changed bash -c "$(declare -f valid); valid object"
+	done
+}
+
+@test "json-lines: one line for each object, then the rest; the same as the object has" {
+	run_est inspect --json-lines -v --tree csr root.pem crl k broken again.pem
+	[ "$status" = 3 ]
+	valid lines
+	[ "$(wc -l <"$OUT")" = 7 ]
+	jq -r .type "$OUT" | diff - <(printf '%s\n' requests certificates crls keys broken certificates result)
+	jq -se '.[-1] | .ok == false and .error.exit == 3 and (.tree.certificates | length == 2) and
+		(has("certificates") | not)' "$OUT"
+	cp "$OUT" lines
+	run_est inspect --json -v --tree csr root.pem crl k broken again.pem
+	diff <(jq -S .certificates "$OUT") <(jq -sS 'map(select(.type == "certificates") | del(.type))' lines)
+	run_est inspect --json-lines
+	[ "$status" = 2 ]
+	valid lines
+}
+
+@test "json-lines: a large bag in memory of its size" {
+	python3 - <<-'PY'
+		open("many.pem", "w").write(open("root.pem").read() * 5000)
+	PY
+	"$EST_LIB/usage.py" usage "$EST" inspect --json-lines many.pem >"$OUT" 2>"$ERR"
+	[ "$(wc -l <"$OUT")" = 5001 ]
+	with_asan || [ "$(cut -d ' ' -f 2 usage)" -le $(($(stat -c %s many.pem) / 1024 + 16384)) ]
+}
