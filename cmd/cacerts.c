@@ -128,6 +128,37 @@ static enum est_code check_options(struct cmd *cmd)
 	return rc == EST_OK ? cmd_check_stdout(cmd, v->output) : rc;
 }
 
+#define STRAYS_SHOWN 16
+
+/* They stay in the output: which of several roots is the CA's is for the operator to say. */
+static enum est_code report_strays(struct cmd *cmd, struct est_client *client,
+	const struct est_certs *certs)
+{
+	struct est_certs *strays = NULL;
+	struct est_cert_info info;
+	enum est_code rc;
+
+	if (!cmd->json && cmd->v.verbose == 0)
+		return EST_OK; /* it takes signatures */
+	rc = est_find_strays(client, certs, &strays, &cmd->err);
+	if (rc == EST_OK)
+		rc = cmd_json_cert_list(cmd, "strays", strays, false);
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(strays) && i < STRAYS_SHOWN; i++) {
+		rc = est_cert_info(est_certs_get(strays, i), &info, &cmd->err);
+		if (rc != EST_OK)
+			break;
+		cmd_verbose(cmd,
+			"stray: %s, sha256 %s leads neither to an anchor nor to the "
+			"current root of the answer",
+			info.subject, info.sha256);
+		est_cert_info_wipe(&info);
+	}
+	if (rc == EST_OK && est_certs_count(strays) > STRAYS_SHOWN)
+		cmd_verbose(cmd, "stray: %zu more", est_certs_count(strays) - STRAYS_SHOWN);
+	est_certs_free(strays);
+	return rc;
+}
+
 static enum est_code fetch(struct cmd *cmd)
 {
 	struct est_client *client = NULL;
@@ -149,6 +180,8 @@ static enum est_code fetch(struct cmd *cmd)
 		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
+	if (rc == EST_OK)
+		rc = report_strays(cmd, client, certs);
 	if (rc == EST_OK)
 		rc = cmd_deliver(cmd, out, est_buf_span(&text));
 	if (rc == EST_OK)

@@ -125,3 +125,30 @@ enum est_code est_update_anchors(struct est_client *c, struct est_update *out,
 		est_update_wipe(&update);
 	return rc;
 }
+
+enum est_code est_find_strays(struct est_client *c, const struct est_certs *certs,
+	struct est_certs **out, struct est_error *err)
+{
+	struct est_anchors sorted = { 0 };
+	struct trust *trust = NULL;
+	enum est_code rc;
+	size_t index;
+
+	rc = certs_new(&sorted.anchors, err);
+	if (rc == EST_OK && anchors_current(certs, time(NULL), &index))
+		rc = certs_add(sorted.anchors, est_certs_get(certs, index), true, NULL, err);
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(trust_anchors(c->trust)); i++)
+		rc = certs_add(sorted.anchors, est_certs_get(trust_anchors(c->trust), i), true,
+			NULL, err);
+	if (rc == EST_OK)
+		rc = trust_from(sorted.anchors, &trust, err);
+	if (rc == EST_OK)
+		rc = anchors_sort(trust, certs, &c->deadline, &sorted, err);
+	if (rc == EST_OK) {
+		*out = sorted.strays;
+		sorted.strays = NULL;
+	}
+	trust_free(trust);
+	est_anchors_wipe(&sorted);
+	return rc;
+}

@@ -56,4 +56,9 @@ EST_API void est_update_wipe(struct est_update *update);
 EST_API enum est_code est_update_anchors(struct est_client *client, struct est_update *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* Which certificates of an answer to est_cacerts() lead neither to an explicit anchor of the client
+ * nor to the current root of the answer. */
+EST_API enum est_code est_find_strays(struct est_client *client, const struct est_certs *certs,
+	struct est_certs **out, struct est_error *err) EST_MUST_CHECK;
+
 #endif
