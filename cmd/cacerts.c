@@ -14,6 +14,10 @@ static const struct cmd_option options[] = {
 		"get the first trust anchors, by --ca-fingerprint or a yes on the terminal" },
 	{ "ca-fingerprint", 0, CMD_LIST, CMD_AT(ca_fingerprint), "HASH:HEX", NULL,
 		"root to accept: sha256:HEX or sha512:HEX of the certificate (repeat)" },
+	{ "update", 0, CMD_STRING, CMD_AT(update), "FILE", NULL,
+		"refresh stored anchors: a new root only if a stored one vouches for it" },
+	{ "if-older", 0, CMD_STRING, CMD_AT(if_older), "AGE", NULL,
+		"with --update: only when the last time was that long ago, as 7d or 12h" },
 	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
 		"where the intermediates go that lead to the anchors" },
 	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
@@ -60,21 +64,21 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 	const struct est_anchors *certs)
 {
 	struct est_buf anchors = { 0 }, chain = { 0 };
-	bool changed = true, chain_changed = false;
+	bool changed = !files->keep, chain_changed = false;
 	enum est_code rc;
 
 	rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
 	if (rc == EST_OK)
 		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
-	if (rc == EST_OK && files->anchors)
+	if (rc == EST_OK && files->anchors && !files->keep)
 		rc = est_output_write(files->anchors, est_buf_span(&anchors), &cmd->err);
 	if (rc == EST_OK && files->chain)
 		rc = est_output_write(files->chain, est_buf_span(&chain), &cmd->err);
 	if (rc == EST_OK && files->chain)
 		rc = est_output_commit(files->chain, &chain_changed, &cmd->err);
-	if (rc == EST_OK && files->anchors)
+	if (rc == EST_OK && files->anchors && !files->keep)
 		rc = est_output_commit(files->anchors, &changed, &cmd->err);
-	else if (rc == EST_OK)
+	else if (rc == EST_OK && !files->anchors)
 		rc = est_buf_append(&cmd->product, est_buf_span(&anchors), &cmd->err);
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed || chain_changed);
@@ -106,8 +110,12 @@ static enum est_code check_options(struct cmd *cmd)
 		rc = est_fingerprint_check(v->ca_fingerprint.v[i], &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	if (v->chain_out && !v->bootstrap)
-		return est_fail(&cmd->err, EST_E_USAGE, "--chain-out goes with --bootstrap");
+	if (v->chain_out && !v->bootstrap && !v->update)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--chain-out goes with --bootstrap or --update");
+	rc = cacerts_check_update(cmd);
+	if (rc != EST_OK)
+		return rc;
 	if (v->bootstrap && (v->cacert.n > 0 || v->system_trust)) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--bootstrap is for a client without trust anchors: %s contradicts it",
@@ -118,6 +126,37 @@ static enum est_code check_options(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE, "--output and --chain-out are one file");
 	rc = cmd_check_stdout(cmd, v->chain_out);
 	return rc == EST_OK ? cmd_check_stdout(cmd, v->output) : rc;
+}
+
+#define STRAYS_SHOWN 16
+
+/* They stay in the output: which of several roots is the CA's is for the operator to say. */
+static enum est_code report_strays(struct cmd *cmd, struct est_client *client,
+	const struct est_certs *certs)
+{
+	struct est_certs *strays = NULL;
+	struct est_cert_info info;
+	enum est_code rc;
+
+	if (!cmd->json && cmd->v.verbose == 0)
+		return EST_OK; /* it takes signatures */
+	rc = est_find_strays(client, certs, &strays, &cmd->err);
+	if (rc == EST_OK)
+		rc = cmd_json_cert_list(cmd, "strays", strays, false);
+	for (size_t i = 0; rc == EST_OK && i < est_certs_count(strays) && i < STRAYS_SHOWN; i++) {
+		rc = est_cert_info(est_certs_get(strays, i), &info, &cmd->err);
+		if (rc != EST_OK)
+			break;
+		cmd_verbose(cmd,
+			"stray: %s, sha256 %s leads neither to an anchor nor to the "
+			"current root of the answer",
+			info.subject, info.sha256);
+		est_cert_info_wipe(&info);
+	}
+	if (rc == EST_OK && est_certs_count(strays) > STRAYS_SHOWN)
+		cmd_verbose(cmd, "stray: %zu more", est_certs_count(strays) - STRAYS_SHOWN);
+	est_certs_free(strays);
+	return rc;
 }
 
 static enum est_code fetch(struct cmd *cmd)
@@ -142,6 +181,8 @@ static enum est_code fetch(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)
+		rc = report_strays(cmd, client, certs);
+	if (rc == EST_OK)
 		rc = cmd_deliver(cmd, out, est_buf_span(&text));
 	if (rc == EST_OK)
 		cmd_json_string(cmd, "action", "fetched");
@@ -159,7 +200,9 @@ static enum est_code run(struct cmd *cmd)
 
 	if (rc != EST_OK)
 		return rc;
-	return cmd->v.bootstrap ? cacerts_bootstrap(cmd) : fetch(cmd);
+	if (cmd->v.bootstrap)
+		return cacerts_bootstrap(cmd);
+	return cmd->v.update ? cacerts_update(cmd) : fetch(cmd);
 }
 
 const struct cmd_applet cacerts_applet = {

@@ -12,6 +12,7 @@ enum est_code cacerts_render(const struct est_certs *certs, const char *form, st
 /* Where anchors and intermediates go; both are complete before the first is renamed. */
 struct cacerts_files {
 	struct est_output *anchors, *chain; /* NULL: standard output; nowhere */
+	bool keep;                          /* the anchors have not changed */
 };
 
 enum est_code cacerts_open(struct cmd *cmd, const char *anchors,
@@ -21,5 +22,7 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 void cacerts_close(struct cacerts_files *files);
 
 enum est_code cacerts_bootstrap(struct cmd *cmd) EST_MUST_CHECK;
+enum est_code cacerts_check_update(struct cmd *cmd) EST_MUST_CHECK; /* options */
+enum est_code cacerts_update(struct cmd *cmd) EST_MUST_CHECK;
 
 #endif

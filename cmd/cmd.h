@@ -105,6 +105,7 @@ enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs,
 	bool pem) EST_MUST_CHECK;
 enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct est_certs *certs,
 	bool pem) EST_MUST_CHECK;
+void cmd_json_array(struct cmd *cmd, const char *name, struct json_object *array);
 bool cmd_time_text(time_t when, char *out, size_t size); /* RFC 3339 UTC; "?" on false */
 struct json_object *cmd_json_time(time_t when);
 void cmd_json_quirks(struct cmd *cmd, const struct est_quirks *quirks);

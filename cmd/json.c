@@ -76,6 +76,14 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 	return o;
 }
 
+void cmd_json_array(struct cmd *cmd, const char *name, struct json_object *array)
+{
+	if (cmd->json)
+		json_object_object_add(cmd->json, name, array);
+	else
+		json_object_put(array);
+}
+
 enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, bool pem)
 {
 	return cmd_json_cert_list(cmd, "certificates", certs, pem);

@@ -39,6 +39,7 @@ struct cmd_values {
 	/* the anchors of cacerts */
 	bool bootstrap;
 	struct cmd_list ca_fingerprint;
+	const char *update, *if_older;
 	/* how it is said */
 	const char *config;
 	bool json, quiet, strict, dry_run, help, version;

@@ -26,7 +26,7 @@ bool anchors_has(const struct est_certs *certs, struct est_span der)
 	return false;
 }
 
-bool anchors_current(const struct est_certs *bag, size_t *index)
+bool anchors_current(const struct est_certs *bag, time_t now, size_t *index)
 {
 	struct est_error ignored;
 	struct cert_view view;
@@ -35,7 +35,8 @@ bool anchors_current(const struct est_certs *bag, size_t *index)
 
 	for (size_t i = 0; i < est_certs_count(bag); i++) {
 		if (cert_view(est_certs_get(bag, i), "", &view, &ignored) != EST_OK ||
-			(found && view.not_after <= latest) || !anchors_is_root(&view))
+			(found && view.not_after <= latest) ||
+			(now && !anchors_is_timely(&view, now)) || !anchors_is_root(&view))
 			continue;
 		found = true;
 		latest = view.not_after;

@@ -11,9 +11,9 @@
 /* A CA certificate that its own key has signed, whatever its key identifiers say. */
 bool anchors_is_root(const struct cert_view *view);
 bool anchors_is_timely(const struct cert_view *view, time_t now);
-/* The current root (RFC 7030 section 4.1.3): of the roots the one with the latest notAfter.  False:
- * there is no root. */
-bool anchors_current(const struct est_certs *bag, size_t *index);
+/* The current root (RFC 7030 section 4.1.3): of the roots that are valid at now (0: of all) the one
+ * with the latest notAfter.  False: there is none. */
+bool anchors_current(const struct est_certs *bag, time_t now, size_t *index);
 /* EST_E_PROTOCOL, reason no-root, when there is no self-signed certificate.  trust may be NULL. */
 enum est_code anchors_require_root(const struct trust *trust, const struct est_certs *bag,
 	struct est_error *err) EST_MUST_CHECK;

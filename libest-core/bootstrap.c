@@ -127,7 +127,7 @@ static enum est_code accept_by_somebody(const struct bootstrap *b, const struct 
 	enum est_code rc;
 	size_t index;
 
-	if (!anchors_current(bag, &index)) {
+	if (!anchors_current(bag, 0, &index)) {
 		est_fail(err, EST_E_PROTOCOL,
 			"cacerts: no root certificate that could be trusted is in the answer");
 		return est_reason(err, "no-root");

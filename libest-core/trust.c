@@ -201,6 +201,11 @@ enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *cer
 	return rc;
 }
 
+const struct est_certs *trust_anchors(const struct trust *trust)
+{
+	return trust->anchors;
+}
+
 void trust_free(struct trust *trust)
 {
 	if (!trust)

@@ -28,6 +28,8 @@ enum est_code trust_from(const struct est_certs *anchors, struct trust **out,
 /* Intermediates that may stand in a path. */
 enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *certs,
 	struct est_error *err) EST_MUST_CHECK;
+/* The explicit anchors, borrowed. */
+const struct est_certs *trust_anchors(const struct trust *trust);
 void trust_free(struct trust *trust);
 
 struct trust_query {

@@ -16,7 +16,7 @@
 #define DAY_S  (24 * 60 * 60)
 #define YEAR_S (365 * DAY_S)
 
-static void authority_wipe(struct authority *a)
+void authority_wipe(struct authority *a)
 {
 	gnutls_x509_crt_deinit(a->crt);
 	gnutls_x509_privkey_deinit(a->key);
@@ -201,8 +201,7 @@ static enum est_code certs_save(const char *dir, const char *name, const struct 
 	return rc;
 }
 
-/* NAME.key and NAME.pem. */
-static enum est_code authority_load(const char *dir, const char *name, struct authority *out,
+enum est_code authority_load(const char *dir, const char *name, struct authority *out,
 	struct est_error *err)
 {
 	struct authority got = { 0 };
@@ -253,16 +252,30 @@ static int crt_add_name(gnutls_x509_crt_t crt, const char *name)
 		(unsigned)strlen(name), GNUTLS_FSAN_APPEND);
 }
 
-/* server.key and server.pem (with the issuing CA) in dir. */
-static enum est_code server_make(const struct ca *ca, const char *dir, const char *const *names,
-	size_t n_names, struct est_error *err)
+enum est_code authority_save(const char *dir, const char *name, const struct authority *authority,
+	struct est_error *err)
+{
+	const struct est_buf *der = &authority->der;
+	enum est_code rc;
+	char file[64];
+
+	(void)snprintf(file, sizeof(file), "%s.key", name);
+	rc = key_save(dir, file, authority->key, err);
+	(void)snprintf(file, sizeof(file), "%s.pem", name);
+	return rc == EST_OK ? certs_save(dir, file, &der, 1, err) : rc;
+}
+
+enum est_code server_make(const struct authority *issuer, const char *dir, const char *base,
+	const struct est_buf *const *above, size_t n, const char *const *names, size_t n_names,
+	struct est_error *err)
 {
 	static const char *const usual[] = { "localhost", "127.0.0.1", "::1" };
 	gnutls_x509_privkey_t key = NULL;
 	gnutls_x509_crt_t crt = NULL;
 	struct est_buf der = { 0 };
-	const struct est_buf *chain[] = { &der, &ca->issuing.der };
+	const struct est_buf *chain[4] = { &der };
 	time_t now = time(NULL);
+	char file[64];
 	enum est_code rc;
 	size_t i;
 	int r;
@@ -271,6 +284,8 @@ static enum est_code server_make(const struct ca *ca, const char *dir, const cha
 		names = usual;
 		n_names = 3;
 	}
+	for (i = 0; i < n && i < 3; i++)
+		chain[i + 1] = above[i];
 	rc = key_new(&key, err);
 	if (rc != EST_OK)
 		goto out;
@@ -281,7 +296,7 @@ static enum est_code server_make(const struct ca *ca, const char *dir, const cha
 		(r = gnutls_x509_crt_set_basic_constraints(crt, 0, -1)) < 0 ||
 		(r = gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE)) < 0 ||
 		(r = gnutls_x509_crt_set_key_purpose_oid(crt, GNUTLS_KP_TLS_WWW_SERVER, 0)) < 0 ||
-		(r = crt_key_ids(crt, ca->issuing.crt)) < 0) {
+		(r = crt_key_ids(crt, issuer->crt)) < 0) {
 		rc = gnutls_fail(err, "cannot make the server certificate", r);
 		goto out;
 	}
@@ -292,11 +307,13 @@ static enum est_code server_make(const struct ca *ca, const char *dir, const cha
 			goto out;
 		}
 	}
-	rc = crt_finish(crt, &ca->issuing, NULL, &der, err);
+	rc = crt_finish(crt, issuer, NULL, &der, err);
+	(void)snprintf(file, sizeof(file), "%s.key", base);
 	if (rc == EST_OK)
-		rc = key_save(dir, "server.key", key, err);
+		rc = key_save(dir, file, key, err);
+	(void)snprintf(file, sizeof(file), "%s.pem", base);
 	if (rc == EST_OK)
-		rc = certs_save(dir, "server.pem", chain, 2, err);
+		rc = certs_save(dir, file, chain, n + 1, err);
 out:
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
@@ -351,6 +368,7 @@ out:
 enum est_code ca_open(struct ca *ca, const char *dir, const char *const *names, size_t n_names,
 	struct est_error *err)
 {
+	const struct est_buf *above[] = { &ca->issuing.der };
 	gnutls_x509_crt_t anchors[2];
 	enum est_code rc;
 	int r;
@@ -364,7 +382,9 @@ enum est_code ca_open(struct ca *ca, const char *dir, const char *const *names, 
 		rc = ca_make(ca, dir, err);
 	}
 	if (rc == EST_OK && (n_names > 0 || !server_usable(dir)))
-		rc = server_make(ca, dir, names, n_names, err);
+		rc = server_make(&ca->issuing, dir, "server", above, 1, names, n_names, err);
+	if (rc == EST_OK)
+		rc = rollover_open(ca, dir, err);
 	if (rc != EST_OK)
 		return rc;
 	/* The issuing CA too: many clients send their leaf alone. */
@@ -383,6 +403,7 @@ void ca_close(struct ca *ca)
 	authority_wipe(&ca->root);
 	authority_wipe(&ca->issuing);
 	authority_wipe(&ca->foreign);
+	rollover_close(ca);
 	(void)pthread_mutex_destroy(&ca->lock);
 }
 

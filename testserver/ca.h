@@ -14,11 +14,14 @@ struct authority {
 	struct est_buf der;
 };
 
+struct rollover;
+
 struct ca {
 	pthread_mutex_t lock; /* GnuTLS objects are not shared between threads */
 	struct authority root, issuing;
 	struct authority foreign; /* made when first asked for */
 	gnutls_x509_trust_list_t trust;
+	struct rollover *rollover; /* roots that could follow this one */
 };
 
 /* Loads root, issuing CA and server certificate from dir, or makes them.  names (may be empty:
@@ -26,6 +29,17 @@ struct ca {
 enum est_code ca_open(struct ca *ca, const char *dir, const char *const *names, size_t n_names,
 	struct est_error *err) EST_MUST_CHECK;
 void ca_close(struct ca *ca);
+
+/* The root that follows this one (new-root.pem, new-root.key), and a server certificate below it
+ * (server-new.pem, server-new.key): loaded from dir, or made. */
+enum est_code rollover_open(struct ca *ca, const char *dir, struct est_error *err) EST_MUST_CHECK;
+void rollover_close(struct ca *ca);
+
+#define ROLLOVER_MAX 16 /* certificates that words can name */
+
+/* What the words name (the man page has them), borrowed; *n is 0 for a word that is none. */
+enum est_code rollover_get(struct ca *ca, const char *words, struct est_span out[ROLLOVER_MAX],
+	size_t *n, struct est_error *err) EST_MUST_CHECK;
 
 /* RFC 5280 section 6 for the client's chain, without an EKU demand: a certificate for servers
  * may be renewed with itself.  false: why says the reason. */

@@ -59,10 +59,20 @@ static enum est_code cacerts(struct server *srv, struct request *rq, struct answ
 	struct est_error *err)
 {
 	const struct est_span *filler = NULL;
-	struct est_span *certs = NULL;
+	struct est_span *certs = NULL, words[ROLLOVER_MAX + 1];
 	enum est_code rc = EST_OK;
 	size_t more = rq->use.id == LABEL_BAG ? (size_t)rq->use.number : 0, n = 0;
 
+	if (rq->use.id == LABEL_ROLLOVER) {
+		rc = rollover_get(&srv->ca, rq->use.arg, words, &n, err);
+		if (rc != EST_OK)
+			return rc;
+		if (n == 0)
+			return answer_text(ans, err, 404, "no such word\n");
+		words[n++] = est_buf_span(&srv->ca.issuing.der);
+		return answer_certs(srv, rq, "application/pkcs7-mime", words, n, true, words[0],
+			ans, err);
+	}
 	certs = calloc(more + 2, sizeof(*certs));
 	if (!certs)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");

@@ -515,29 +515,7 @@ EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **
 EST_API enum est_code est_csrattrs(struct est_client *client, struct est_csrattrs **out,
 	struct est_error *err) EST_MUST_CHECK;
 
-/* CA certificates by what they are good for. */
-struct est_anchors {
-	struct est_certs *anchors;       /* to be trusted */
-	struct est_certs *intermediates; /* they lead to an anchor by RFC 5280 section 6 */
-	struct est_certs *strays;        /* they do not */
-};
-
-EST_API void est_anchors_wipe(struct est_anchors *anchors);
-
-/* Somebody looks at a root certificate: EST_OK is a yes. */
-typedef enum est_code est_accept_fn(void *ctx, struct est_span root, struct est_error *err);
-
-/* "sha256:HEX" or "sha512:HEX", complete; EST_E_USAGE. */
-EST_API enum est_code est_fingerprint_check(const char *text, struct est_error *err) EST_MUST_CHECK;
-/* RFC 7030 section 4.1.1, with a client of est_config.bootstrap: GET /cacerts over a session in
- * which nothing of ours is shown, a decision on its root certificates by fingerprint
- * ("sha256:HEX", "sha512:HEX"; NULL-terminated) or, when none is given, by accept, and a new
- * session in which the server is verified and authorised under the roots accepted.  After EST_OK
- * they are the client's explicit anchors.  EST_E_UNTRUSTED with reason no-fingerprint, fingerprint
- * or one of a server that is not to be trusted. */
-EST_API enum est_code est_bootstrap(struct est_client *client, const char *const *fingerprints,
-	est_accept_fn *accept, void *ctx, struct est_anchors *out,
-	struct est_error *err) EST_MUST_CHECK;
+#include "est-anchors.h" /* bootstrap and update of trust anchors */
 
 enum est_operation { EST_SIMPLEENROLL, EST_SIMPLEREENROLL };
 
