@@ -10,6 +10,8 @@ static const struct cmd_option options[] = {
 		"type of the new key with --key-out (default: that of the old key)" },
 	{ "key-out", 0, CMD_STRING, CMD_AT(key_out), "FILE", NULL,
 		"rekey: make a new key and put it here; without it the old key is kept" },
+	{ "change-subject", 0, CMD_STRING, CMD_AT(change_subject), "DN", NULL,
+		"ask for another subject from now on (RFC 6402 ChangeSubjectName)" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
 		"hash of the request's signature: sha256, sha384, sha512" },
 	{ "alt-cert", 0, CMD_STRING, CMD_AT(alt_cert), "FILE", NULL,

@@ -142,6 +142,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 		.ext_key_usage = v->ext_key_usage.v,
 		.hash = v->hash,
 		.renew = renew,
+		.change_subject = v->change_subject,
 	};
 	enum est_code rc;
 

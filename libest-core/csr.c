@@ -15,6 +15,7 @@
 #include "pem.h"
 
 #define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
+#define OID_CHANGE_SUBJECT    "1.3.6.1.5.5.7.7.36"
 #define CSR_BYTES_MAX         EST_CERT_BYTES_MAX
 
 static enum est_code fail_asn1(int ret, struct est_error *err)
@@ -73,25 +74,53 @@ static enum est_code create(const char *type, asn1_node *defs, asn1_node *out,
 	return ret == ASN1_SUCCESS ? EST_OK : fail_asn1(ret, err);
 }
 
+/* One Attribute with one value; none when there is no value. */
+static enum est_code add_attribute(asn1_node node, const char *oid, struct est_span value,
+	struct est_error *err)
+{
+	const struct field fields[] = {
+		{ "attributes", "NEW", 1 },
+		{ "attributes.?LAST.type", oid, 1 },
+		{ "attributes.?LAST.values", "NEW", 1 },
+		{ "attributes.?LAST.values.?LAST", value.p, (int)value.n },
+	};
+
+	return value.n ? write_fields(node, fields, 4, err) : EST_OK;
+}
+
+struct info { /* of a CertificationRequestInfo */
+	struct est_buf subject, spki;
+	struct est_buf extensions, change; /* attribute values; empty: none */
+};
+
+static void info_wipe(struct info *info)
+{
+	est_buf_free(&info->subject);
+	est_buf_free(&info->spki);
+	est_buf_free(&info->extensions);
+	est_buf_free(&info->change);
+}
+
 /* CertificationRequestInfo in DER, ready to be signed. */
-static enum est_code encode_info(struct est_span subject, struct est_span spki,
-	struct est_span extensions, struct est_buf *out, struct est_error *err)
+static enum est_code encode_info(const struct info *info, struct est_buf *out,
+	struct est_error *err)
 {
 	asn1_node defs = NULL, node = NULL;
 	const struct field fields[] = {
 		{ "version", "\0", 1 },
-		{ "subject", subject.p, (int)subject.n },
-		{ "subjectPKInfo", spki.p, (int)spki.n },
-		{ "attributes", "NEW", 1 },
-		{ "attributes.?LAST.type", OID_EXTENSION_REQUEST, 1 },
-		{ "attributes.?LAST.values", "NEW", 1 },
-		{ "attributes.?LAST.values.?LAST", extensions.p, (int)extensions.n },
+		{ "subject", info->subject.p, (int)info->subject.n },
+		{ "subjectPKInfo", info->spki.p, (int)info->spki.n },
 	};
 	enum est_code rc;
 
 	rc = create("PKCS10.CertificationRequestInfo", &defs, &node, err);
-	if (rc == EST_OK) /* without extensions the attributes are an empty SET */
-		rc = write_fields(node, fields, extensions.n ? 7 : 3, err);
+	if (rc == EST_OK)
+		rc = write_fields(node, fields, sizeof(fields) / sizeof(fields[0]), err);
+	if (rc == EST_OK) /* without any the attributes are an empty SET */
+		rc = add_attribute(node, OID_EXTENSION_REQUEST, est_buf_span(&info->extensions),
+			err);
+	if (rc == EST_OK)
+		rc = add_attribute(node, OID_CHANGE_SUBJECT, est_buf_span(&info->change), err);
 	if (rc == EST_OK)
 		rc = encode(node, out, err);
 	asn1_delete_structure(&node);
@@ -135,34 +164,64 @@ static enum est_code spec_subject(const struct est_csr_spec *spec, struct est_bu
 	return rc == EST_OK ? est_buf_append(out, old.subject, err) : rc;
 }
 
+/* RFC 6402 section 2.8: ChangeSubjectName ::= SEQUENCE { subject Name OPTIONAL, subjectAlt
+ * GeneralNames OPTIONAL }.  What is not in it goes, so the old subjectAltName is. */
+static enum est_code spec_change(const struct est_csr_spec *spec, struct est_buf *out,
+	struct est_error *err)
+{
+	struct est_buf names = { 0 };
+	struct est_span san = { 0 };
+	struct est_error why = { 0 };
+	struct cert_view old;
+	enum est_code rc;
+
+	if (!spec->change_subject)
+		return EST_OK;
+	if (!spec->renew.n)
+		return est_fail(err, EST_E_USAGE, "only a renewal can change a subject");
+	rc = csr_subject(spec->change_subject, &names, &why);
+	if (rc != EST_OK) {
+		est_fail(err, rc, "%s%s", strncmp(why.msg, "--subject", 9) ? "" : "--change",
+			why.msg + (strncmp(why.msg, "--subject", 9) ? 0 : 1));
+		goto out;
+	}
+	rc = cert_view(spec->renew, "the certificate to renew", &old, err);
+	if (rc == EST_OK && cert_extension(&old, CERT_OID_SAN, NULL, &san))
+		rc = est_buf_append(&names, san, err);
+	if (rc == EST_OK)
+		rc = der_put(out, DER_SEQUENCE, est_buf_span(&names), err);
+out:
+	est_buf_free(&names);
+	return rc;
+}
+
 enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err)
 {
-	struct est_buf subject = { 0 }, extensions = { 0 }, spki = { 0 }, info = { 0 };
-	struct est_buf signature = { 0 };
+	struct est_buf tbs = { 0 }, signature = { 0 };
+	struct info info = { 0 };
 	gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
 	struct est_span identifier = { 0 };
 	enum est_code rc;
 
 	rc = key_signature(key, spec->hash, &algorithm, &identifier, err);
 	if (rc == EST_OK)
-		rc = spec_subject(spec, &subject, err);
+		rc = spec_subject(spec, &info.subject, err);
 	if (rc == EST_OK) /* 30 00 is the empty name */
-		rc = csr_extensions(spec, subject.n == 2, &extensions, err);
+		rc = csr_extensions(spec, info.subject.n == 2, &info.extensions, err);
 	if (rc == EST_OK)
-		rc = key_spki(key, &spki, err);
+		rc = spec_change(spec, &info.change, err);
 	if (rc == EST_OK)
-		rc = encode_info(est_buf_span(&subject), est_buf_span(&spki),
-			est_buf_span(&extensions), &info, err);
+		rc = key_spki(key, &info.spki, err);
 	if (rc == EST_OK)
-		rc = key_sign(key, algorithm, est_buf_span(&info), &signature, err);
+		rc = encode_info(&info, &tbs, err);
 	if (rc == EST_OK)
-		rc = encode_request(est_buf_span(&info), identifier, est_buf_span(&signature), der,
+		rc = key_sign(key, algorithm, est_buf_span(&tbs), &signature, err);
+	if (rc == EST_OK)
+		rc = encode_request(est_buf_span(&tbs), identifier, est_buf_span(&signature), der,
 			err);
-	est_buf_free(&subject);
-	est_buf_free(&extensions);
-	est_buf_free(&spki);
-	est_buf_free(&info);
+	info_wipe(&info);
+	est_buf_free(&tbs);
 	est_buf_free(&signature);
 	return rc;
 }

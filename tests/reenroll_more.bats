@@ -140,3 +140,59 @@ shown() {
 		--alt-key alt.key
 	nothing_sent
 }
+
+# ---- --change-subject ---------------------------------------------------------------------------------
+
+# The request of the last POST as openssl prints it.
+last_request() {
+	openssl req -inform DER -in "$EST_TEST_DIR/$(server_log 'select(.csr) | .csr' | tail -n 1 |
+		tr -d '"')" "$@"
+}
+
+# The DER of ChangeSubjectName in the last request, hex.
+change_der() {
+	last_request -outform DER | xxd -p | tr -d '\n' | grep -o '06082b06010505070724.*'
+}
+
+@test "reenroll: --change-subject leaves subject and SAN in the request and asks by attribute (R7030-4.2.2-02 R6402-2.8-01)" {
+	identity dev /CN=dev/O=x -addext subjectAltName=DNS:dev.example
+	works reenroll "${trust[@]}" "${id[@]}" --change-subject 'CN=new,O=y'
+	good_cert dev.pem dev.key
+	[ "$(last_request -noout -subject)" = "subject=CN = dev, O = x" ]
+	last_request -noout -text | grep -q DNS:dev.example
+	last_request -noout -verify
+	[ "$(openssl x509 -in dev.pem -noout -subject -nameopt RFC2253)" = "subject=CN=new,O=y" ]
+	openssl x509 -in dev.pem -noout -ext subjectAltName | grep -q DNS:dev.example
+	# SEQUENCE { Name, GeneralNames }: the name that stays is in it too, untagged.
+	local name=301a310a3008060355040a130179310c300a060355040313036e6577 san
+	san=300d820b$(printf dev.example | xxd -p)
+	[[ "$(change_der)" == 06082b06010505070724312d302b$name$san* ]]
+}
+
+@test "reenroll: --change-subject without a subjectAltName has the subject alone, and can rekey (R6402-2.8-01)" {
+	identity dev /CN=dev
+	works reenroll "${trust[@]}" "${id[@]}" --change-subject CN=new --key-out new.key -o new.pem
+	good_cert new.pem new.key
+	[ "$(openssl x509 -in new.pem -noout -subject)" = "subject=CN = new" ]
+	run ! grep -q DNS <(openssl x509 -in new.pem -noout -text)
+	[[ "$(change_der)" == 06082b0601050507072431123010300e310c300a060355040313036e6577* ]]
+}
+
+@test "reenroll: --change-subject with a 202 is resumed with the same bytes" {
+	identity dev /CN=dev
+	more=(--change-subject CN=new --key-out new.key -o new.pem -l pending-1)
+	run_est reenroll "${trust[@]}" "${id[@]}" "${more[@]}"
+	[ "$status" = 12 ]
+	works reenroll "${trust[@]}" "${id[@]}" "${more[@]}"
+	[ "$(server_log 'select(.method == "POST") | .body_sha256' | sort -u | wc -l)" = 1 ]
+	[ "$(openssl x509 -in new.pem -noout -subject)" = "subject=CN = new" ]
+}
+
+@test "reenroll: --change-subject that is no RFC 4514 name is a usage error; enroll has no such option" {
+	identity dev /CN=dev
+	for name in dev 'CN' '=x' 'CN=a,,CN=b' 'XX=y'; do
+		refused 2 'change-subject' reenroll "${trust[@]}" "${id[@]}" --change-subject "$name"
+	done
+	refused 2 'no such option' enroll "${trust[@]}" "${account[@]}" "${new[@]}" --change-subject CN=x
+	nothing_sent
+}

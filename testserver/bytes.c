@@ -241,6 +241,53 @@ bool csr_subject(struct est_span csr, struct est_span *out)
 	       tlv_next(&info, &tag, out, &whole) && tag == 0x30;
 }
 
+/* Both members are untagged SEQUENCEs: a Name holds SETs, GeneralNames hold context tags. */
+static bool change_members(struct est_span seq, struct name_change *out)
+{
+	struct est_span whole, body;
+	bool any = false;
+	uint8_t tag;
+
+	while (seq.n > 0) {
+		if (!tlv_next(&seq, &tag, &whole, &body) || tag != 0x30 || out->san.n)
+			return false;
+		if (body.n > 0 && (body.p[0] & 0xc0) == 0x80)
+			out->san = whole;
+		else if (out->subject.n)
+			return false;
+		else
+			out->subject = whole;
+		any = true;
+	}
+	return any; /* at least one of them */
+}
+
+bool csr_name_change(struct est_span csr, struct name_change *out)
+{
+	static const uint8_t oid[] = { 0x2b, 6, 1, 5, 5, 7, 7, 36 };
+	struct est_span request, info, whole, body, attributes, type, values, value;
+	uint8_t tag;
+
+	*out = (struct name_change){ 0 };
+	if (!tlv_next(&csr, &tag, &whole, &request) || !tlv_next(&request, &tag, &whole, &info))
+		return false;
+	do {
+		if (!tlv_next(&info, &tag, &whole, &attributes))
+			return true; /* none */
+	} while (tag != 0xa0);
+	while (tlv_next(&attributes, &tag, &whole, &body)) {
+		if (!tlv_next(&body, &tag, &whole, &type) || tag != 0x06 ||
+			!est_span_eq(type, (struct est_span){ oid, sizeof(oid) }))
+			continue;
+		if (out->asked || !tlv_next(&body, &tag, &whole, &values) || tag != 0x31 ||
+			!tlv_next(&values, &tag, &whole, &value) || tag != 0x30 || values.n ||
+			!change_members(value, out))
+			return false;
+		out->asked = true;
+	}
+	return true;
+}
+
 void hex_encode(struct est_span in, char *out)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -30,6 +30,15 @@ enum est_code bag_encode(const struct est_span *certs, size_t n, bool sorted, st
 /* The subject of a certification request, as it is encoded (RFC 2986 section 4.1). */
 bool csr_subject(struct est_span csr, struct est_span *out);
 
+struct name_change { /* ChangeSubjectName (RFC 6402 section 2.8): what is not there is to go */
+	bool asked;
+	struct est_span subject; /* whole Name; empty: not there */
+	struct est_span san;     /* whole GeneralNames; likewise */
+};
+
+/* false: the attribute is there and wrong. */
+bool csr_name_change(struct est_span csr, struct name_change *out);
+
 void hex_encode(struct est_span in, char *out); /* 2 * in.n + 1 characters */
 void sha256_hex(struct est_span in, char out[EST_SHA256_HEX]);
 /* RFC 3986 section 2.1; false for a broken escape, a NUL, or more than size - 1 bytes. */

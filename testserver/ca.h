@@ -4,6 +4,7 @@
 #define CA_H
 
 #include "est.h"
+#include "bytes.h"
 
 #include <gnutls/x509.h>
 #include <pthread.h>
@@ -47,6 +48,7 @@ bool ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why, s
 
 struct issue_how {
 	bool other_key, foreign, ca_true, other_subject;
+	struct name_change change;
 	int64_t from_s, to_s; /* relative to now */
 };
 
@@ -57,7 +59,8 @@ struct issued {
 
 /* EST_E_INPUT: the request is not a PKCS #10 whose signature verifies. */
 enum est_code ca_check_csr(struct est_span csr, struct est_error *err) EST_MUST_CHECK;
-/* Copies subject and, byte for byte, subjectAltName, keyUsage and extKeyUsage of the request. */
+/* But for a name change copies subject and, byte for byte, subjectAltName, keyUsage and extKeyUsage
+ * of the request. */
 enum est_code ca_issue(struct ca *ca, struct est_span csr, const struct issue_how *how,
 	struct issued *out, struct est_error *err) EST_MUST_CHECK;
 

@@ -223,6 +223,7 @@ static bool wrapped_as_wanted(const struct request *rq)
 enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 	struct est_error *err)
 {
+	struct name_change change;
 	struct est_error why;
 	enum est_code rc;
 
@@ -247,6 +248,11 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 		*err = why;
 		return rc;
 	}
+	if (!csr_name_change(est_buf_span(&rq->csr), &change))
+		return answer_text(ans, err, 400,
+			"ChangeSubjectName is not as RFC 6402 section 2.8 has it\n");
+	if (change.asked && strcmp(rq->operation, "simplereenroll") != 0)
+		return answer_text(ans, err, 400, "ChangeSubjectName is for re-enrolment\n");
 	if (strcmp(rq->operation, "simplereenroll") == 0 && rq->tls.client) {
 		rc = same_names(rq, ans, err);
 		if (rc != EST_OK || ans->status)

@@ -55,7 +55,8 @@ enum est_code ca_check_csr(struct est_span csr, struct est_error *err)
 	return rc;
 }
 
-static int extensions_copy(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq)
+static int extensions_copy(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq,
+	const struct name_change *change)
 {
 	gnutls_datum_t value = { 0 };
 	unsigned critical = 0;
@@ -63,6 +64,15 @@ static int extensions_copy(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq)
 	int r;
 
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
+		if (change->asked && strcmp(copied[i], "2.5.29.17") == 0) {
+			r = !change->san.n
+				    ? 0
+				    : gnutls_x509_crt_set_extension_by_oid(crt, copied[i],
+					      change->san.p, change->san.n, !change->subject.n);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		r = gnutls_x509_crq_get_extension_by_oid2(crq, copied[i], 0, &value, &critical);
 		if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			continue;
@@ -75,6 +85,22 @@ static int extensions_copy(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq)
 			return r;
 	}
 	return 0;
+}
+
+static int changed_subject(gnutls_x509_crt_t crt, struct est_span name)
+{
+	gnutls_datum_t raw = { (unsigned char *)name.p, (unsigned)name.n }, text = { 0 };
+	gnutls_x509_dn_t dn;
+	int r = gnutls_x509_dn_init(&dn);
+
+	if (r < 0 || !name.n)
+		return r;
+	if ((r = gnutls_x509_dn_import(dn, &raw)) == 0 &&
+		(r = gnutls_x509_dn_get_str2(dn, &text, 0)) == 0)
+		r = gnutls_x509_crt_set_dn(crt, (const char *)text.data, NULL);
+	gnutls_free(text.data);
+	gnutls_x509_dn_deinit(dn);
+	return r;
 }
 
 /* Subject and key: the requested ones, unless how wants another. */
@@ -91,11 +117,13 @@ static enum est_code identity_set(gnutls_x509_crt_t crt, gnutls_x509_crq_t crq,
 		if (rc != EST_OK)
 			return rc;
 	}
-	if (how->other_subject) {
+	if (how->other_subject || how->change.asked) {
 		if ((r = gnutls_pubkey_init(&pubkey)) == 0 &&
 			(r = gnutls_pubkey_import_x509_crq(pubkey, crq, 0)) == 0 &&
 			(r = gnutls_x509_crt_set_pubkey(crt, pubkey)) == 0)
-			r = gnutls_x509_crt_set_dn(crt, "CN=somebody else", NULL);
+			r = how->other_subject
+				    ? gnutls_x509_crt_set_dn(crt, "CN=somebody else", NULL)
+				    : changed_subject(crt, how->change.subject);
 	} else {
 		r = gnutls_x509_crt_set_crq(crt, crq);
 	}
@@ -131,7 +159,8 @@ static enum est_code issue_locked(struct ca *ca, gnutls_x509_crq_t crq, gnutls_x
 		return rc;
 	if ((r = crt_basics(crt, now + how->from_s, to, out->serial)) < 0 ||
 		(r = gnutls_x509_crt_set_basic_constraints(crt, how->ca_true, -1)) < 0 ||
-		(r = extensions_copy(crt, crq)) < 0 || (r = crt_key_ids(crt, issuer->crt)) < 0)
+		(r = extensions_copy(crt, crq, &how->change)) < 0 ||
+		(r = crt_key_ids(crt, issuer->crt)) < 0)
 		return gnutls_fail(err, "cannot fill in the certificate", r);
 	return crt_finish(crt, issuer, NULL, &out->der, err);
 }

@@ -193,6 +193,8 @@ enum est_code request_issue(struct server *srv, struct request *rq, struct issue
 	struct est_buf pem = { 0 };
 	enum est_code rc;
 
+	if (!csr_name_change(est_buf_span(&rq->csr), &how.change))
+		return est_fail(err, EST_E_INTERNAL, "a ChangeSubjectName nobody has checked");
 	if (rq->use.id == LABEL_EXPIRED) {
 		how.from_s = -30 * day;
 		how.to_s = -day;

@@ -359,6 +359,9 @@ struct est_csr_spec {        /* borrowed */
 	const char *hash;      /* "sha256", "sha384", "sha512"; NULL: by the key */
 	struct est_span renew; /* certificate whose subject and subjectAltName are copied byte for
 				* byte (RFC 7030 section 4.2.2); then no name above may be set */
+	const char *change_subject; /* with renew: the subject wanted from now on, RFC 4514; goes
+				     * into the attribute ChangeSubjectName (RFC 6402 section 2.8),
+				     * with the subjectAltName as it is; NULL: no change */
 };
 
 /* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
