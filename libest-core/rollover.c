@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gnutls/gnutls.h>
-
 #include "certs.h"
 
 /* Signatures that one answer may cost; each is of a certificate with the right name and key. */
@@ -39,28 +37,6 @@ const char *rollover_kind_name(enum rollover_kind kind)
 	return "none";
 }
 
-/* The signature alone: names and dates are looked at elsewhere. */
-static bool signed_with(const struct cert_view *cert, const struct cert_view *issuer)
-{
-	gnutls_x509_crt_t crt = NULL, ca = NULL;
-	struct est_error ignored;
-	unsigned status = 0;
-	bool ok;
-
-	ok = trust_import(cert->der, "", &crt, &ignored) == EST_OK &&
-	     trust_import(issuer->der, "", &ca, &ignored) == EST_OK &&
-	     gnutls_x509_crt_verify(crt, &ca, 1,
-		     GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS |
-			     GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1,
-		     &status) >= 0 &&
-	     (status & (GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND)) == 0;
-	if (crt)
-		gnutls_x509_crt_deinit(crt);
-	if (ca)
-		gnutls_x509_crt_deinit(ca);
-	return ok;
-}
-
 /* Zeros where a certificate cannot be read; NULL: no memory. */
 static struct cert_view *view_all(const struct est_certs *certs)
 {
@@ -85,10 +61,10 @@ static enum rollover_kind link_kind(const struct cert_view *views, size_t n,
 		if (kinds[i] != ROLLOVER_OLD_WITH_OLD)
 			continue;
 		if (is_new && est_span_eq(cert->issuer, views[i].subject) &&
-			signed_with(cert, &views[i]))
+			cert_signed_by(cert, &views[i]))
 			return ROLLOVER_NEW_WITH_OLD;
 		if (!is_new && est_span_eq(cert->spki, views[i].spki) &&
-			est_span_eq(cert->issuer, next->subject) && signed_with(cert, next))
+			est_span_eq(cert->issuer, next->subject) && cert_signed_by(cert, next))
 			return ROLLOVER_OLD_WITH_NEW;
 	}
 	return ROLLOVER_NONE;
@@ -113,7 +89,7 @@ void rollover_classify(const struct est_certs *bag, enum rollover_kind *out)
 			out[i] = ROLLOVER_OLD_WITH_OLD;
 	}
 	for (size_t i = 0; i < n && left > 0; i++) {
-		if (out[i] != ROLLOVER_NONE || !cert_is_ca(&views[i], NULL))
+		if (out[i] != ROLLOVER_NONE || views[i].der.n == 0)
 			continue;
 		left--;
 		out[i] = link_kind(views, n, out, &views[i], &views[next]);
@@ -243,7 +219,7 @@ static bool is_retired(struct plan *p, const struct cert_view *anchor)
 		if (is_noted(p->update, v->der) && est_span_eq(v->subject, anchor->subject))
 			successor = true;
 		else if (est_span_eq(v->issuer, anchor->subject) &&
-			 (p->signatures++, signed_with(v, anchor)))
+			 (p->signatures++, cert_signed_by(v, anchor)))
 			return false;
 	}
 	return successor;
