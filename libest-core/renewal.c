@@ -18,10 +18,13 @@ enum est_code est_issued_renews(const struct est_issued *issued, struct est_span
 		return est_reason(err, "same-certificate");
 	}
 	rc = cert_view(fresh, "the certificate issued", &now, err);
-	if (rc == EST_OK)
-		rc = cert_view(old, "the certificate to renew", &was, err);
-	if (rc != EST_OK || now.not_after >= was.not_after)
+	if (rc != EST_OK)
 		return rc;
+	rc = cert_view(old, "the certificate to renew", &was, err);
+	if (rc != EST_OK)
+		return rc;
+	if (now.not_after >= was.not_after)
+		return EST_OK;
 	est_fail(err, EST_E_REJECTED,
 		"the certificate issued expires %lld s before the one that was to be renewed",
 		(long long)was.not_after - (long long)now.not_after);

@@ -513,6 +513,21 @@ static void a_renewal_copies_subject_and_names_byte_for_byte(void **state)
 	expect_renewed(BYTES(0x30, 0), san, false); /* as the old one has it */
 }
 
+/* proves: R6402-2.8-01 */
+static void only_a_renewal_changes_a_subject(void **state)
+{
+	const struct est_csr_spec spec = { .subject = "CN=a", .change_subject = "CN=b" };
+	struct est_key *fresh = NULL;
+	struct est_buf der = { 0 };
+	struct est_error why;
+
+	(void)state;
+	assert_int_equal(est_key_generate("ed25519", &fresh, &why), EST_OK);
+	assert_int_equal(est_csr_build(&spec, fresh, &der, &why), EST_E_USAGE);
+	assert_int_equal(der.n, 0);
+	est_key_free(fresh);
+}
+
 static void a_renewal_takes_no_other_names_but_usages(void **state)
 {
 	struct est_buf cert = { 0 };
@@ -563,6 +578,7 @@ int main(void)
 		cmocka_unit_test(key_usages_are_one_critical_bit_string),
 		cmocka_unit_test(purposes_are_names_or_dotted_oids),
 		cmocka_unit_test(a_renewal_copies_subject_and_names_byte_for_byte),
+		cmocka_unit_test(only_a_renewal_changes_a_subject),
 		cmocka_unit_test(a_renewal_takes_no_other_names_but_usages),
 		cmocka_unit_test(a_renewal_of_what_is_no_certificate_fails),
 	};
