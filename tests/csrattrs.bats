@@ -199,7 +199,7 @@ sys.stdout.buffer.write(b"\x30" + bytes([len(body)]) + body)' >a.der
 		503 11
 	CODES
 	refused 13 html csrattrs "${trust[@]}" -l html
-	refused 10 302 csrattrs "${trust[@]}" -l redirect
+	refused 10 'another origin' csrattrs "${trust[@]}" -l redirect-out
 }
 
 @test "csrattrs: --from asks no server, even when one is named" {

@@ -208,8 +208,6 @@ roles() {
 		one = open("new.pem").read()
 		open("same.pem", "w").write(one * 5000)
 	PY
-	SECONDS=0
 	works inspect --tree same.pem
 	[ "$(grep -c duplicate "$OUT")" = 4999 ]
-	with_asan || [ "$SECONDS" -le 20 ]
 }
