@@ -104,7 +104,7 @@ enum est_code cmd_no_operands(struct cmd *cmd)
 
 enum est_code cmd_stdout(struct est_span bytes, struct est_error *err)
 {
-	if (fwrite(bytes.p, 1, bytes.n, stdout) == bytes.n)
+	if (bytes.n == 0 || fwrite(bytes.p, 1, bytes.n, stdout) == bytes.n)
 		return EST_OK;
 	return est_fail(err, EST_E_OUTPUT, "cannot write to standard output: %s", strerror(errno));
 }
