@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=once
 # shellcheck disable=SC2154 # stderr is set by run
 # The test server, proved with curl, openssl and strongSwan: none of our own client code.
 
