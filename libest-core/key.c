@@ -87,22 +87,6 @@ static bool type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bi
 	return true;
 }
 
-static enum est_code fail_type(const char *type, struct est_error *err)
-{
-	return est_fail(err, EST_E_USAGE,
-		"no such key type: '%.40s'; there are ec:p256, ec:p384, ec:p521, rsa:%d to rsa:%d, "
-		"ed25519, ed448",
-		type, RSA_BITS_MIN, RSA_BITS_MAX);
-}
-
-enum est_code key_type_check(const char *type, struct est_error *err)
-{
-	gnutls_pk_algorithm_t pk;
-	unsigned bits;
-
-	return type_parse(type, &pk, &bits) ? EST_OK : fail_type(type, err);
-}
-
 enum est_code est_key_generate(const char *type, struct est_key **out, struct est_error *err)
 {
 	gnutls_pk_algorithm_t pk;
@@ -112,7 +96,10 @@ enum est_code est_key_generate(const char *type, struct est_key **out, struct es
 	int ret;
 
 	if (!type_parse(type, &pk, &bits))
-		return fail_type(type, err);
+		return est_fail(err, EST_E_USAGE,
+			"no such key type: '%.40s'; there are ec:p256, ec:p384, ec:p521, "
+			"rsa:%d to rsa:%d, ed25519, ed448",
+			type, RSA_BITS_MIN, RSA_BITS_MAX);
 	rc = key_alloc(&key, err);
 	if (rc != EST_OK)
 		return rc;

@@ -8,8 +8,6 @@
 
 #include "est.h"
 
-/* EST_E_USAGE unless est_key_generate() knows the type. */
-enum est_code key_type_check(const char *type, struct est_error *err) EST_MUST_CHECK;
 gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
