@@ -14,6 +14,9 @@
 # setup_file or setup, not in a subshell: the server ends with the process that started it.  Tests
 # that look at the log want a server of their own, because files run with -j.
 
+# The tests ask for JSON a thousand times: gojq answers in a tenth of the time that jq takes to start.
+jq() { gojq "$@"; }
+
 EST_TEST_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # The folder with the binaries, absolute.
