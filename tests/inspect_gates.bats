@@ -82,7 +82,7 @@ yes() {
 @test "gate: --expires-within names each certificate that expires, and when" {
 	yes --expires-within 30d bag.pem
 	yes --expires-within 4d soon-bag.pem
-	no 'soon-bag.pem: certificate 1 \(CN=soon\): expires at .*, in 4 days, within 30d' expires \
+	no 'soon-bag.pem: certificate 1 \(CN=soon\): expires at .*, in [45] days, within 30d' expires \
 		--expires-within 30d soon-bag.pem
 	no 'certificate 1 .*expires at .* hours' expires --expires-within 7200h --at \
 		"$(date -u -d '+199 days' +%Y-%m-%d)" www.pem
