@@ -6,39 +6,32 @@
 #include <string.h>
 #include <strings.h>
 
-#include "der.h"
+#include "cmc_status.h"
 #include "quirk.h"
 
-/* eContentType of SignedData (RFC 5652 section 5.1): id-cct-PKIResponse, 1.3.6.1.5.5.7.12.3? */
-static bool is_pki_response(struct est_span der)
-{
-	static const uint8_t oid[] = { 0x2b, 6, 1, 5, 5, 7, 12, 3 };
-	struct der_tlv info, type, content, signed_data, version, digests, encap;
-	struct est_span body = der;
-
-	return ber_next(&body, &info) && (body = info.body, ber_next(&body, &type)) &&
-	       ber_next(&body, &content) && (body = content.body, ber_next(&body, &signed_data)) &&
-	       (body = signed_data.body, ber_next(&body, &version)) && ber_next(&body, &digests) &&
-	       ber_next(&body, &encap) && (body = encap.body, ber_next(&body, &type)) &&
-	       est_span_eq(type.body, (struct est_span){ oid, sizeof(oid) });
-}
-
 /* RFC 7030 section 4.2.3: a failure may come with a PKI Response. */
-static const char *name_pkcs7(struct est_span body)
+static enum est_code pkcs7_words(struct est_span body, struct est_buf *out, struct est_error *err)
 {
-	struct est_quirks quirks = { 0 };
-	struct est_buf der = { 0 };
-	struct est_error ignored;
 	const char *name = "something that is no CMS message";
+	struct est_quirks quirks = { 0 };
+	struct est_buf der = { 0 }, status = { 0 };
+	struct est_error ignored;
+	enum est_code rc = EST_OK;
 
 	if (est_body_decode(body, &quirks, &der, &ignored) == EST_OK) {
-		if (is_pki_response(est_buf_span(&der)))
+		if (cmc_is_response(est_buf_span(&der)))
 			name = "a Full PKI Response (CMC)";
 		else if (est_file_kind(est_buf_span(&der), NULL) == EST_FILE_SIGNED_DATA)
 			name = "a Simple PKI Response (certificates only)";
+		rc = cmc_status_text(est_buf_span(&der), &status, err);
 	}
+	if (rc == EST_OK)
+		rc = est_buf_printf(out, err, "; the body is %s%s%.*s", name,
+			status.n > 0 ? ": " : "", (int)status.n,
+			status.n > 0 ? (const char *)status.p : "");
+	est_buf_free(&status);
 	est_buf_free(&der);
-	return name;
+	return rc;
 }
 
 static bool ends_with(struct est_span text, const char *end)
@@ -67,8 +60,7 @@ static enum est_code server_words(const struct http_response *response, struct e
 		!ends_with(media.subtype, "xml")) {
 		if (!http_media_is(&media, "application", "pkcs7-mime"))
 			return EST_OK; /* not for reading */
-		return est_buf_printf(out, err, "; the body is %s",
-			name_pkcs7(est_buf_span(&response->body)));
+		return pkcs7_words(est_buf_span(&response->body), out, err);
 	}
 	rc = est_buf_append(out, est_span_str("; the server says: "), err);
 	return rc == EST_OK ? est_buf_escape(out, text, EST_ERROR_TEXT_MAX, err) : rc;

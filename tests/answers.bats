@@ -70,6 +70,35 @@ answers() {
 		-in pki -outform DER | base64 >body
 	answers 400 'application/pkcs7-mime; smime-type=CMC-response' body
 	refused 10 '400; the body is a Full PKI Response .CMC.' enroll "${raw[@]}" -l odd "${me[@]}"
+	# CMCStatusInfoV2: failed, popFailed, with the CA's words (RFC 5272 section 6.1).
+	cat >response.cnf <<-'EOF'
+		asn1 = SEQUENCE:response
+		[response]
+		controls = SEQUENCE:controls
+		cms = SEQUENCE:none
+		other = SEQUENCE:none
+		[none]
+		[controls]
+		one = SEQUENCE:control
+		[control]
+		id = INTEGER:1
+		type = OID:1.3.6.1.5.5.7.7.25
+		values = SET:values
+		[values]
+		one = SEQUENCE:status
+		[status]
+		status = INTEGER:2
+		list = SEQUENCE:list
+		words = UTF8String:the link is missing
+		why = INTEGER:9
+		[list]
+		one = INTEGER:1
+	EOF
+	openssl asn1parse -genconf response.cnf -noout -out pki
+	openssl cms -sign -binary -nodetach -econtent_type 1.3.6.1.5.5.7.12.3 -signer c -inkey k \
+		-in pki -outform DER | base64 >body
+	answers 400 'application/pkcs7-mime; smime-type=CMC-response' body
+	refused 10 '.CMC.: failed, popFailed: the link is missing$' enroll "${raw[@]}" -l odd "${me[@]}"
 	openssl crl2pkcs7 -nocrl -certfile c -outform DER | base64 >body
 	answers 400 'application/pkcs7-mime; smime-type=certs-only' body
 	refused 10 '400; the body is a Simple PKI Response' enroll "${raw[@]}" -l odd "${me[@]}"

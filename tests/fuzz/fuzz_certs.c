@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Certs-only messages: what decodes is within the limits, encodes again to the same set, and can
- * be shown. */
+ * be shown; what a refusal says too. */
 #include "cert.h"
+#include "cmc_status.h"
 #include "fuzzing.h"
 
 static void show(struct est_span der)
@@ -64,6 +65,19 @@ static void round_trip(const struct est_certs *certs)
 	free(spans);
 }
 
+/* A Full PKI Response in the place of certificates is told in safe words. */
+static void refusal(struct est_span in)
+{
+	struct est_buf text = { 0 };
+	struct est_error err;
+
+	FUZZ_ASSERT(cmc_status_text(in, &text, &err) == EST_OK);
+	FUZZ_ASSERT(text.n == 0 || cmc_is_response(in));
+	FUZZ_ASSERT(text.n < CMC_STATUS_MAX * (EST_ERROR_TEXT_MAX + 64));
+	fuzz_assert_safe((const char *)text.p, text.n);
+	est_buf_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct est_quirks quirks = { 0 }, strict = { .strict = true };
@@ -72,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct est_error err;
 	enum est_code rc, rc_strict;
 
+	refusal(in);
 	rc = est_certs_decode(in, &quirks, &certs, &err);
 	if (rc != EST_OK) {
 		fuzz_assert_failed(rc, &err);
