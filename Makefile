@@ -240,7 +240,7 @@ install: all $(BUILD)/est-core.pc
 	$(INSTALL) -m 644 $(addprefix libest-core/include/,$(HEADERS)) $(D)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(MAN_PAGES:%=man/%) $(D)$(MANDIR)/man1
 	$(INSTALL) -d $(D)$(MANDIR)/man7
-	$(INSTALL) -m 644 man/est-trust.7 $(D)$(MANDIR)/man7
+	$(INSTALL) -m 644 $(wildcard man/*.7) $(D)$(MANDIR)/man7
 	$(INSTALL) -d $(dir $(COMPLETIONS:%=$(D)$(DATADIR)/%))
 	$(INSTALL) -m 644 completions/est.bash $(D)$(DATADIR)/bash-completion/completions/est
 	$(INSTALL) -m 644 completions/est.zsh $(D)$(DATADIR)/zsh/site-functions/_est
@@ -255,7 +255,7 @@ uninstall:
 	rm -f $(D)$(BINDIR)/est $(ALL_APPLETS:%=$(D)$(BINDIR)/est-%) $(D)$(BINDIR)/est-testserver \
 		$(D)$(LIBDIR)/libest-core.a $(D)$(LIBDIR)/pkgconfig/est-core.pc \
 		$(HEADERS:%=$(D)$(INCLUDEDIR)/%) \
-		$(D)$(MANDIR)/man7/est-trust.7 $(D)$(MANDIR)/man1/est.1 $(D)$(MANDIR)/man1/est-testserver.1 \
+		$(patsubst man/%,$(D)$(MANDIR)/man7/%,$(wildcard man/*.7)) $(D)$(MANDIR)/man1/est.1 $(D)$(MANDIR)/man1/est-testserver.1 \
 		$(ALL_APPLETS:%=$(D)$(MANDIR)/man1/est-%.1) $(COMPLETIONS:%=$(D)$(DATADIR)/%)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)

@@ -277,5 +277,5 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	json_object_put(cmd.json);
 	est_buf_free(&cmd.product);
 	cmd_parsed_wipe(entry->applet->groups, &parsed);
-	return cmd_exit_code(rc);
+	return rc == EST_OK ? cmd.status : cmd_exit_code(rc);
 }

@@ -15,6 +15,7 @@ struct cmd {
 	int n_operands;
 	struct json_object *json; /* the object being made; NULL without --json */
 	struct est_buf product;   /* for stdout, written when the applet has succeeded */
+	int status;               /* what success exits with: 0, or --skip-status */
 	struct est_error err;
 };
 

@@ -40,25 +40,6 @@ struct gates {
 	size_t n_roots;
 };
 
-/* "30d", "12h", "2w", "45m", "90s" in seconds. */
-static bool parse_duration(const char *text, int64_t *out)
-{
-	static const char units[] = "smhdw";
-	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
-	const char *unit;
-	int64_t n = 0;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	for (; *text >= '0' && *text <= '9' && n < 1000000; text++)
-		n = n * 10 + (*text - '0');
-	unit = *text ? strchr(units, *text) : NULL;
-	if (!unit || text[1])
-		return false;
-	*out = n * seconds[unit - units];
-	return true;
-}
-
 /* "2031-01-31", "2031-01-31T00:00:00Z". */
 static bool parse_time(const char *text, time_t *out)
 {
@@ -150,7 +131,7 @@ static enum est_code parse_numbers(struct gates *g, const struct cmd_values *v,
 {
 	char shown[80], *end;
 
-	if (v->expires_within && !parse_duration(v->expires_within, &g->within_s))
+	if (v->expires_within && !cmd_duration(v->expires_within, &g->within_s))
 		return est_fail(err, EST_E_USAGE,
 			"--expires-within: '%s' is not a number with s, m, h, d or w after it",
 			est_escape(shown, sizeof(shown), est_span_str(v->expires_within)));

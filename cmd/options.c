@@ -111,6 +111,24 @@ static enum est_code parse_bytes(const char *name, const char *text, size_t *out
 	return EST_OK;
 }
 
+bool cmd_duration(const char *text, int64_t *out)
+{
+	static const char units[] = "smhdw";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
+	const char *unit;
+	int64_t n = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text >= '0' && *text <= '9' && n < 1000000; text++)
+		n = n * 10 + (*text - '0');
+	unit = *text ? strchr(units, *text) : NULL;
+	if (!unit || text[1])
+		return false;
+	*out = n * seconds[unit - units];
+	return true;
+}
+
 static enum est_code list_add(const char *name, struct cmd_list *list, const char *text,
 	struct est_error *err)
 {

@@ -5,7 +5,7 @@
 
 #include "est.h"
 
-#define CMD_GROUPS_MAX 4
+#define CMD_GROUPS_MAX 6
 
 struct cmd_list { /* NULL-terminated; v is NULL when empty */
 	const char **v;
@@ -40,6 +40,10 @@ struct cmd_values {
 	bool bootstrap;
 	struct cmd_list ca_fingerprint;
 	const char *update, *if_older;
+	/* when to renew, and what else runs */
+	const char *renew_before, *verify_with, *hook, *config_dir;
+	unsigned jitter_ms, skip_status, parallel;
+	bool status;
 	/* how it is said */
 	const char *config;
 	bool json, quiet, strict, dry_run, help, version;
@@ -75,6 +79,7 @@ struct cmd_option {
 extern const struct cmd_option cmd_options_network[];
 extern const struct cmd_option cmd_options_request[];
 extern const struct cmd_option cmd_options_common[];
+extern const struct cmd_option cmd_options_schedule[];
 
 struct cmd_parsed {
 	struct cmd_values v;
@@ -95,6 +100,9 @@ enum est_code cmd_parse_config(const struct cmd_option *const *groups, const cha
 	struct est_buf *text, bool (*known)(const char *name), struct cmd_values *out,
 	struct est_error *err) EST_MUST_CHECK;
 void cmd_parsed_wipe(const struct cmd_option *const *groups, struct cmd_parsed *parsed);
+
+/* Seconds of "90s", "45m", "12h", "30d" or "2w"; false for anything else. */
+bool cmd_duration(const char *text, int64_t *out);
 
 const struct cmd_option *cmd_option_find(const struct cmd_option *const *groups, const char *name);
 

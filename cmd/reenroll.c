@@ -2,6 +2,7 @@
 /* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2).  Renews with the same key, in place
  * or to -o; rekeys to --key-out. */
 #include "request.h"
+#include "schedule.h"
 
 #include <string.h>
 
@@ -31,7 +32,7 @@ static const struct cmd_option options[] = {
 	{ "p12-password-file", 0, CMD_STRING, CMD_AT(p12_password_file), "FILE", NULL,
 		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
-		"let a new key replace the one that --key-out names" },
+		"renew now, whatever the date; let a new key replace that of --key-out" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -46,6 +47,8 @@ static enum est_code check_options(struct cmd *cmd)
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc = cmd_no_operands(cmd);
 
+	if (rc == EST_OK)
+		rc = schedule_check(cmd);
 	if (rc == EST_OK)
 		rc = request_check_files(cmd);
 	if (rc != EST_OK)
@@ -114,7 +117,7 @@ static const char *done_word(const struct cmd *cmd)
 	return cmd->v.key_out ? "rekeyed" : "renewed";
 }
 
-static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
+static enum est_code say_done(struct cmd *cmd, const char *done, const struct est_issued *issued)
 {
 	struct est_cert_info info;
 	char until[40];
@@ -124,11 +127,7 @@ static enum est_code say_done(struct cmd *cmd, const struct est_issued *issued)
 	if (rc != EST_OK)
 		return rc;
 	(void)cmd_time_text(info.not_after, until, sizeof(until));
-	cmd_notice(cmd, "%s %s, valid until %s", done_word(cmd),
-		*info.subject ? info.subject
-		: info.n_sans ? info.sans[0]
-			      : info.serial,
-		until);
+	cmd_notice(cmd, "%s %s, valid until %s", done, schedule_name(&info), until);
 	est_cert_info_wipe(&info);
 	return EST_OK;
 }
@@ -151,9 +150,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
-		rc = say_done(cmd, &issued);
-	if (rc == EST_OK)
-		request_done(cmd, request, done_word(cmd));
+		rc = say_done(cmd, request_done(cmd, request, done_word(cmd)), &issued);
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -167,13 +164,17 @@ static enum est_code run(struct cmd *cmd)
 	struct request request = { .will_send = !cmd->v.dry_run };
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
+	bool due = true;
 	enum est_code rc;
 
 	rc = check_options(cmd);
-	if (rc == EST_OK)
+	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
 	if (rc == EST_OK)
-		rc = est_certs_load(cert_file, &old, &cmd->err);
+		rc = schedule_due(cmd, cert_file, output ? output : cmd->v.combined, &due);
+	if (rc != EST_OK || !due)
+		return rc;
+	rc = est_certs_load(cert_file, &old, &cmd->err);
 	if (rc == EST_OK)
 		rc = choose_identity(cmd, est_certs_get(old, 0));
 	if (rc == EST_OK)
@@ -211,6 +212,6 @@ out:
 
 const struct cmd_applet reenroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, options, cmd_options_common },
+	.groups = { cmd_options_network, options, cmd_options_schedule, cmd_options_common },
 	.run = run,
 };

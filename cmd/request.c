@@ -175,9 +175,12 @@ void request_outcome(struct cmd *cmd, const struct est_client *client, struct re
 			est_newkey_path(r->newkey));
 }
 
-void request_done(struct cmd *cmd, const struct request *r, const char *done)
+const char *request_done(struct cmd *cmd, const struct request *r, const char *done)
 {
-	cmd_json_string(cmd, "action", r->resumed ? "recovered" : done);
+	if (r->resumed)
+		done = "recovered";
+	cmd_json_string(cmd, "action", done);
+	return done;
 }
 
 void request_dry_run(struct cmd *cmd, const struct request *r)

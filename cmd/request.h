@@ -28,8 +28,8 @@ const struct est_key *request_key(const struct request *request);
  * says where that key is kept. */
 void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *request,
 	bool sent, enum est_code rc);
-/* "action" in JSON: done, or recovered when an earlier run had begun it. */
-void request_done(struct cmd *cmd, const struct request *request, const char *done);
+/* "action" in JSON, which it returns: done, or recovered when an earlier run had begun it. */
+const char *request_done(struct cmd *cmd, const struct request *request, const char *done);
 void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
 

@@ -74,7 +74,7 @@ field() {
 	works enroll "${trust[@]}" -l want-oneline "${me[@]}" --compat oneline,cte
 	[ "$(field)" = '"base64"' ]
 	cp cert.pem old.pem
-	works reenroll "${trust[@]}" -l want-pem --cert cert.pem --key mine.key --compat=cte,pem
+	works reenroll "${trust[@]}" -l want-pem --cert cert.pem --key mine.key --force --compat=cte,pem
 	run ! cmp -s cert.pem old.pem
 	grep -q BEGIN "$(body)"
 }

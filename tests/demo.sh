@@ -51,8 +51,11 @@ run est enroll -s "$url" --cacert ca.pem --user demo --password-file password --
 	--key-out device.key --subject "CN=demo" --dns demo.example -o device.crt
 run est inspect device.crt
 
-say "The certificate is renewed in its place, for the same key. It is its own credential."
+say "What cron runs each day: nothing, until a third of the certificate's lifetime is left."
 run est reenroll -s "$url" --cacert ca.pem --cert device.crt --key device.key
+
+say "The certificate is renewed now, in its place, for the same key. It is its own credential."
+run est reenroll -s "$url" --cacert ca.pem --cert device.crt --key device.key --force
 
 say "Another program agrees that the result is good."
 run openssl verify -CAfile ca.pem device.crt

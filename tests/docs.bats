@@ -322,6 +322,11 @@ values_complete() {
 	openssl verify -CAfile ca.pem device.crt
 	diff <(openssl x509 -in device.crt -noout -pubkey) <(openssl pkey -in device.key -pubout)
 	[ "$(server_count '.operation == "simpleenroll" and .status == 200')" = 1 ]
+	[ "$(server_count '.operation == "simplereenroll"')" = 0 ] # it is not due
+	(
+		. <(grep '^export EST_' script)
+		run -0 bash -eu <(sed -n '/^est reenroll/s/$/ --force/p' script)
+	)
 	[ "$(server_count '.operation == "simplereenroll" and .status == 200')" = 1 ]
 }
 

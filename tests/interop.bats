@@ -98,7 +98,7 @@ issued() {
 	est_teardown
 	HELPERS=
 	shell_ca "verify=1,cafile=$CA/ca.pem"
-	works reenroll "${at[@]}" --cert cert.pem --key key.pem --fullchain -o cert.pem
+	works reenroll "${at[@]}" --force --cert cert.pem --key key.pem --fullchain -o cert.pem
 	issued cert.pem key.pem
 	run ! cmp -s cert.pem old.pem
 	[ "$(openssl x509 -in cert.pem -noout -ext subjectAltName)" = \

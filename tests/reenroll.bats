@@ -274,7 +274,7 @@ config() {
 	EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key enc.key
 	cmp enc.key enc.before
 	good_cert dev.pem dev.key
-	EST_KEY_PASSWORD=falsch refused 3 'pass(word|phrase)' reenroll "${trust[@]}" --cert dev.pem --key enc.key
+	EST_KEY_PASSWORD=falsch refused 3 'pass(word|phrase)' reenroll --force "${trust[@]}" --cert dev.pem --key enc.key
 }
 
 # ---- Refusals -------------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ config() {
 @test "reenroll: a certificate of another CA is refused by the server, nothing changes" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout dev.key \
 		-out dev.pem -subj /CN=stranger -days 2 2>/dev/null
-	refused 9 '403' reenroll "${trust[@]}" "${id[@]}"
+	refused 9 '403' reenroll --force "${trust[@]}" "${id[@]}"
 }
 
 @test "reenroll: the first certificate of a chain file is the one that is renewed" {

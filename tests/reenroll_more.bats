@@ -59,10 +59,10 @@ shown() {
 
 @test "reenroll: a certificate that expires before the old one is rejected, renewed or rekeyed" {
 	unfit dev /CN=dev 4000
-	refused 14 'expires [0-9]+ s before' reenroll "${trust[@]}" "${id[@]}"
-	LEAVES=new.key.est-new refused 14 'expires [0-9]+ s before' reenroll "${trust[@]}" "${id[@]}" \
+	refused 14 'expires [0-9]+ s before' reenroll --force "${trust[@]}" "${id[@]}"
+	LEAVES=new.key.est-new refused 14 'expires [0-9]+ s before' reenroll --force "${trust[@]}" "${id[@]}" \
 		--key-out new.key -o new.pem
-	run_est reenroll "${trust[@]}" "${id[@]}" --json
+	run_est reenroll --force "${trust[@]}" "${id[@]}" --json
 	[ "$(jq -r .error.code "$OUT")" = expires-earlier ]
 	[ ! -e new.key ]
 }

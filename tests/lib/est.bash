@@ -198,11 +198,11 @@ identity() {
 	issue "$BATS_TEST_TMPDIR/$name.csr" "$name.pem"
 }
 
-# issue CSR CERT [OPENSSL X509 OPTION...]
+# issue CSR CERT [OPENSSL X509 OPTION...]: for 30 days, of which five are left: due for renewal.
 issue() {
 	local csr=$1 cert=$2
 	shift 2
-	openssl x509 -req -in "$csr" -CA "$EST_TEST_DIR/issuing.pem" -CAkey \
+	faketime -f -25d openssl x509 -req -in "$csr" -CA "$EST_TEST_DIR/issuing.pem" -CAkey \
 		"$EST_TEST_DIR/issuing.key" -days 30 -copy_extensions copyall -out "$cert" "$@" \
 		2>"$BATS_TEST_TMPDIR/issue.err"
 }

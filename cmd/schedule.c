@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether a run of reenroll has something to do: --renew-before, --jitter, --status. */
+#include "schedule.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#define DAY_S           86400
+#define DEFAULT_PERCENT 33
+#define STATUS_MAX      255
+
+const struct cmd_option cmd_options_schedule[] = {
+	{ "renew-before", 0, CMD_STRING, CMD_AT(renew_before), "TIME", NULL,
+		"renew when so much is left: 30d, 12h, or 33% of the lifetime (the default)" },
+	{ "jitter", 0, CMD_SECONDS, CMD_AT(jitter_ms), "SECONDS", NULL,
+		"wait a part of this, always the same on this device, before a renewal" },
+	{ "skip-status", 0, CMD_NUMBER, CMD_AT(skip_status), "N", NULL,
+		"exit status when nothing was due (default 0)" },
+	{ "status", 0, CMD_FLAG, CMD_AT(status), NULL, NULL,
+		"print what the next run would do, and do nothing" },
+	{ 0 },
+};
+
+/* "30d" or "33%". */
+static bool parse_before(const char *text, struct est_renew_policy *out)
+{
+	unsigned percent = 0;
+	const char *p = text;
+
+	for (; *p >= '0' && *p <= '9' && percent <= 100; p++)
+		percent = percent * 10 + (unsigned)(*p - '0');
+	if (p != text && strcmp(p, "%") == 0 && percent >= 1 && percent <= 100) {
+		out->percent = percent;
+		return true;
+	}
+	return cmd_duration(text, &out->before_s) && out->before_s > 0;
+}
+
+enum est_code schedule_check(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	struct est_renew_policy ignored;
+	char shown[80];
+
+	if (v->renew_before && !parse_before(v->renew_before, &ignored))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--renew-before: '%s' is neither a number with s, m, h, d or w after it nor "
+			"from 1%% to 100%%",
+			est_escape(shown, sizeof(shown), est_span_str(v->renew_before)));
+	if (v->skip_status > STATUS_MAX)
+		return est_fail(&cmd->err, EST_E_USAGE, "--skip-status is from 0 to %d",
+			STATUS_MAX);
+	if (v->status && v->dry_run)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--status and --dry-run exclude each other");
+	return EST_OK;
+}
+
+const char *schedule_name(const struct est_cert_info *info)
+{
+	return *info->subject ? info->subject : info->n_sans ? info->sans[0] : info->serial;
+}
+
+/* A run that does not know how its request ended has left the key beside its place. */
+static bool unfinished(const struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	char path[4096];
+
+	return (size_t)snprintf(path, sizeof(path), "%s.est-new",
+		       v->key_out ? v->key_out
+		       : v->key   ? v->key
+				  : v->cert) < sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
+/* The certificate whose dates count: with -o, once it is there, the renewed one, else each run
+ * would renew the old one again. */
+static enum est_code load(struct cmd *cmd, const char *cert_file, const char *output,
+	struct est_certs **out)
+{
+	struct est_certs *old = NULL, *fresh = NULL;
+	struct est_error ignored;
+	enum est_code rc = est_certs_load(cert_file, &old, &cmd->err);
+
+	if (rc != EST_OK)
+		return rc;
+	if (output && strcmp(output, "-") != 0 && strcmp(output, cert_file) != 0 &&
+		access(output, F_OK) == 0 && est_certs_load(output, &fresh, &ignored) == EST_OK &&
+		est_cert_same_subject(est_certs_get(old, 0), est_certs_get(fresh, 0))) {
+		est_certs_free(old);
+		*out = fresh;
+		return EST_OK;
+	}
+	est_certs_free(fresh);
+	*out = old;
+	return EST_OK;
+}
+
+static enum est_code decide(struct cmd *cmd, const struct est_certs *certs,
+	struct est_cert_info *info, struct est_schedule *out)
+{
+	struct est_renew_policy policy = { .percent = DEFAULT_PERCENT,
+		.jitter_ms = cmd->v.jitter_ms };
+	enum est_code rc;
+
+	if (cmd->v.renew_before)
+		(void)parse_before(cmd->v.renew_before, &policy);
+	rc = est_cert_seed(est_certs_get(certs, 0), &policy.seed, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_cert_words(est_certs_get(certs, 0), info, &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	est_schedule(info->not_before, info->not_after, time(NULL), &policy, out);
+	if (cmd->v.force && out->due < EST_DUE_NOW)
+		out->due = EST_DUE_NOW;
+	if (cmd->v.force)
+		out->wait_ms = 0;
+	return EST_OK;
+}
+
+/* "is valid until ..., and due from ... on" */
+static void explain(const struct est_cert_info *info, const struct est_schedule *s, char *out,
+	size_t size)
+{
+	char from[40], until[40], due[40], now[40];
+
+	(void)cmd_time_text(info->not_before, from, sizeof(from));
+	(void)cmd_time_text(info->not_after, until, sizeof(until));
+	(void)cmd_time_text(s->due_at, due, sizeof(due));
+	(void)cmd_time_text(time(NULL), now, sizeof(now));
+	switch (s->due) {
+	case EST_DUE_LATER:
+		(void)snprintf(out, size, "is valid until %s, and due from %s on", until, due);
+		return;
+	case EST_DUE_NEVER:
+		(void)snprintf(out, size, "does not expire");
+		return;
+	case EST_DUE_NO_DATE:
+		(void)snprintf(out, size,
+			"is valid from %s on, and the clock says %s: is it right?", from, now);
+		return;
+	case EST_DUE_NOW:
+		(void)snprintf(out, size, "is valid until %s, and due", until);
+		return;
+	case EST_DUE_EXPIRED:
+		(void)snprintf(out, size, "has expired %s, and is due", until);
+		return;
+	}
+}
+
+static void json_schedule(struct cmd *cmd, const struct est_schedule *s)
+{
+	if (cmd->json)
+		json_object_object_add(cmd->json, "renew_at",
+			s->due == EST_DUE_NEVER ? NULL : cmd_json_time(s->due_at));
+}
+
+static enum est_code skip(struct cmd *cmd, const struct est_certs *certs,
+	const struct est_cert_info *info, const struct est_schedule *s)
+{
+	char text[200];
+
+	explain(info, s, text, sizeof(text));
+	cmd_notice(cmd, "skipped: %s %s", schedule_name(info), text);
+	cmd->status = (int)cmd->v.skip_status;
+	cmd_json_string(cmd, "action", "skipped");
+	cmd_json_bool(cmd, "changed", false);
+	json_schedule(cmd, s);
+	return cmd_json_certs(cmd, certs, false);
+}
+
+/* CLOCK_MONOTONIC, in pieces: a clock that jumps does not change it, a signal ends it. */
+static enum est_code wait_turn(struct cmd *cmd, uint32_t ms)
+{
+	struct timespec piece;
+
+	cmd_verbose(cmd, "waiting %u.%u s for the turn of this device (--jitter)", ms / 1000,
+		ms % 1000 / 100);
+	for (uint32_t n; ms > 0 && !cmd_stop; ms -= n) {
+		n = ms < 1000 ? ms : 1000;
+		piece = (struct timespec){ n / 1000, n % 1000 * 1000000l };
+		while (clock_nanosleep(CLOCK_MONOTONIC, 0, &piece, &piece) == EINTR && !cmd_stop)
+			;
+	}
+	return cmd_stop ? est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted") : EST_OK;
+}
+
+/* --status: the line on standard output, or the names in JSON. */
+static enum est_code status(struct cmd *cmd, const struct est_certs *certs, const char *cert_file,
+	const struct est_cert_info *info, const struct est_schedule *s)
+{
+	const bool pending = unfinished(cmd), due = s->due >= EST_DUE_NOW;
+	const char *next = pending ? "resume" : due ? "renew" : "skip";
+	int64_t left_s = (int64_t)info->not_after - time(NULL);
+	struct est_buf line = { 0 };
+	char text[200];
+	enum est_code rc;
+
+	/* The last second of a day belongs to it, before and after the end. */
+	left_s = left_s < 0 ? (left_s - DAY_S + 1) / DAY_S : left_s / DAY_S;
+	explain(info, s, text, sizeof(text));
+	cmd_json_string(cmd, "action", "status");
+	cmd_json_string(cmd, "next", next);
+	cmd_json_bool(cmd, "pending", pending);
+	json_schedule(cmd, s);
+	if (cmd->json)
+		json_object_object_add(cmd->json, "days_left", json_object_new_int64(left_s));
+	if (cmd->json)
+		return cmd_json_certs(cmd, certs, false);
+	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s; it %s",
+		cert_file, schedule_name(info), (long long)left_s,
+		pending ? "pending" : "nothing pending", next, text);
+	if (rc == EST_OK) /* the file's name came from outside */
+		rc = est_buf_printable(&cmd->product, est_buf_span(&line), 4 * line.n, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&cmd->product, est_span_str("\n"), &cmd->err);
+	est_buf_free(&line);
+	return rc;
+}
+
+enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *output, bool *due)
+{
+	bool wait = !cmd->v.dry_run && !cmd->v.status;
+	struct est_cert_info info = { 0 };
+	struct est_certs *certs = NULL;
+	struct est_schedule s;
+	enum est_code rc;
+
+	for (;; wait = false) {
+		rc = load(cmd, cert_file, output, &certs);
+		if (rc == EST_OK)
+			rc = decide(cmd, certs, &info, &s);
+		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0 ||
+			unfinished(cmd))
+			break;
+		rc = wait_turn(cmd, s.wait_ms);
+		if (rc != EST_OK)
+			break;
+		est_cert_info_wipe(&info); /* another run may have renewed it meanwhile */
+		est_certs_free(certs);
+		certs = NULL;
+	}
+	if (rc == EST_OK && cmd->v.status) {
+		*due = false;
+		rc = status(cmd, certs, cert_file, &info, &s);
+	} else if (rc == EST_OK) {
+		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || unfinished(cmd);
+		if (!*due)
+			rc = skip(cmd, certs, &info, &s);
+	}
+	est_cert_info_wipe(&info);
+	est_certs_free(certs);
+	return rc;
+}

@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # lib/est.bash sets them
+# est reenroll from cron: when it is due, what it says, what it costs when it is not.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	est_setup_file
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	renew=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
+}
+
+teardown() {
+	est_teardown
+}
+
+# lasts DAYS LEFT [NAME]: a certificate for so many days, of which so many are left, less half a day.
+lasts() {
+	local name=${3:-dev}
+	[ -e "$name.key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$name.key"
+	openssl req -new -key "$name.key" -subj "/CN=$name" -out "$BATS_TEST_TMPDIR/csr"
+	faketime -f "$((24 * ($2 - $1) - 12))h" openssl x509 -req -in "$BATS_TEST_TMPDIR/csr" -days "$1" \
+		-CA "$EST_TEST_DIR/issuing.pem" -CAkey "$EST_TEST_DIR/issuing.key" -out "$name.pem" 2>/dev/null
+}
+
+# skipped ARGS...: nothing sent, nothing changed, one line that says why.
+skipped() {
+	snapshot >"$BATS_TEST_TMPDIR/before"
+	works "$@"
+	grep -q '^est: reenroll: skipped: CN=dev ' "$ERR" && [ "$(wc -l <"$ERR")" = 1 ]
+	[ ! -s "$OUT" ]
+	snapshot | diff "$BATS_TEST_TMPDIR/before" -
+	nothing_sent
+}
+
+renewed() {
+	server_log_reset
+	works "$@"
+	seen 1 '.operation == "simplereenroll" and .status == 200'
+	[ "$(grep -Ec '^est: reenroll: (renewed|rekeyed) CN=dev, valid until 20' "$ERR")" = 1 ]
+	good_cert dev.pem dev.key
+}
+
+@test "renew: a third of the lifetime left is the default" {
+	lasts 90 31
+	skipped "${renew[@]}"
+	stderr_has 'valid until 20[0-9-]+T[0-9:]+Z, and due from 20[0-9-]+T[0-9:]+Z on$'
+	lasts 90 29
+	renewed "${renew[@]}"
+	server_log_reset
+	skipped "${renew[@]}" -o -
+}
+
+@test "renew: --renew-before in days, hours and percent" {
+	lasts 90 10
+	for early in 216h 10%; do
+		server_log_reset
+		skipped "${renew[@]}" --renew-before $early
+	done
+	for due in 2w 12%; do
+		lasts 90 10
+		renewed "${renew[@]}" --renew-before $due
+	done
+	# A lifetime shorter than that: two thirds of it.
+	lasts 12 9
+	server_log_reset
+	skipped "${renew[@]}" --renew-before 30d
+	lasts 12 7
+	renewed "${renew[@]}" --renew-before 30d
+	server_log_reset
+	skipped "${renew[@]}" --renew-before 30d
+}
+
+@test "renew: nonsense in the options is refused before a file is looked at" {
+	for value in 0% 101% 33 '%' -1d 0d 3d3 1000000000000d ' 3d'; do
+		ONCE=1 refused 2 renew-before "${renew[@]}" --renew-before "$value"
+	done
+	ONCE=1 refused 2 skip-status "${renew[@]}" --skip-status 256
+	ONCE=1 refused 2 skip-status "${renew[@]}" --skip-status -1
+	ONCE=1 refused 2 jitter "${renew[@]}" --jitter -1
+	ONCE=1 refused 2 'status.*dry-run' "${renew[@]}" --status -n
+	refused 2 'server' reenroll --cert dev.pem
+	nothing_sent
+}
+
+@test "renew: --force and 100% renew a fresh certificate, --dry-run checks one" {
+	lasts 90 90
+	skipped "${renew[@]}"
+	works "${renew[@]}" -n
+	grep -q 'dry run' "$ERR"
+	nothing_sent
+	renewed "${renew[@]}" --force
+	renewed "${renew[@]}" --renew-before 100%
+}
+
+@test "renew: --skip-status and JSON tell a skip from a renewal" {
+	lasts 90 40
+	run_est "${renew[@]}" --skip-status 75 --json -q
+	[ "$status" = 75 ]
+	[ ! -s "$ERR" ]
+	jq -es 'length == 1 and (.[0] | .ok and .action == "skipped" and .changed == false and
+		.certificates[0].subject == "CN=dev" and .renew_at < .certificates[0].not_after)' "$OUT"
+	works "${renew[@]}" --skip-status 75 --json --force
+	jq -e '.action == "renewed" and .changed and (has("renew_at") | not)' "$OUT"
+	# A failure is no skip.
+	lasts 90 20
+	run_est "${renew[@]}" --skip-status 75 -l status-400
+	[ "$status" = 10 ]
+}
+
+@test "renew: a clock that is slow renews nothing, one before the build date says so" {
+	lasts 90 90
+	grep -qa __asan_init "$EST" && skip "the sanitizers and faketime exclude each other"
+	cp dev.pem before.pem
+	# What a CA issues now would not be valid yet and be rejected, each time again.
+	faketime -f -20d "$EST" "${renew[@]}" --renew-before 100% --clock-floor off 2>"$ERR"
+	stderr_has 'skipped: CN=dev is valid from 20.* on, and the clock says 20.*right'
+	run -17 --separate-stderr faketime -f -20y "$EST" "${renew[@]}"
+	cmp dev.pem before.pem
+	nothing_sent
+}
+
+@test "renew: a clock that is far ahead finds the server expired and sends no request" {
+	grep -qa __asan_init "$EST" && skip "the sanitizers and faketime exclude each other"
+	lasts 90 90
+	cp dev.pem before.pem
+	run -7 --separate-stderr faketime -f +80y "$EST" "${renew[@]}" "${account[@]}"
+	cmp dev.pem before.pem
+	no_csr
+}
+
+@test "renew: an expired certificate is due; --alt-cert or user and password authenticate" {
+	lasts 30 -5
+	lasts 30 5 alt
+	server_log_reset
+	works "${renew[@]}" "${account[@]}" -l reenroll-basic --renew-before 1d
+	stderr_has 'HTTP authentication alone'
+	good_cert dev.pem dev.key
+	lasts 30 -5
+	cp dev.key other.key
+	openssl req -new -key alt.key -subj /CN=dev -out csr
+	issue csr alt.pem
+	works "${renew[@]}" --alt-cert alt.pem --alt-key alt.key
+	stderr_has 'alt.pem is used in TLS'
+	good_cert dev.pem dev.key
+}
+
+@test "renew: with -o and --combined the dates of what is there count, if it is of the same subject" {
+	lasts 30 5
+	cp dev.pem old.pem
+	works "${renew[@]}" -o new.pem
+	server_log_reset
+	skipped "${renew[@]}" -o new.pem
+	works "${renew[@]}" --combined both.pem
+	server_log_reset
+	skipped "${renew[@]}" --combined both.pem
+	lasts 30 30 other
+	cp other.pem new.pem
+	works "${renew[@]}" -o new.pem
+	good_cert new.pem dev.key
+	echo nonsense >new.pem
+	works "${renew[@]}" -o new.pem
+	cmp dev.pem old.pem
+}
+
+@test "renew: --jitter waits the same each time, --force does not; a signal ends it" {
+	lasts 30 20
+	works "${renew[@]}" --jitter 86400 -v
+	run ! grep -q waiting "$ERR" # it is not due
+	lasts 30 5
+	renewed "${renew[@]}" --jitter 0.5 -v
+	turn=$(grep -o 'waiting [0-9.]* s' "$ERR")
+	lasts 30 6
+	works "${renew[@]}" --jitter 0.5 -v
+	[ "$(grep -o 'waiting [0-9.]* s' "$ERR")" = "$turn" ]
+	lasts 30 5
+	renewed "${renew[@]}" --jitter 86400 --force
+	lasts 30 5
+	server_log_reset
+	"$EST" "${renew[@]}" --jitter 86400 -v >"$OUT" 2>"$ERR" 3>&- &
+	eventually grep -q waiting "$ERR"
+	kill -TERM $!
+	run -143 wait $!
+	nothing_sent
+}
+
+@test "renew: after the wait the certificate is looked at again" {
+	lasts 30 5
+	# Names whose turn comes late enough to slip a renewal in.
+	for name in dev dev1 dev2 dev3 dev4 dev5 dev6 dev7; do
+		lasts 30 5 $name
+		"$EST" reenroll "${trust[@]}" --cert $name.pem --key $name.key --jitter 2 -v \
+			>"$OUT" 2>"$ERR" 3>&- &
+		eventually grep -q 'waiting\|valid' "$ERR"
+		if grep -q 'waiting [01]\.[5-9]' "$ERR"; then
+			works reenroll "${trust[@]}" --cert $name.pem --key $name.key --force
+			wait $!
+			break
+		fi
+		wait $!
+	done
+	seen 1 ".csr and .client_subject == \"CN=$name\""
+}
+
+@test "renew: an unfinished run is gone on with, due or not" {
+	lasts 30 5
+	newkey=("${renew[@]}" --key-out new.key -o new.pem)
+	run_est "${newkey[@]}" -l status-500
+	[ "$status" = 11 ]
+	lasts 30 30
+	run_est "${newkey[@]}" --status
+	grep -q 'pending, next: resume' "$OUT"
+	works "${newkey[@]}" --json
+	jq -e '.action == "recovered"' "$OUT"
+	good_cert new.pem new.key
+	server_log_reset
+	works "${newkey[@]}"
+	grep -q skipped "$ERR"
+	nothing_sent
+}
+
+@test "renew: --status says what the next run would do, offline" {
+	lasts 90 40
+	works reenroll --cert dev.pem --key dev.key --status
+	grep -qE '^dev.pem: CN=dev: 39 days left, nothing pending, next: skip; it is valid until 20.*due from' "$OUT"
+	lasts 90 9
+	works reenroll --cert dev.pem --key dev.key --status --json
+	jq -e '.action == "status" and .next == "renew" and .days_left == 8 and .pending == false and
+		(.renew_at | type) == "string" and (.certificates | length) == 1' "$OUT"
+	lasts 90 -3
+	works reenroll --cert dev.pem --status
+	grep -q 'dev.pem: CN=dev: -4 days left.*next: renew; it has expired' "$OUT"
+	refused 3 'not-there' reenroll --cert not-there.pem --status
+	nothing_sent
+}
+
+@test "renew: a run that is not due opens no socket, no trust anchor, and writes nothing" {
+	with_asan && skip "counts are those of the real binary"
+	lasts 90 40
+	calls() { strace -f -o "$BATS_TEST_TMPDIR/trace" "$@" >/dev/null 2>&1; }
+	calls "$EST" --version
+	version=$(wc -l <"$BATS_TEST_TMPDIR/trace")
+	calls "$EST" "${renew[@]}" --jitter 9
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -le $((3 * version)) ]
+	sed -i /execve/d "$BATS_TEST_TMPDIR/trace" # the options name what is not to be opened
+	run ! grep -E 'socket\(|connect\(|root\.pem|dev\.key"|O_WRONLY|O_RDWR|O_CREAT|unlink|rename|mkdir|chmod' \
+		"$BATS_TEST_TMPDIR/trace"
+	[ "$(grep -c 'write(' "$BATS_TEST_TMPDIR/trace")" = 1 ] # the line that says so
+}
