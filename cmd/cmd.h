@@ -81,6 +81,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHEC
 /* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
  * is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);

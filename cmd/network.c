@@ -66,6 +66,7 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
 	stdin_users += v->p12_password_file && strcmp(v->p12_password_file, "-") == 0;
 	stdin_users += v->key_password_file && strcmp(v->key_password_file, "-") == 0;
+	stdin_users += v->proxy_password_file && strcmp(v->proxy_password_file, "-") == 0;
 	if (stdin_users > 1)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"standard input can be only one of the secrets");
@@ -101,6 +102,37 @@ static enum est_code parse_compat(struct cmd *cmd, unsigned *out)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--compat: PEM has lines, pem and oneline exclude each other");
 	return EST_OK;
+}
+
+static const char *environment(const char *name, const char *same)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : getenv(same);
+}
+
+/* A password may stand in the environment, as EST_PASSWORD does, and on no command line. */
+static enum est_code check_proxy(struct cmd *cmd)
+{
+	const char *env = environment("https_proxy", "HTTPS_PROXY"), *url, *start, *at;
+
+	if (!cmd->v.proxy && env && *env)
+		cmd->v.proxy = env;
+	url = cmd->v.proxy;
+	at = url ? strrchr(url, '@') : NULL;
+	if (cmd->v.proxy_password_file && !at)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--proxy-password-file needs a user: --proxy http://USER@HOST:PORT");
+	if (!at || url == env)
+		return EST_OK;
+	start = strstr(url, "://");
+	start = start ? start + 3 : url;
+	if (start > at || !memchr(start, ':', (size_t)(at - start)))
+		return EST_OK;
+	est_fail(&cmd->err, EST_E_USAGE, "--proxy: a password does not belong there");
+	return est_hint(&cmd->err,
+		"every user of this machine can read command lines: --proxy-password-file FILE or "
+		"EST_PROXY_PASSWORD");
 }
 
 /* A second name for the same thing would hide which one counted. */
@@ -156,6 +188,8 @@ enum est_code cmd_check_network(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = check_clock(cmd);
 	if (rc == EST_OK)
+		rc = check_proxy(cmd);
+	if (rc == EST_OK)
 		rc = check_auth(cmd, &auth);
 	return rc == EST_OK ? parse_compat(cmd, &compat) : rc;
 }
@@ -180,6 +214,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.redirect_to = v->redirect_to.v,
 		.consent = cmd_consent,
 		.resolve = v->resolve.v,
+		.no_proxy = environment("no_proxy", "NO_PROXY"),
+		.proxy_password = cmd_proxy_secret,
 		.family = v->ipv4   ? AF_INET
 			  : v->ipv6 ? AF_INET6
 				    : AF_UNSPEC,
@@ -207,6 +243,9 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		rc = check_auth(cmd, &config.auth);
 	if (rc == EST_OK)
 		rc = parse_compat(cmd, &config.compat);
+	if (rc == EST_OK)
+		rc = check_proxy(cmd);
+	config.proxy = v->proxy;
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
 }
 
@@ -225,6 +264,7 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 		return;
 	o = json_object_new_object();
 	json_object_object_add(o, "address", json_object_new_string(s->address));
+	json_object_object_add(o, "proxy", s->proxy ? json_object_new_string(s->proxy) : NULL);
 	json_object_object_add(o, "tls", json_object_new_string(s->tls_version));
 	json_object_object_add(o, "cipher", json_object_new_string(s->cipher));
 	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));

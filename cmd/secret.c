@@ -72,12 +72,9 @@ static enum est_code ask_terminal(const char *prompt, const char *option, const 
 	return rc;
 }
 
-enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
+static enum est_code find_secret(const char *what, const char *file, const char *option,
+	const char *variable, struct est_buf *out, struct est_error *err)
 {
-	const struct cmd *cmd = ctx;
-	bool key = strncmp(what, "passphrase", 10) == 0;
-	const char *file = key ? cmd->v.key_password_file : cmd->v.password_file;
-	const char *variable = key ? "EST_KEY_PASSWORD" : "EST_PASSWORD";
 	const char *env = getenv(variable);
 	enum est_code rc;
 
@@ -86,11 +83,27 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 	else if (env)
 		rc = est_buf_append(out, est_span_str(env), err);
 	else
-		rc = ask_terminal(what, key ? "key-password-file" : "password-file", variable, out,
-			err);
+		rc = ask_terminal(what, option, variable, out, err);
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;
+}
+
+enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
+{
+	const struct cmd_values *v = &((const struct cmd *)ctx)->v;
+
+	if (strncmp(what, "passphrase", 10) == 0)
+		return find_secret(what, v->key_password_file, "key-password-file",
+			"EST_KEY_PASSWORD", out, err);
+	return find_secret(what, v->password_file, "password-file", "EST_PASSWORD", out, err);
+}
+
+enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err)
+{
+	return find_secret(what, ((const struct cmd *)ctx)->v.proxy_password_file,
+		"proxy-password-file", "EST_PROXY_PASSWORD", out, err);
 }
 
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err)

@@ -218,7 +218,7 @@ static enum est_code choose(const struct est_client *c, const struct http_respon
 	struct choice *out, struct est_error *err)
 {
 	struct http_challenge challenges[HTTP_CHALLENGES_MAX];
-	size_t n = http_challenges(response, challenges);
+	size_t n = http_challenges(response, "WWW-Authenticate", challenges);
 	enum est_code rc = EST_OK;
 
 	for (size_t i = 0; i < n && rc == EST_OK; i++)
@@ -485,7 +485,7 @@ void auth_hint(const struct est_client *c, const struct http_response *response,
 	struct est_error *err)
 {
 	struct http_challenge challenges[HTTP_CHALLENGES_MAX];
-	size_t n = http_challenges(response, challenges);
+	size_t n = http_challenges(response, "WWW-Authenticate", challenges);
 	bool password = false, token = false;
 	char schemes[160];
 

@@ -55,6 +55,8 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
+		rc = proxy_load(config->proxy, &c->proxy, err);
+	if (rc == EST_OK)
 		rc = priority_make(config->priority,
 			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
 			err);
@@ -80,6 +82,10 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 		est_client_free(c);
 		return rc;
 	}
+	c->proxy.bypass = config->no_proxy;
+	c->proxy.password = config->proxy_password;
+	c->proxy.secret_ctx = config->secret_ctx;
+	c->params.proxy = &c->proxy;
 	c->params.url = &c->url;
 	c->params.trust = c->trust;
 	c->params.no_cmc_ra = config->no_cmc_ra;
@@ -104,6 +110,7 @@ void est_client_free(struct est_client *c)
 	if (c->params.priority)
 		gnutls_priority_deinit(c->params.priority);
 	trust_free(c->trust);
+	proxy_wipe(&c->proxy);
 	place_wipe(&c->at);
 	url_wipe(&c->url);
 	free(c);

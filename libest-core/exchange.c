@@ -39,11 +39,15 @@ static void describe_session(struct est_client *c)
 	c->info.cipher = c->cipher;
 	c->info.identity = c->identity;
 	c->info.address = c->address;
+	(void)snprintf(c->proxy_address, sizeof(c->proxy_address), "%s",
+		session_proxy(c->session) ? session_proxy(c->session) : "");
+	c->info.proxy = *c->proxy_address ? c->proxy_address : NULL;
 	c->info.vouched_by = trust_db_name(authz_db(authz));
 	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
 	c->info.connections++;
-	client_log(c, EST_LOG_INFO, "connected to %s, %s", c->address, c->cipher);
+	client_log(c, EST_LOG_INFO, "connected to %s%s%s, %s", c->address,
+		c->info.proxy ? " through the proxy " : "", c->proxy_address, c->cipher);
 	if (c->info.cmc_ra)
 		client_log(c, EST_LOG_NOTICE,
 			"the server's certificate does not name %s; its key purpose id-kp-cmcRA "

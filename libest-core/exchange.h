@@ -14,13 +14,15 @@ struct est_client {
 	struct place at; /* of the request under way, or of the last one; redirects move it */
 	struct trust *trust;
 	struct session_params params;
+	struct proxy proxy;
 	struct deadline deadline;
 	bool started; /* the deadline runs from the first request */
 	struct session *session;
 	struct auth auth;
 	struct est_quirks quirks;
 	struct est_session_info info;
-	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT];
+	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT],
+		proxy_address[NET_ADDRESS_TEXT];
 };
 
 struct operation {

@@ -120,12 +120,13 @@ static bool take_challenge(struct est_span *in, struct http_challenge *out)
 	}
 }
 
-size_t http_challenges(const struct http_response *response, struct http_challenge *out)
+size_t http_challenges(const struct http_response *response, const char *field,
+	struct http_challenge *out)
 {
 	struct est_span value;
 	size_t n = 0;
 
-	for (size_t i = 0; http_field(response, "WWW-Authenticate", i, &value); i++) {
+	for (size_t i = 0; http_field(response, field, i, &value); i++) {
 		while (value.n > 0 && n < HTTP_CHALLENGES_MAX) {
 			if (value.p[0] == ',' || value.p[0] == ' ' || value.p[0] == '\t')
 				value = (struct est_span){ value.p + 1, value.n - 1 };

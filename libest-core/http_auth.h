@@ -19,10 +19,12 @@ struct http_challenge {
 	size_t n_params;
 };
 
-/* All challenges of all WWW-Authenticate fields, in order; unknown schemes are there too, a
- * malformed challenge or one with a parameter twice is left out, the others stay.  Returns how
- * many were written to out (at most HTTP_CHALLENGES_MAX).  Spans borrow from the response. */
-size_t http_challenges(const struct http_response *response, struct http_challenge *out);
+/* All challenges of all fields of that name (WWW-Authenticate, Proxy-Authenticate), in order;
+ * unknown schemes are there too, a malformed challenge or one with a parameter twice is left out,
+ * the others stay.  Returns how many were written to out (at most HTTP_CHALLENGES_MAX).  Spans
+ * borrow from the response. */
+size_t http_challenges(const struct http_response *response, const char *field,
+	struct http_challenge *out);
 bool http_challenge_is(const struct http_challenge *challenge, const char *scheme);
 
 /* The parameter of that name, any case; NULL: there is none. */

@@ -194,7 +194,7 @@ static enum est_code field_line(const struct http_response *response, struct est
 static enum est_code fold(struct http_parser *parser, struct est_span line, struct est_error *err)
 {
 	static const char *const strict[] = { "Content-Length", "Transfer-Encoding", "Location",
-		"WWW-Authenticate" };
+		"WWW-Authenticate", "Proxy-Authenticate" };
 	struct http_response *response = parser->response;
 	struct http_field *field;
 	struct est_span name;
@@ -275,6 +275,11 @@ static enum est_code head_end(struct http_parser *parser, struct est_error *err)
 {
 	struct http_response *response = parser->response;
 
+	if (parser->status >= 200 && parser->head_only) {
+		/* RFC 9110 section 9.3.6: whatever fields say, what follows is the tunnel. */
+		parser->state = HTTP_DONE;
+		return EST_OK;
+	}
 	if (parser->status >= 200)
 		return body_begin(parser, err);
 	/* An interim response: forget it (H-21). */

@@ -48,6 +48,7 @@ struct http_parser {
 	size_t line_start;    /* in the head: lines of every state are gathered at its end */
 	size_t section_bytes; /* as received, of the head or the trailer section so far */
 	bool seen_any;        /* a byte of the response has come */
+	bool head_only;       /* the answer to CONNECT: it ends with its head */
 };
 
 void http_parser_init(struct http_parser *parser, struct http_response *response, size_t max_body,

@@ -18,7 +18,7 @@ static int accept_anybody(gnutls_session_t tls)
 	return 0;
 }
 
-enum est_code provisional_open(const struct session_params *params, const struct deadline *deadline,
+enum est_code provisional_open(const struct session_params *params, struct deadline *deadline,
 	struct provisional **out, struct est_error *err)
 {
 	struct provisional *p = calloc(1, sizeof(*p));

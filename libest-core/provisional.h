@@ -10,7 +10,7 @@ struct provisional;
 
 /* TLS as ever, but that any certificate is taken and nothing of ours is shown: no client
  * certificate, no ticket asked for or kept.  params->trust and ->credentials are not looked at. */
-enum est_code provisional_open(const struct session_params *params, const struct deadline *deadline,
+enum est_code provisional_open(const struct session_params *params, struct deadline *deadline,
 	struct provisional **out, struct est_error *err) EST_MUST_CHECK;
 /* With close_notify; NULL is accepted. */
 void provisional_close(struct provisional *provisional);

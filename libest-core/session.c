@@ -26,6 +26,11 @@ const char *session_address(const struct session *session)
 	return session->address;
 }
 
+const char *session_proxy(const struct session *session)
+{
+	return *session->via ? session->via : NULL;
+}
+
 const char *session_tls_version(const struct session *session)
 {
 	return gnutls_protocol_get_name(gnutls_protocol_get_version(session->tls));
@@ -274,7 +279,7 @@ static enum est_code check_negotiated(struct session *s, struct est_error *err)
 }
 
 enum est_code session_start(const struct session_params *params,
-	gnutls_certificate_verify_function *verify, unsigned flags, const struct deadline *deadline,
+	gnutls_certificate_verify_function *verify, unsigned flags, struct deadline *deadline,
 	struct session **out, struct est_error *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -284,7 +289,8 @@ enum est_code session_start(const struct session_params *params,
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	s->params = params;
 	s->fd = -1;
-	rc = net_connect(&params->target, deadline, &s->fd, s->address, err);
+	rc = proxy_connect(params->proxy, &params->target, deadline, &s->fd, s->address, s->via,
+		err);
 	if (rc == EST_OK)
 		rc = session_setup(s, verify, flags, err);
 	if (rc == EST_OK)
@@ -301,7 +307,7 @@ enum est_code session_start(const struct session_params *params,
 	return EST_OK;
 }
 
-enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+enum est_code session_open(const struct session_params *params, struct deadline *deadline,
 	struct session **out, struct est_error *err)
 {
 	struct session *s;

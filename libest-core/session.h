@@ -4,7 +4,7 @@
 #define EST_SESSION_H
 
 #include "authz.h"
-#include "net.h"
+#include "proxy.h"
 
 struct session;
 
@@ -16,13 +16,15 @@ struct session_params {             /* borrowed for the session's life */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t credentials;
 	struct net_target target;
+	struct proxy *proxy; /* the client's; NULL: none */
 	int64_t idle_ms;
 };
 
 /* TCP, TLS 1.2 or 1.3 by our own priorities, path validation and authorisation inside the
  * handshake, so that the client certificate goes to nobody else, and a second look at what was
- * negotiated.  EST_E_NETWORK, EST_E_TIMEOUT, EST_E_TLS, EST_E_UNTRUSTED. */
-enum est_code session_open(const struct session_params *params, const struct deadline *deadline,
+ * negotiated.  EST_E_NETWORK, EST_E_TIMEOUT, EST_E_TLS, EST_E_UNTRUSTED, and what a proxy says
+ * (proxy.h).  The time that a human takes for a password is added to the deadline. */
+enum est_code session_open(const struct session_params *params, struct deadline *deadline,
 	struct session **out, struct est_error *err) EST_MUST_CHECK;
 /* Closes with close_notify; NULL is accepted. */
 void session_close(struct session *session);
@@ -30,6 +32,7 @@ void session_close(struct session *session);
 /* The proof of authorisation, borrowed; never NULL. */
 const struct authz *session_authz(const struct session *session);
 const char *session_address(const struct session *session);
+const char *session_proxy(const struct session *session);       /* its address; NULL: none */
 const char *session_tls_version(const struct session *session); /* "TLS1.3" */
 const char *session_description(const struct session *session);
 /* Adds to an error that the server had asked for a client certificate and got none. */

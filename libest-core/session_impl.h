@@ -17,7 +17,7 @@ struct session {
 	size_t n_first;
 	struct authz *authz;
 	struct est_error verdict; /* of the check inside the handshake */
-	char address[NET_ADDRESS_TEXT];
+	char address[NET_ADDRESS_TEXT], via[NET_ADDRESS_TEXT]; /* via: the proxy's, or "" */
 	char *description;
 };
 
@@ -25,7 +25,7 @@ struct session {
  * inside the handshake, with the struct session as the pointer of the GnuTLS session.  flags are
  * added to those of gnutls_init(). */
 enum est_code session_start(const struct session_params *params,
-	gnutls_certificate_verify_function *verify, unsigned flags, const struct deadline *deadline,
+	gnutls_certificate_verify_function *verify, unsigned flags, struct deadline *deadline,
 	struct session **out, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -227,7 +227,7 @@ static bool is_operation(struct est_span segment)
 	return false;
 }
 
-static enum est_code percent_decode(struct est_span in, struct est_buf *out, struct est_error *err)
+enum est_code url_percent_decode(struct est_span in, struct est_buf *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	uint8_t c;
@@ -298,7 +298,7 @@ static enum est_code append_label(struct est_span label, bool in_url, struct est
 	for (;;) {
 		raw = until(label, "/");
 		segment.n = 0;
-		rc = in_url ? percent_decode(raw, &segment, err)
+		rc = in_url ? url_percent_decode(raw, &segment, err)
 			    : est_buf_append(&segment, raw, err);
 		total += segment.n + 1; /* with the slash before it */
 		if (rc == EST_OK && total > URL_LABEL_MAX)

@@ -30,4 +30,8 @@ enum est_code url_authority(struct est_span in, struct url *url,
 enum est_code url_target(const struct url *url, const char *operation, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* Appends in with each %XX decoded (RFC 3986 section 2.1).  EST_E_USAGE. */
+enum est_code url_percent_decode(struct est_span in, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@ rm -rf "$build/demo"
 mkdir -p "$build/demo/server"
 cd "$build/demo"
 PATH=$build:$PATH
+unset https_proxy HTTPS_PROXY # the server is on this machine
 
 say() { printf '\n# %s\n' "$*"; }
 run() {

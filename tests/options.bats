@@ -346,7 +346,7 @@ teardown() {
 }
 
 @test "options: est itself and other programs' variables are left alone" {
-	EST_NONSENSE=1 https_proxy=http://127.0.0.1:1 works cacerts "${trust[@]}"
+	EST_NONSENSE=1 http_proxy=http://127.0.0.1:1 all_proxy=http://127.0.0.1:1 works cacerts "${trust[@]}"
 }
 
 @test "options: SSLKEYLOGFILE does not make est write session secrets" {

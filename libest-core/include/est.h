@@ -470,7 +470,12 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 					 * "host[:port]", or NULL */
 	bool (*consent)(void *ctx, const char *origin); /* asks about another; NULL: never */
 	const char *const *resolve;                     /* "host:port:address" */
-	int family;                                     /* AF_UNSPEC, AF_INET, AF_INET6 */
+	const char *proxy;    /* [http://][user[:password]@]host[:port], percent-encoded: the proxy
+			       * that CONNECT is asked of; NULL: none.  It sees name and port of the
+			       * server, and of HTTP nothing. */
+	const char *no_proxy; /* hosts to go to directly, as in the variable no_proxy, or NULL */
+	est_secret_fn *proxy_password; /* of the user in proxy, when the proxy asks (407) */
+	int family;                    /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
 	/* Each attempt has max_time_ms for itself; waiting between attempts does not count. */
@@ -497,7 +502,8 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *cipher;      /* GnuTLS's description of the session */
 	const char *vouched_by;  /* "explicit" or "implicit" TA database */
 	const char *identity;    /* the name that matched */
-	const char *address;     /* "127.0.0.1:8443" */
+	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
+	const char *proxy;       /* address of the proxy, or NULL */
 	bool client_cert_sent;
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (http_parser_feed(&parser, &parts[i], &err) != EST_OK)
 			break;
 	if (http_parser_done(&parser)) {
-		n = http_challenges(&response, challenges);
+		n = http_challenges(&response, "WWW-Authenticate", challenges);
 		check(n <= HTTP_CHALLENGES_MAX);
 		for (size_t i = 0; i < n; i++)
 			check_challenge(&response, &challenges[i]);

@@ -80,7 +80,7 @@ static void check_answer(const struct digest_challenge *c, const char *user)
 	check(est_buf_append(&field, est_span_str("WWW-Authenticate: "), &err) == EST_OK);
 	check(est_buf_append(&field, est_buf_span(&value), &err) == EST_OK);
 	if (field.n < HTTP_LINE_MAX && parse(401, est_buf_span(&field), &response)) {
-		check(http_challenges(&response, back) == 1);
+		check(http_challenges(&response, "WWW-Authenticate", back) == 1);
 		same(&back[0], "realm", &c->realm);
 		same(&back[0], "nonce", &c->nonce);
 		check(!http_auth_find(&back[0], "opaque") == !c->has_opaque);
@@ -164,7 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (parse(401, (struct est_span){ data, size }, &response) &&
 		parse(200, (struct est_span){ data, size }, &good)) {
-		n = http_challenges(&response, challenges);
+		n = http_challenges(&response, "WWW-Authenticate", challenges);
 		for (size_t i = 0; i < n; i++) {
 			if (!http_challenge_is(&challenges[i], "Digest") ||
 				digest_parse(&challenges[i], &c, &err) != EST_OK)

@@ -6,6 +6,7 @@
   silent        accepts, says nothing
   close         accepts, and closes at once
   bytes FILE    accepts, sends the bytes of FILE whatever was asked, waits
+  proxy         an HTTP proxy: tunnels CONNECT to the port asked for on the loopback interface
   tls           TLS of Python's ssl module (OpenSSL): reads a request, plays an answer
 
 Options of tls:
@@ -16,10 +17,12 @@ Options of tls:
   --client-ca FILE            a client certificate is required
   --then FILE                 chain and key in one file, from the second connection on
   --bind ADDR                 127.0.0.1
+Option of proxy: --basic USER:PASSWORD, which it asks for with 407.
 Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
 is appended.
 """
 import argparse
+import base64
 import os
 import signal
 import socket
@@ -33,9 +36,9 @@ VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1,
 
 def options():
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "tls"])
+    parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "proxy", "tls"])
     parser.add_argument("file", nargs="?")
-    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then"):
+    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "basic"):
         parser.add_argument("--" + name)
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
@@ -83,6 +86,37 @@ def request(opt, conn):
     return True
 
 
+def pump(src, dst):
+    try:
+        while got := src.recv(65536):
+            dst.sendall(got)
+        dst.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def tunnel(opt, conn):
+    """One CONNECT, of which nothing but the head is captured."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        got = conn.recv(1)
+        if not got:
+            return
+        head += got
+    capture(opt, head)
+    if opt.basic:
+        due = b"\r\nProxy-Authorization: Basic " + base64.b64encode(opt.basic.encode()) + b"\r\n"
+        if due not in head:
+            conn.sendall(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n"
+                         b"Proxy-Authenticate: Basic realm=\"proxy\"\r\n\r\n")
+            return
+    port = int(head.split(b" ")[1].rsplit(b":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as far:
+        conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=pump, args=(far, conn), daemon=True).start()
+        pump(conn, far)
+
+
 def serve(opt, ctx, conn):
     try:
         if opt.mode == "silent":
@@ -93,6 +127,8 @@ def serve(opt, ctx, conn):
                 conn.sendall(answer.read())
             while got := conn.recv(65536):
                 capture(opt, got)
+        elif opt.mode == "proxy":
+            tunnel(opt, conn)
         elif opt.mode == "tls":
             conn = ctx.wrap_socket(conn, server_side=True)
             while request(opt, conn):

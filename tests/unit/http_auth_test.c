@@ -29,7 +29,7 @@ static size_t challenges(const char *fields)
 		fail_msg("%s", err.msg);
 	http_parser_wipe(&parser);
 	est_buf_free(&in);
-	return http_challenges(&response, found);
+	return http_challenges(&response, "WWW-Authenticate", found);
 }
 
 /* "Basic(realm="x",charset=UTF-8) Negotiate[abc==]" for what was found. */

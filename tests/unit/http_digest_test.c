@@ -32,7 +32,7 @@ static void challenge(const char *value, struct http_challenge *out)
 		fail_msg("%s", err.msg);
 	http_parser_wipe(&parser);
 	est_buf_free(&in);
-	if (http_challenges(&response, found) < 1)
+	if (http_challenges(&response, "WWW-Authenticate", found) < 1)
 		fail_msg("no challenge in %s", value);
 	*out = found[0];
 }
