@@ -12,18 +12,7 @@
 #include <cmocka.h>
 
 #include "forge.h"
-
-#define VECTORS "tests/data/vectors/"
-
-static void read_vector(const char *name, struct est_buf *out)
-{
-	struct est_error err = { 0 };
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), VECTORS "%s", name);
-	if (est_read_file(path, EST_FILE_MAX, out, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-}
+#include "vectors.h"
 
 /* Writes a file, loads it and removes it. */
 static enum est_code load_text(struct est_span text, struct est_certs **certs,

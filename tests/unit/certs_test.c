@@ -13,20 +13,9 @@
 
 #include "certs.h"
 #include "forge.h"
-
-#define VECTORS "tests/data/vectors/"
+#include "vectors.h"
 
 #define BIT(quirk) (1u << EST_Q_##quirk)
-
-static void read_vector(const char *name, struct est_buf *out)
-{
-	struct est_error err = { 0 };
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), VECTORS "%s", name);
-	if (est_read_file(path, EST_FILE_MAX, out, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-}
 
 /* Decodes what is in der and empties it. */
 static enum est_code decode(struct est_buf *der, struct est_quirks *quirks,

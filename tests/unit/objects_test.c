@@ -10,20 +10,9 @@
 
 #include <cmocka.h>
 
-#include "forge.h"
 #include "certmake.h"
-
-#define VECTORS "tests/data/vectors/"
-
-static void read_vector(const char *name, struct est_buf *out)
-{
-	struct est_error err = { 0 };
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), VECTORS "%s", name);
-	if (est_read_file(path, EST_FILE_MAX, out, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-}
+#include "forge.h"
+#include "vectors.h"
 
 static void the_vectors_look_like_what_they_are(void **state)
 {
