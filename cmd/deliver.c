@@ -2,7 +2,12 @@
 /* An issued certificate, its chain and its key on their way to files. */
 #include "request.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define POLL_MS 100 /* between two looks whether the lock is free */
 
 static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 {
@@ -21,22 +26,84 @@ static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 		&cmd->err);
 }
 
+static unsigned ms_since(const struct timespec *begin)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned)((now.tv_sec - begin->tv_sec) * 1000 +
+			  (now.tv_nsec - begin->tv_nsec) / 1000000);
+}
+
+static bool is_locked(enum est_code rc, const struct est_error *err)
+{
+	return rc == EST_E_OUTPUT && err->reason && strcmp(err->reason, "locked") == 0;
+}
+
+/* Another run ends within its --max-time, or is killed, and its lock with it. */
+static enum est_code lock(struct cmd *cmd, const char *file, unsigned flags, struct est_swap **out)
+{
+	const struct timespec poll = { 0, POLL_MS * 1000000L };
+	struct timespec begin;
+	enum est_code rc;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (is_locked(rc = est_swap_open(file, flags, out, &cmd->err), &cmd->err)) {
+		if (cmd_stop)
+			return est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
+		if (ms_since(&begin) >= cmd->v.lock_wait_ms) {
+			if (!cmd->v.lock_wait_ms)
+				est_hint(&cmd->err, "--lock-wait SECONDS waits for it");
+			return rc;
+		}
+		(void)nanosleep(&poll, NULL);
+	}
+	return rc;
+}
+
+static enum est_code open_swap(struct cmd *cmd, const char *cert, struct delivery *d)
+{
+	const struct cmd_values *v = &cmd->v;
+	const char *file = v->store                         ? v->store
+			   : cert && strcmp(cert, "-") != 0 ? cert
+							    : v->combined;
+	enum est_code rc;
+
+	if (!file)
+		file = v->key_out ? v->key_out : v->p12 ? v->p12 : v->chain_out;
+	if (!file)
+		return EST_OK;
+	rc = lock(cmd, file, v->store ? EST_SWAP_STORE : 0, &d->swap);
+	if (rc != EST_OK)
+		return rc;
+	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
+	if (est_swap_recovered(d->swap) == EST_RECOVERED_OLD)
+		cmd_notice(cmd, "an unfinished run's files were no pair, the old ones are in place "
+				"again");
+	return EST_OK;
+}
+
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc;
 
+	rc = open_swap(cmd, cert, d);
+	if (rc != EST_OK || d->recovered)
+		return rc;
 	rc = cmd_output(cmd, cert, 0, &d->cert);
 	if (rc == EST_OK && v->chain_out)
 		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
 	if (rc == EST_OK && v->combined)
 		rc = est_output_open(v->combined, EST_OUTPUT_SECRET, &d->combined, &cmd->err);
+	if (rc == EST_OK && v->store)
+		rc = est_generation_open(v->store, &d->generation, &cmd->err);
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
 }
 
 bool delivery_prints(const struct delivery *d)
 {
-	return !d->cert && !d->combined && !d->p12;
+	return !d->cert && !d->combined && !d->p12 && !d->generation;
 }
 
 static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
@@ -69,51 +136,79 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 	return rc;
 }
 
-static enum est_code commit(struct cmd *cmd, struct est_output *out, bool *any_changed)
+/* The store's key: a file that stays in it is copied as it is, for it may be encrypted. */
+static enum est_code render_key(struct cmd *cmd, struct delivery *d, const struct request *request,
+	const char *key_file)
 {
-	bool changed = false;
-	enum est_code rc = out ? est_output_commit(out, &changed, &cmd->err) : EST_OK;
+	char stored[PATH_MAX];
 
-	*any_changed |= changed;
+	(void)snprintf(stored, sizeof(stored), "%s/current/key.pem", cmd->v.store);
+	if (!request->newkey && key_file && est_same_file(key_file, stored))
+		return est_read_file(key_file, EST_FILE_MAX, &d->key_text, &cmd->err);
+	return est_key_pem(request_key(request), &d->key_text, &cmd->err);
+}
+
+static enum est_code write_all(struct cmd *cmd, struct delivery *d, const struct est_certs *chain)
+{
+	const struct {
+		struct est_output *out;
+		const struct est_buf *content;
+	} files[] = {
+		{ d->cert, &d->cert_text },
+		{ d->chain, &d->chain_text },
+		{ d->combined, &d->combined_text },
+		{ d->p12, &d->p12_bytes },
+	};
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i].out)
+			rc = est_output_write(files[i].out, est_buf_span(files[i].content),
+				&cmd->err);
+	}
+	if (rc == EST_OK && d->generation)
+		rc = est_generation_write(d->generation, est_buf_span(&d->key_text), chain,
+			&cmd->err);
 	return rc;
 }
 
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued)
+	const char *key_file, const struct est_issued *issued)
 {
-	struct est_error *err = &cmd->err;
-	bool changed = false;
+	const struct cmd_values *v = &cmd->v;
+	const struct est_swap_files files = {
+		.cert = d->cert,
+		.combined = d->combined,
+		.others = { d->chain, d->p12 },
+		.generation = d->generation,
+		.newkey = request->newkey,
+		.newkey_inside = !v->key_out,
+		.key_file = request->newkey ? NULL : key_file,
+		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
+	};
+	bool changed = true;
 	enum est_code rc;
 
 	rc = render(cmd, d, request, issued->chain);
-	if (rc == EST_OK && d->cert)
-		rc = est_output_write(d->cert, est_buf_span(&d->cert_text), err);
-	if (rc == EST_OK && d->chain)
-		rc = est_output_write(d->chain, est_buf_span(&d->chain_text), err);
-	if (rc == EST_OK && d->combined)
-		rc = est_output_write(d->combined, est_buf_span(&d->combined_text), err);
-	if (rc == EST_OK && d->p12)
-		rc = est_output_write(d->p12, est_buf_span(&d->p12_bytes), err);
+	if (rc == EST_OK && d->generation)
+		rc = render_key(cmd, d, request, key_file);
 	if (rc == EST_OK)
-		rc = commit(cmd, d->combined, &changed);
-	if (rc == EST_OK)
-		rc = commit(cmd, d->p12, &changed);
-	if (rc == EST_OK)
-		rc = commit(cmd, d->chain, &changed);
-	if (rc == EST_OK)
-		rc = commit(cmd, d->cert, &changed);
-	if (rc == EST_OK && delivery_prints(d)) {
+		rc = write_all(cmd, d, issued->chain);
+	if (rc == EST_OK && delivery_prints(d))
 		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
-		changed = true;
-	}
-	if (rc == EST_OK && request->newkey && cmd->v.key_out)
-		rc = est_newkey_commit(request->newkey, err);
-	else if (rc == EST_OK && request->newkey)
-		est_newkey_discard(request->newkey); /* --combined or --p12 has it */
-	request->keep = rc != EST_OK;                /* issued, and not everything is in place */
+	if (rc == EST_OK && d->swap)
+		rc = est_swap_commit(d->swap, &files, &changed, &cmd->err);
+	request->keep = rc != EST_OK; /* issued, and not in place */
 	if (rc == EST_OK)
-		cmd_json_bool(cmd, "changed", changed);
+		cmd_json_bool(cmd, "changed", changed || delivery_prints(d));
 	return rc;
+}
+
+void delivery_say_recovered(struct cmd *cmd)
+{
+	cmd_notice(cmd, "recovered: the files of an unfinished run are in place now");
+	cmd_json_string(cmd, "action", "recovered");
+	cmd_json_bool(cmd, "changed", true);
 }
 
 void delivery_wipe(struct delivery *d)
@@ -122,9 +217,12 @@ void delivery_wipe(struct delivery *d)
 	est_output_free(d->chain);
 	est_output_free(d->combined);
 	est_output_free(d->p12);
+	est_generation_free(d->generation);
+	est_swap_free(d->swap); /* the lock, last */
 	est_buf_free(&d->cert_text);
 	est_buf_free(&d->chain_text);
 	est_buf_free(&d->combined_text);
+	est_buf_free(&d->key_text);
 	est_buf_free(&d->p12_bytes);
 	est_buf_free(&d->p12_password);
 	*d = (struct delivery){ 0 };

@@ -39,13 +39,15 @@ static enum est_code check_options(struct cmd *cmd)
 		rc = request_check(cmd);
 	if (rc != EST_OK)
 		return rc;
-	if (v->csr && (v->combined || v->p12))
+	if (v->csr && (v->combined || v->p12 || v->store))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--%s needs the key, which --csr does not bring",
-			v->combined ? "combined" : "p12");
-	if (!v->csr && !v->use_key && !v->key_out && !v->combined && !v->p12) {
+			v->combined ? "combined"
+			: v->p12    ? "p12"
+				    : "store");
+	if (!v->csr && !v->use_key && !v->key_out && !v->combined && !v->p12 && !v->store) {
 		est_fail(&cmd->err, EST_E_USAGE,
-			"a new key needs --key-out, --combined or --p12 FILE");
+			"a new key needs --key-out, --combined or --p12 FILE, or --store DIR");
 		return est_hint(&cmd->err, "or name a key with --use-key, or a request with --csr");
 	}
 	if (!v->csr && !v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
@@ -73,7 +75,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, &issued);
+		rc = delivery_install(cmd, delivery, request, cmd->v.use_key, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
@@ -94,12 +96,17 @@ static enum est_code run(struct cmd *cmd)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, cmd->v.output, &delivery);
+	if (rc == EST_OK && delivery.recovered) {
+		delivery_say_recovered(cmd);
+		goto out;
+	}
 	if (rc == EST_OK)
 		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
 		rc = enroll(cmd, client, &request, &delivery);
+out:
 	request_wipe(&request);
 	delivery_wipe(&delivery);
 	est_client_free(client);
@@ -108,6 +115,7 @@ static enum est_code run(struct cmd *cmd)
 
 const struct cmd_applet enroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_common },
+	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_files,
+		cmd_options_common },
 	.run = run,
 };

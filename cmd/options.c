@@ -445,6 +445,7 @@ enum est_code cmd_parse(const struct cmd_option *const *groups, int argc, char *
 	const char *config = NULL;
 	enum est_code rc;
 
+	out->v.keep = CMD_KEEP_DEFAULT;
 	rc = look_ahead(groups, argc, argv, &config, &out->v.json, err);
 	if (rc == EST_OK && config) {
 		rc = est_read_file(config, CONFIG_MAX, &out->config, err);

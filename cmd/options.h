@@ -30,7 +30,9 @@ struct cmd_values {
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;
 	/* where it goes */
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
-	bool fullchain, force;
+	const char *store;
+	bool fullchain, force, rekey;
+	unsigned keep, lock_wait_ms;
 	/* what inspect is asked */
 	bool verify, tree, diff, sort, dedup, json_lines;
 	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color,
@@ -71,6 +73,7 @@ struct cmd_option {
 	const char *help;
 };
 
+#define CMD_KEEP_DEFAULT   ~0u /* .keep until it is given */
 #define CMD_WAIT_DEFAULT_S 600 /* CMD_WAIT without an argument */
 
 #define CMD_AT(field) offsetof(struct cmd_values, field)
@@ -78,6 +81,7 @@ struct cmd_option {
 /* Groups that applets share. */
 extern const struct cmd_option cmd_options_network[];
 extern const struct cmd_option cmd_options_request[];
+extern const struct cmd_option cmd_options_files[];
 extern const struct cmd_option cmd_options_common[];
 extern const struct cmd_option cmd_options_schedule[];
 

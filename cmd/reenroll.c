@@ -4,6 +4,8 @@
 #include "request.h"
 #include "schedule.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct cmd_option options[] = {
@@ -11,6 +13,8 @@ static const struct cmd_option options[] = {
 		"type of the new key with --key-out (default: that of the old key)" },
 	{ "key-out", 0, CMD_STRING, CMD_AT(key_out), "FILE", NULL,
 		"rekey: make a new key and put it here; without it the old key is kept" },
+	{ "rekey", 0, CMD_FLAG, CMD_AT(rekey), NULL, NULL,
+		"make a new key: --key and --cert are replaced together, in place" },
 	{ "change-subject", 0, CMD_STRING, CMD_AT(change_subject), "DN", NULL,
 		"ask for another subject from now on (RFC 6402 ChangeSubjectName)" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
@@ -42,6 +46,11 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
+static bool is_one_file(const struct cmd_values *v)
+{
+	return !v->key || est_same_file(v->key, v->cert);
+}
+
 static enum est_code check_options(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -60,8 +69,18 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->alt_key && !v->alt_cert)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--alt-key is the key of --alt-cert, which is missing");
-	if (v->new_key && !v->key_out)
-		return est_fail(&cmd->err, EST_E_USAGE, "--new-key needs --key-out FILE");
+	if (v->new_key && !v->key_out && !v->rekey)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--new-key needs --rekey or --key-out FILE");
+	if (v->rekey && (v->key_out || (v->output && !v->combined)))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--rekey replaces --key and --cert in place; for other places there are "
+			"--key-out and -o together");
+	if (v->rekey && v->key && strncmp(v->key, "pkcs11:", 7) == 0)
+		return est_fail(&cmd->err, EST_E_USAGE, "--rekey is for keys in files");
+	if (v->rekey && !v->combined && !v->store && is_one_file(v))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--rekey of certificate and key in one file needs --combined %s", v->cert);
 	if (v->key_out && !v->output && !v->combined) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--key-out needs -o FILE too: one of the pair alone would not fit the "
@@ -114,7 +133,7 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
 
 static const char *done_word(const struct cmd *cmd)
 {
-	return cmd->v.key_out ? "rekeyed" : "renewed";
+	return cmd->v.key_out || cmd->v.rekey ? "rekeyed" : "renewed";
 }
 
 static enum est_code say_done(struct cmd *cmd, const char *done, const struct est_issued *issued)
@@ -133,7 +152,7 @@ static enum est_code say_done(struct cmd *cmd, const char *done, const struct es
 }
 
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
-	struct request *request, struct delivery *delivery)
+	const char *key_file, struct request *request, struct delivery *delivery)
 {
 	struct est_issued issued = { 0 };
 	bool sent = false;
@@ -146,7 +165,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, &issued);
+		rc = delivery_install(cmd, delivery, request, key_file, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
@@ -155,42 +174,88 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	return rc;
 }
 
+/* Whose certificate is renewed with --store; stored holds the names. */
+static void name_stored(struct cmd_values *v, char stored[2][PATH_MAX])
+{
+	if (!v->store || v->cert)
+		return;
+	(void)snprintf(stored[0], PATH_MAX, "%s/current/cert.pem", v->store);
+	(void)snprintf(stored[1], PATH_MAX, "%s/current/key.pem", v->store);
+	v->cert = stored[0];
+	v->key = stored[1];
+}
+
+static void name_outputs(struct cmd_values *v)
+{
+	if (!v->output && !v->combined && !v->store)
+		v->output = v->cert;
+	if (v->rekey && !v->combined && !v->store) {
+		v->key_out = v->key;
+		v->force = true;
+	}
+}
+
+/* The old certificate is read when nobody else is at work on it, and nothing is left to repair. */
+static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct delivery *delivery)
+{
+	const char *output = cmd->v.store || cmd->v.combined ? NULL : cmd->v.output;
+	struct est_certs *again = NULL;
+	enum est_code rc;
+
+	rc = est_certs_load(cmd->v.cert, old, &cmd->err);
+	if (rc == EST_OK)
+		rc = delivery_open(cmd, cmd->v.output, delivery);
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
+		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
+	if (rc != EST_OK || delivery->recovered || strcmp(cmd->v.cert, "-") == 0)
+		return rc;
+	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
+	if (rc == EST_OK) {
+		est_certs_free(*old);
+		*old = again;
+	}
+	return rc;
+}
+
 static enum est_code run(struct cmd *cmd)
 {
-	const char *cert_file = cmd->v.cert, *output = cmd->v.output;
-	const char *key_file = cmd->v.key ? cmd->v.key : cert_file;
+	char stored[2][PATH_MAX];
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
 	struct request request = { .will_send = !cmd->v.dry_run };
+	const char *cert_file, *key_file;
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
 	bool due = true;
 	enum est_code rc;
 
+	name_stored(&cmd->v, stored);
 	rc = check_options(cmd);
 	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
-	if (rc == EST_OK)
-		rc = schedule_due(cmd, cert_file, output ? output : cmd->v.combined, &due);
-	if (rc != EST_OK || !due)
+	if (rc != EST_OK)
 		return rc;
-	rc = est_certs_load(cert_file, &old, &cmd->err);
-	if (rc == EST_OK)
-		rc = choose_identity(cmd, est_certs_get(old, 0));
+	name_outputs(&cmd->v);
+	cert_file = cmd->v.cert;
+	key_file = cmd->v.key ? cmd->v.key : cert_file;
+	if (cmd->v.status || !delivery_unfinished(cmd)) {
+		rc = schedule_due(cmd, cert_file, cmd->v.output ? cmd->v.output : cmd->v.combined, &due);
+		if (rc != EST_OK || !due)
+			return rc;
+	}
+	rc = open_files(cmd, &old, &delivery);
+	if (rc == EST_OK && delivery.recovered)
+		delivery_say_recovered(cmd);
+	if (rc != EST_OK || delivery.recovered)
+		goto out;
+	rc = choose_identity(cmd, est_certs_get(old, 0));
 	if (rc == EST_OK)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_key_match(key, key_file, est_certs_get(old, 0), cert_file, &cmd->err);
-	if (rc != EST_OK)
-		goto out;
-	if (!output && !cmd->v.combined)
-		output = cert_file;
-	rc = delivery_open(cmd, output, &delivery);
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
-		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc == EST_OK && !cmd->v.key_out) {
+	if (rc == EST_OK && !cmd->v.key_out && !cmd->v.rekey) {
 		request.key = key;
 		key = NULL;
 	}
@@ -200,7 +265,7 @@ static enum est_code run(struct cmd *cmd)
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
-		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery);
+		rc = reenroll(cmd, client, est_certs_get(old, 0), key_file, &request, &delivery);
 out:
 	request_wipe(&request);
 	delivery_wipe(&delivery);
@@ -212,6 +277,7 @@ out:
 
 const struct cmd_applet reenroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, options, cmd_options_schedule, cmd_options_common },
+	.groups = { cmd_options_network, options, cmd_options_files, cmd_options_schedule,
+		cmd_options_common },
 	.run = run,
 };

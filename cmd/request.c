@@ -2,6 +2,8 @@
 /* The key and the request of csr, enroll and reenroll. */
 #include "request.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool any_name(const struct cmd_values *v)
@@ -59,6 +61,14 @@ enum est_code request_check_files(struct cmd *cmd)
 				"--%s needs a file: standard output is for the certificate",
 				outputs[i].option);
 	}
+	for (size_t i = 0; cmd->v.store && i < n; i++) {
+		if (outputs[i].file && outputs[i].file != cmd->v.p12)
+			return est_fail(&cmd->err, EST_E_USAGE,
+				"--store has its own files: --%s cannot be given with it",
+				outputs[i].option);
+	}
+	if (cmd->v.store && strlen(cmd->v.store) > PATH_MAX - NAME_MAX)
+		return est_fail(&cmd->err, EST_E_USAGE, "--store: the name is too long");
 	if (!cmd->v.p12 != !cmd->v.p12_password_file)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--p12 and --p12-password-file need each other");
@@ -92,6 +102,7 @@ const struct est_key *request_key(const struct request *r)
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
+	char stored[PATH_MAX];
 	enum est_code rc;
 
 	if (v->use_key)
@@ -99,8 +110,10 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	if (r->key)
 		return EST_OK; /* the old key, kept */
 	/* Without --key-out the new key's only place is one file that is replaced as a whole. */
+	(void)snprintf(stored, sizeof(stored), "%s/key.pem", v->store ? v->store : "");
 	rc = est_newkey_open(v->key_out    ? v->key_out
 			     : v->combined ? v->combined
+			     : v->store    ? stored
 					   : v->p12,
 		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
 		&r->newkey, &r->resumed, &cmd->err);

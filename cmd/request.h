@@ -33,21 +33,28 @@ const char *request_done(struct cmd *cmd, const struct request *request, const c
 void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
 
-/* The files an issued certificate goes to. */
+/* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
+	struct est_swap *swap; /* NULL when there is none but standard output */
+	/* An unfinished run's files are in place now: nothing else is open, nothing is to be done.
+	 */
+	bool recovered;
 	struct est_output *cert, *chain, *combined, *p12;
-	struct est_buf cert_text, chain_text, combined_text, p12_bytes;
+	struct est_generation *generation;
+	struct est_buf cert_text, chain_text, combined_text, p12_bytes, key_text;
 	struct est_buf p12_password; /* with a NUL */
 };
 
-/* Opens every destination before anything is sent.  cert: NULL or "-" is standard output. */
+/* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
+ * standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
 /* The certificate has no other place than standard output. */
 bool delivery_prints(const struct delivery *d);
-/* Writes and syncs everything, then renames, the key last: until then KEY.est-new has it and the
- * old key is untouched, so that whatever fails in between, no key is lost. */
+/* Writes and syncs everything, then swaps.  key_file: a key that stays, or NULL. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued) EST_MUST_CHECK;
+	const char *key_file, const struct est_issued *issued) EST_MUST_CHECK;
+/* What is said when .recovered is all that there was to do. */
+void delivery_say_recovered(struct cmd *cmd);
 void delivery_wipe(struct delivery *d);
 
 #endif

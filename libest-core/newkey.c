@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The key of an enrolment under way, and its request: on disk before the request leaves, so that a
  * crash, a kill or a 202 never loses a key that the CA has certified. */
+#include "newkey.h"
+
 #include "csr.h"
 #include "store.h"
 
@@ -9,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,38 +23,17 @@ struct est_newkey {
 	bool committed;
 };
 
-/* Opens and locks the file; a run that has just finished may have renamed it meanwhile. */
-static enum est_code open_locked(struct est_newkey *nk, struct est_error *err)
-{
-	struct stat opened, named;
-
-	nk->fd = open(nk->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (nk->fd < 0 || fstat(nk->fd, &opened) != 0)
-		return store_fail(nk->path, "cannot make it", err);
-	if (!S_ISREG(opened.st_mode))
-		return est_fail(err, EST_E_OUTPUT, "%s: not a regular file", nk->path);
-	if (flock(nk->fd, LOCK_EX | LOCK_NB) != 0 || stat(nk->path, &named) != 0 ||
-		opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
-		est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", nk->path);
-		return est_reason(err, "locked");
-	}
-	return EST_OK;
-}
-
-/* A file is used only when it was us who left it, or somebody who owns the directory and
- * could do as he likes there: others may write into a directory like /tmp and know that key. */
+/* A file is used only when it was us who left it, or somebody who owns the directory and could do
+ * as he likes there, or who has the key that it is to replace. */
 static enum est_code check_owner(const struct est_newkey *nk, struct est_error *err)
 {
-	struct stat file, dir;
+	const struct store_target *target = &nk->target;
+	struct stat dir;
 
-	if (fstat(nk->fd, &file) != 0 || stat(nk->target.dir, &dir) != 0)
+	if (stat(target->dir, &dir) != 0)
 		return store_fail(nk->path, "cannot look at it", err);
-	if ((file.st_uid == geteuid() || file.st_uid == dir.st_uid) && file.st_nlink == 1)
-		return EST_OK;
-	est_fail(err, EST_E_OUTPUT,
-		"%s: belongs to user %ju, or has a second name; its key may be known to others",
-		nk->path, (uintmax_t)file.st_uid);
-	return est_hint(err, "look at it, and remove it if it is not needed");
+	return store_check_owner(nk->fd, nk->path, dir.st_uid,
+		target->exists ? target->old.st_uid : dir.st_uid, err);
 }
 
 /* On disk, name and all, before anything is sent. */
@@ -124,7 +104,7 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 		nk->csr_path = NULL;
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
-	rc = open_locked(nk, err);
+	rc = store_open_locked(nk->path, &nk->fd, err);
 	if (rc == EST_OK)
 		rc = resume_key(nk, type, resumed, err);
 	return rc == EST_OK && !*resumed ? new_key(nk, type, err) : rc;
@@ -229,11 +209,30 @@ enum est_code est_newkey_request(struct est_newkey *nk, const struct est_csr_spe
 	return rc;
 }
 
+enum est_code newkey_stage(struct est_newkey *nk, struct est_error *err)
+{
+	enum est_code rc = store_set_mode(&nk->target, nk->fd, true, err);
+
+	if (rc == EST_OK && fsync(nk->fd) != 0)
+		rc = store_fail(nk->path, "cannot sync", err);
+	return rc;
+}
+
+const struct store_target *newkey_target(const struct est_newkey *nk)
+{
+	return &nk->target;
+}
+
+void newkey_committed(struct est_newkey *nk)
+{
+	nk->committed = true;
+}
+
 enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 {
 	enum est_code rc;
 
-	rc = store_set_mode(&nk->target, nk->fd, true, err);
+	rc = newkey_stage(nk, err);
 	if (rc == EST_OK)
 		rc = store_rename(nk->path, &nk->target, err);
 	nk->committed = rc == EST_OK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,10 +17,12 @@
 #define KEY_MODE_MAX 0640
 #define NEW_MODE     0644
 #define LINKS_MAX    40
+#define BASE_MAX     240 /* bytes of a name, so that .NAME.est-journal is one, too */
+#define TRIES        8   /* when two runs make and remove the same temporary file */
 
 struct est_output {
 	struct store_target target;
-	char *temp; /* in the same directory; NULL once it is renamed */
+	char *temp; /* in the same directory */
 	int fd;
 	bool secret, written;
 	struct est_span content; /* borrowed between write and commit: compared with the target */
@@ -216,20 +219,39 @@ enum est_code store_sync_dir(const char *dir, struct est_error *err)
 	return rc;
 }
 
-enum est_code store_rename(const char *from, const struct store_target *target,
-	struct est_error *err)
+enum est_code store_mkdir(const char *dir, mode_t mode, struct est_error *err)
+{
+	mode_t mask = umask(0);
+
+	(void)umask(mask);
+	if (mkdir(dir, 0700) != 0 || chmod(dir, (mode & ~mask) | 0700) != 0)
+		return store_fail(dir, "cannot make the folder", err);
+	return EST_OK;
+}
+
+enum est_code store_check_fresh(const struct store_target *target, struct est_error *err)
 {
 	struct stat st;
 
 	if (target->fresh && lstat(target->path, &st) == 0)
 		return fail_exists(target->path, err); /* it came after we had looked */
+	return EST_OK;
+}
+
+enum est_code store_rename(const char *from, const struct store_target *target,
+	struct est_error *err)
+{
+	enum est_code rc = store_check_fresh(target, err);
+
+	if (rc != EST_OK)
+		return rc;
 	if (rename(from, target->path) != 0)
 		return store_fail(target->path, "cannot rename the new file into place", err);
 	return store_sync_dir(target->dir, err);
 }
 
 /* Room for the file to come.  Flash file systems and musl do not reserve: then it is written. */
-static int reserve(int fd)
+int store_reserve(int fd)
 {
 	static const uint8_t zeros[4096];
 	int error = posix_fallocate(fd, 0, ROOM_BYTES);
@@ -243,20 +265,126 @@ static int reserve(int fd)
 	return 0;
 }
 
+char *store_sibling(const char *path, const char *suffix)
+{
+	const char *base = base_of(path);
+	char *out;
+
+	if (asprintf(&out, "%.*s.%.*s.est-%s", (int)(base - path), path, BASE_MAX, base, suffix) <
+		0)
+		return NULL;
+	return out;
+}
+
+static enum est_code fail_locked(const char *path, struct est_error *err)
+{
+	est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", path);
+	return est_reason(err, "locked");
+}
+
+/* Whether the name is still that of the open file: who had the lock may have renamed it. */
+static bool same_file(int fd, const char *path)
+{
+	struct stat opened, named;
+
+	return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
+	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+enum est_code store_open_locked(const char *path, int *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	struct stat st;
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		rc = store_fail(path, "cannot make it", err);
+	else if (!S_ISREG(st.st_mode))
+		rc = est_fail(err, EST_E_OUTPUT, "%s: not a regular file", path);
+	else if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !same_file(fd, path))
+		rc = fail_locked(path, err);
+	if (rc == EST_OK)
+		*out = fd;
+	else if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+enum est_code store_check_owner(int fd, const char *path, uid_t other, uid_t another,
+	struct est_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return store_fail(path, "cannot look at it", err);
+	if ((st.st_uid == geteuid() || st.st_uid == other || st.st_uid == another) &&
+		st.st_nlink == 1)
+		return EST_OK;
+	est_fail(err, EST_E_OUTPUT,
+		"%s: belongs to user %ju, or has a second name; its key may be known to others",
+		path, (uintmax_t)st.st_uid);
+	return est_hint(err, "look at it, and remove it if it is not needed");
+}
+
+/* Removes what a killed run has left under a temporary name; EST_E_OUTPUT when the run lives. */
+static enum est_code remove_leftover(const char *temp, struct est_error *err)
+{
+	int fd = open(temp, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	enum est_code rc = EST_OK;
+
+	if (fd < 0 && errno == ENOENT)
+		return EST_OK; /* just gone */
+	if (fd < 0 && errno != ELOOP)
+		return store_fail(temp, "cannot open what is there", err);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+		rc = fail_locked(temp, err);
+	else if ((fd < 0 || same_file(fd, temp)) && unlink(temp) != 0 && errno != ENOENT)
+		rc = store_fail(temp, "cannot remove what is there", err);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+/* A new file under the fixed name, locked.  Not one that is there: who made it may have it open. */
+static enum est_code make_locked(const char *temp, const char *dir, int *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	int fd = -1;
+
+	for (unsigned i = 0; rc == EST_OK && fd < 0 && i < TRIES; i++) {
+		fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd < 0 && errno != EEXIST)
+			return store_fail(dir, "cannot make a file in this directory", err);
+		if (fd < 0)
+			rc = remove_leftover(temp, err);
+	}
+	if (rc == EST_OK && (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || !same_file(fd, temp)))
+		rc = fail_locked(temp, err);
+	if (rc == EST_OK && fchmod(fd, 0600) != 0) /* under umask 777 no later run could open it */
+		rc = store_fail(temp, "cannot set the mode", err);
+	if (rc == EST_OK)
+		*out = fd;
+	else if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
 static enum est_code make_temp(struct est_output *out, struct est_error *err)
 {
 	const struct store_target *target = &out->target;
-	char *temp;
+	char *temp = store_sibling(target->path, "tmp");
+	enum est_code rc;
 
-	if (asprintf(&temp, "%s/.%.200s.XXXXXX", target->dir, base_of(target->path)) < 0)
+	if (!temp)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	out->fd = mkostemp(temp, O_CLOEXEC); /* O_EXCL, mode 0600 */
-	if (out->fd < 0) {
+	rc = make_locked(temp, target->dir, &out->fd, err);
+	if (rc != EST_OK) {
 		free(temp);
-		return store_fail(target->dir, "cannot make a file in this directory", err);
+		return rc;
 	}
 	out->temp = temp;
-	errno = reserve(out->fd);
+	errno = store_reserve(out->fd);
 	if (errno == 0)
 		return EST_OK;
 	return store_fail(target->dir, "no room for a file of 64 KiB", err);
@@ -338,7 +466,7 @@ enum est_code est_output_write(struct est_output *out, struct est_span content,
 }
 
 /* Flash wears, and watchers of a file should see a change only when there is one. */
-static bool same_content(const struct est_output *out)
+bool store_output_same(const struct est_output *out)
 {
 	struct est_error ignored;
 	struct est_buf old = { 0 };
@@ -356,32 +484,31 @@ static bool same_content(const struct est_output *out)
 
 enum est_code est_output_commit(struct est_output *out, bool *changed, struct est_error *err)
 {
-	enum est_code rc;
 	bool same;
 
 	if (!out->written)
 		return est_fail(err, EST_E_INTERNAL, "%s: nothing written yet", out->target.path);
-	same = same_content(out);
+	same = store_output_same(out);
 	if (changed)
 		*changed = !same;
 	if (same)
 		return EST_OK;
-	rc = store_rename(out->temp, &out->target, err);
-	if (rc == EST_OK) {
-		free(out->temp);
-		out->temp = NULL;
-	}
-	return rc;
+	return store_rename(out->temp, &out->target, err);
+}
+
+const struct store_target *store_output_target(const struct est_output *out)
+{
+	return &out->target;
 }
 
 void est_output_free(struct est_output *out)
 {
 	if (!out)
 		return;
+	if (out->temp && same_file(out->fd, out->temp)) /* else it is renamed */
+		(void)unlink(out->temp);
 	if (out->fd >= 0)
-		(void)close(out->fd);
-	if (out->temp)
-		(void)unlink(out->temp); /* renamed already if only the directory's sync failed */
+		(void)close(out->fd); /* and the lock with it */
 	free(out->temp);
 	store_target_wipe(&out->target);
 	free(out);

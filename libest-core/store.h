@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of replacing a file by one rename, for everything that does so. */
+/* The steps of replacing a file by one rename, for everything that does so.  Temporary names are
+ * fixed, and what has one is locked by who made it: so the next run can tell what a killed one left
+ * and remove it. */
 #ifndef EST_STORE_H
 #define EST_STORE_H
 
@@ -29,10 +31,27 @@ enum est_code store_set_mode(const struct store_target *target, int fd, bool sec
 /* The whole content of fd, synced.  name is for messages. */
 enum est_code store_write(int fd, struct est_span content, const char *name,
 	struct est_error *err) EST_MUST_CHECK;
-/* Replaces the target by the file from, and syncs the directory.  EST_E_OUTPUT, reason exists, when
- * nothing was to be there and now something is. */
+/* Replaces the target by the file from, and syncs the directory; fresh is checked. */
 enum est_code store_rename(const char *from, const struct store_target *target,
 	struct est_error *err) EST_MUST_CHECK;
+/* DIR/.BASE.est-SUFFIX beside DIR/BASE, with BASE cut so that it can be a name; free(). */
+char *store_sibling(const char *path, const char *suffix);
+/* Opens or makes a file and locks it; EST_E_OUTPUT, reason locked, when another run has it. */
+enum est_code store_open_locked(const char *path, int *fd, struct est_error *err) EST_MUST_CHECK;
+/* A file that is there is ours only if this user, or one of two others who could as well have it
+ * all, has left it, under one name: others may write into a directory like /tmp, too. */
+enum est_code store_check_owner(int fd, const char *path, uid_t other, uid_t another,
+	struct est_error *err) EST_MUST_CHECK;
+/* EST_E_OUTPUT, reason exists, when nothing was to be there and now something is. */
+enum est_code store_check_fresh(const struct store_target *target,
+	struct est_error *err) EST_MUST_CHECK;
+/* Where a written output goes, and whether what is there is equal. */
+const struct store_target *store_output_target(const struct est_output *out);
+bool store_output_same(const struct est_output *out);
+/* 64 KiB of the disk for this file; errno, or 0. */
+int store_reserve(int fd);
+/* A new folder, which its owner can use whatever the umask. */
+enum est_code store_mkdir(const char *dir, mode_t mode, struct est_error *err) EST_MUST_CHECK;
 enum est_code store_sync_dir(const char *dir, struct est_error *err) EST_MUST_CHECK;
 /* EST_E_OUTPUT with what errno says. */
 enum est_code store_fail(const char *path, const char *doing, struct est_error *err);

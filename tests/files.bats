@@ -452,7 +452,7 @@ needs_mounts() {
 	"$EST" enroll "${raw[@]}" "${account[@]}" "${new[@]}" -l slow -m 10 >/dev/null 2>&1 3>&- &
 	first=$!
 	eventually test -s key.pem.est-new
-	LEAVES=key.pem.est-new ONCE=1 refused 4 'key\.pem' enroll "${anon[@]}" "${new[@]}"
+	LEAVES=key.pem.est-new ONCE=1 refused 4 'cert\.pem: another est' enroll "${anon[@]}" "${new[@]}"
 	kill "$first"
 	wait "$first" || true
 	nothing_sent || [ "$(server_count '.listener == "http" and .target')" = 0 ]

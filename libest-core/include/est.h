@@ -398,6 +398,8 @@ EST_API void est_csr_info_wipe(struct est_csr_info *info);
 EST_API enum est_code est_p12_encode(const struct est_key *key, const struct est_certs *certs,
 	const char *password, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 
+#include "est-files.h" /* the files of one certificate, swapped together */
+
 /* ---- CSR attributes (RFC 8951 section 4, RFC 9908) ---------------------------------------------
  */
 

@@ -1,0 +1,232 @@
+#!/usr/bin/env bats
+# bats file_tags=once
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
+# Files that change together: a pair in place, a store, what else goes with them; one run at a time;
+# and the run after one that was killed.  tests/torture kills at every other place.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	est_setup_file
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	id=(--cert dev.pem --key dev.key)
+	printf geheim >pw
+}
+
+teardown() {
+	est_teardown
+}
+
+# killed N ARGS...: est ARGS, killed at its Nth rename().
+killed() {
+	run -137 timeout 20 strace -f -qq -e trace=rename -e inject=rename:signal=KILL:when="$1" \
+		-o /dev/null "$EST" "${@:2}"
+}
+
+@test "store: --rekey replaces key and certificate in place, keeps the old pair, mode and owner" {
+	identity dev /CN=dev
+	chmod 640 dev.key
+	chmod 600 dev.pem
+	[ "$(id -u)" != 0 ] || chown 1234:2345 dev.key
+	before=$(stat -c '%a %u %g' dev.key dev.pem)
+	cp -p dev.key old.key
+	cp dev.pem old.pem
+	works reenroll "${trust[@]}" "${id[@]}" --rekey --json
+	jq -e '.action == "rekeyed" and .changed' "$OUT"
+	good_cert dev.pem dev.key
+	run ! same_key dev.pem old.pem
+	cmp dev.key.prev old.key
+	cmp dev.pem.prev old.pem
+	[ "$(stat -c '%a %u %g' dev.key dev.pem)" = "$before" ]
+	[ "$(ls -A)" = $'dev.key\ndev.key.prev\ndev.pem\ndev.pem.prev\nold.key\nold.pem\npw' ]
+	# Another type; two generations; a renewal with the same key keeps none unless told to.
+	works reenroll "${trust[@]}" "${id[@]}" --rekey --new-key ed25519 --keep 2
+	good_cert dev.pem dev.key
+	cmp dev.key.prev.2 old.key
+	good_cert dev.pem.prev dev.key.prev
+	works reenroll "${trust[@]}" "${id[@]}" --rekey --keep 0
+	works reenroll "${trust[@]}" "${id[@]}"
+	cmp dev.pem.prev.2 old.pem
+	works reenroll "${trust[@]}" "${id[@]}" --keep 1
+	good_cert dev.pem dev.key
+	[ ! -e dev.pem.prev.2 ]
+}
+
+@test "store: --rekey into --combined, with --p12 and --chain-out in the same swap" {
+	identity dev /CN=dev
+	cat dev.key dev.pem >all.pem
+	works reenroll "${trust[@]}" --cert all.pem --combined all.pem --rekey --chain-out chain.pem \
+		--p12 all.p12 --p12-password-file pw
+	good_cert all.pem all.pem
+	run ! same_key all.pem dev.key
+	[ "$(openssl pkcs12 -in all.p12 -passin pass:geheim -nokeys -clcerts | openssl x509 -noout -pubkey)" = \
+		"$(public_key all.pem)" ]
+	grep -q BEGIN chain.pem
+	[ "$(ls -A)" = $'all.p12\nall.p12.prev\nall.pem\nall.pem.prev\nchain.pem\ndev.key\ndev.pem\npw' ] ||
+		[ "$(ls -A)" = $'all.p12\nall.pem\nall.pem.prev\nchain.pem\ndev.key\ndev.pem\npw' ]
+}
+
+@test "store: options that contradict each other" {
+	identity dev /CN=dev
+	cat dev.key dev.pem >all.pem
+	ONCE=1
+	refused 2 'combined' reenroll "${trust[@]}" --cert all.pem --rekey
+	refused 2 'combined' reenroll "${trust[@]}" --cert all.pem --key ./all.pem --rekey
+	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --rekey --key-out new.key -o new.pem
+	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --rekey -o new.pem
+	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --new-key ec:p384
+	refused 2 'files' reenroll "${trust[@]}" --cert dev.pem --key pkcs11:object=x --rekey
+	for option in -o --key-out --chain-out --combined; do
+		refused 2 'store' enroll "${trust[@]}" "${account[@]}" --subject CN=x --store st $option x
+	done
+	refused 2 'store.*csr' enroll "${trust[@]}" "${account[@]}" --store st --csr dev.pem
+	refused 2 'keep' reenroll "${trust[@]}" "${id[@]}" --keep 1001
+	refused 2 'lock-wait' reenroll "${trust[@]}" "${id[@]}" --lock-wait soon
+	refused 3 'st/current/cert.pem' reenroll "${trust[@]}" --store st
+	nothing_sent
+}
+
+@test "store: enrolled, renewed, rekeyed: complete generations behind one link" {
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	good_cert st/current/cert.pem st/current/key.pem
+	diff <(cat st/current/cert.pem st/current/chain.pem) st/current/fullchain.pem
+	[ "$(stat -c %a st/current/key.pem st/current/cert.pem st st/current/ | tr '\n' ' ')" = '600 644 755 755 ' ]
+	first=$(readlink st/current)
+	cp st/current/key.pem key.pem
+	works reenroll "${trust[@]}" --store st
+	cmp st/current/key.pem key.pem
+	[ "$(readlink st/current)" != "$first" ]
+	[ -d "st/$first" ]
+	chgrp 2345 st/current/key.pem 2>/dev/null || true
+	chmod 640 st/current/key.pem
+	mode=$(stat -c '%a %g' st/current/key.pem)
+	works reenroll "${trust[@]}" --store st --rekey --p12 st.p12 --p12-password-file pw --json
+	jq -e '.action == "rekeyed"' "$OUT"
+	good_cert st/current/cert.pem st/current/key.pem
+	run ! same_key st/current/cert.pem key.pem
+	[ "$(stat -c '%a %g' st/current/key.pem)" = "$mode" ]
+	[ ! -e "st/$first" ]
+	[ "$(find st -mindepth 1 -maxdepth 1 | wc -l)" = 3 ] # current and two generations
+	# From a pair in files into a store.
+	identity dev /CN=dev
+	works reenroll "${trust[@]}" "${id[@]}" --store st2
+	same_key st2/current/key.pem dev.key
+	# A key that is encrypted stays so.
+	openssl pkey -in st2/current/key.pem -aes256 -passout pass:geheim -out st2/current/enc
+	cat st2/current/enc >st2/current/key.pem
+	rm st2/current/enc
+	works reenroll "${trust[@]}" --store st2 --key-password-file pw
+	grep -q 'ENCRYPTED' st2/current/key.pem
+}
+
+@test "store: what is no store, or cannot be one, is refused before anything is sent" {
+	mkdir -p st/current ln
+	ln -s /etc ln/current
+	: >file
+	me=(enroll "${trust[@]}" "${account[@]}" --subject CN=x)
+	ONCE=1
+	refused 4 'current' "${me[@]}" --store st
+	refused 4 'current' "${me[@]}" --store ln
+	refused 4 'file' "${me[@]}" --store file
+	refused 4 'no/where' "${me[@]}" --store no/where/st
+	refused 2 'store' "${me[@]}" --store "$(head -c 5000 /dev/zero | tr '\0' n)"
+	nothing_sent
+	# A server that refuses leaves no folder behind.
+	refused 10 400 "${me[@]}" --store new -l status-400
+}
+
+@test "store: killed between two renames: the next run puts the pair in place, and sends nothing" {
+	identity dev /CN=dev
+	cp dev.pem old.pem
+	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	run ! good_cert dev.pem dev.key # the documented window
+	server_log_reset
+	works reenroll "${trust[@]}" "${id[@]}" --rekey --json
+	jq -e '.ok and .action == "recovered" and .changed' "$OUT"
+	stderr_has recovered
+	nothing_sent
+	good_cert dev.pem dev.key
+	run ! same_key dev.pem old.pem
+	[ "$(ls -A)" = $'dev.key\ndev.key.prev\ndev.pem\ndev.pem.prev\nold.pem\npw' ]
+	# enroll: the same, although its key is in place then and would be refused.
+	killed 2 enroll "${trust[@]}" "${account[@]}" --subject CN=x --key-out key.pem -o cert.pem
+	[ -s key.pem.est-new ]
+	server_log_reset
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=x --key-out key.pem -o cert.pem
+	nothing_sent
+	good_cert cert.pem key.pem
+	rm -f key.pem cert.pem
+	# A store: no window.
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	for at in 1 2; do
+		killed $at reenroll "${trust[@]}" --store st --rekey
+		good_cert st/current/cert.pem st/current/key.pem
+	done
+	works reenroll "${trust[@]}" --store st --rekey
+	good_cert st/current/cert.pem st/current/key.pem
+	[ "$(find st -name '*est-*')" = '' ]
+}
+
+@test "store: killed, and the certificate then changed by hand: what fits counts" {
+	identity dev /CN=dev
+	cp dev.pem old.pem
+	cp dev.key old.key
+	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	rm dev.key.est-new # its key is gone
+	works reenroll "${trust[@]}" "${id[@]}" -q
+	good_cert dev.pem dev.key
+	cmp dev.key old.key
+	seen 2 .csr
+	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	openssl ecparam -name prime256v1 -genkey -noout -out dev.key
+	rm dev.key.est-new .dev.pem.est-old .dev.key.est-old
+	ONCE=1 refused 3 'no key of those left' reenroll "${trust[@]}" "${id[@]}"
+}
+
+@test "store: one run at a time, --lock-wait waits" {
+	identity dev /CN=dev
+	flock .dev.pem.est-journal sleep 2 3>&- &
+	eventually test -e .dev.pem.est-journal
+	sleep 0.1
+	ONCE=1 refused 4 'another est is at work' reenroll "${trust[@]}" "${id[@]}"
+	stderr_has 'hint: --lock-wait'
+	ONCE=1 refused 4 'another est is at work' reenroll "${trust[@]}" "${id[@]}" --lock-wait 0.2
+	nothing_sent
+	works reenroll "${trust[@]}" "${id[@]}" --lock-wait 10
+	wait
+	good_cert dev.pem dev.key
+	[ ! -e .dev.pem.est-journal ]
+	# Two runs of the real thing: both renew, one after the other.
+	"$EST" reenroll "${trust[@]}" "${id[@]}" --rekey --lock-wait 20 >/dev/null 2>&1 3>&- &
+	works reenroll "${trust[@]}" "${id[@]}" --rekey --lock-wait 20
+	wait $!
+	good_cert dev.pem dev.key
+	[ "$(ls -A)" = $'dev.key\ndev.key.prev\ndev.pem\ndev.pem.prev\npw' ]
+}
+
+@test "store: leftovers of killed runs are removed, links and files of others are not followed" {
+	identity dev /CN=dev
+	for name in .dev.pem.est-tmp .dev.pem.est-old .dev.pem.est-journal; do
+		echo rest >$name
+	done
+	works reenroll "${trust[@]}" "${id[@]}"
+	[ "$(ls -A)" = $'dev.key\ndev.pem\npw' ]
+	ln -s pw .dev.pem.est-tmp
+	works reenroll "${trust[@]}" "${id[@]}"
+	[ "$(cat pw)" = geheim ]
+	mkdir .dev.pem.est-tmp
+	ONCE=1 refused 4 'est-tmp' reenroll "${trust[@]}" "${id[@]}"
+	rmdir .dev.pem.est-tmp
+	ln -s pw .dev.pem.est-journal
+	ONCE=1 refused 4 'est-journal' reenroll "${trust[@]}" "${id[@]}"
+}
