@@ -256,8 +256,10 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	enum est_code rc;
 
 	harden_process();
-	rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
-		&cmd.err);
+	rc = cmd_take_secrets(cmd.secrets, &cmd.err);
+	if (rc == EST_OK)
+		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
+			&cmd.err);
 	cmd.v = parsed.v;
 	cmd.v.json |= cmd.v.json_lines;
 	cmd.operands = parsed.operands;
@@ -276,6 +278,8 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	rc = finish(&cmd, rc);
 	json_object_put(cmd.json);
 	est_buf_free(&cmd.product);
+	for (int i = 0; i < CMD_SECRETS; i++)
+		est_buf_free(&cmd.secrets[i]);
 	cmd_parsed_wipe(entry->applet->groups, &parsed);
 	return rc == EST_OK ? cmd.status : cmd_exit_code(rc);
 }

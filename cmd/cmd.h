@@ -7,15 +7,18 @@
 
 struct json_object;
 
+enum cmd_secret_id { CMD_PASSWORD, CMD_TOKEN, CMD_KEY_PASSWORD, CMD_PROXY_PASSWORD, CMD_SECRETS };
+
 /* One run of one applet. */
 struct cmd {
 	const struct cmd_applet *applet;
 	struct cmd_values v;
 	char **operands;
 	int n_operands;
-	struct json_object *json; /* the object being made; NULL without --json */
-	struct est_buf product;   /* for stdout, written when the applet has succeeded */
-	int status;               /* what success exits with: 0, or --skip-status */
+	struct json_object *json;            /* the object being made; NULL without --json */
+	struct est_buf secrets[CMD_SECRETS]; /* from the environment, each with a NUL */
+	struct est_buf product;              /* for stdout, written when the applet has succeeded */
+	int status;                          /* what success exits with: 0, or --skip-status */
 	struct est_error err;
 };
 
@@ -84,6 +87,8 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+/* Takes EST_PASSWORD and the like out of the environment, and wipes them there. */
+enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
 bool cmd_has_token(const struct cmd *cmd);

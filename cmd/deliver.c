@@ -26,6 +26,9 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc;
 
+	if (v->verify_with && !v->combined && (!cert || strcmp(cert, "-") == 0))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--verify-with needs a file to try: -o FILE or --combined FILE");
 	rc = cmd_output(cmd, cert, 0, &d->cert);
 	if (rc == EST_OK && v->chain_out)
 		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
@@ -78,6 +81,36 @@ static enum est_code commit(struct cmd *cmd, struct est_output *out, bool *any_c
 	return rc;
 }
 
+/* --verify-with sees the new pair while the old one is in place. */
+static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
+	const struct request *request, const struct est_certs *chain)
+{
+	const char *combined = d->combined ? est_output_temp(d->combined) : NULL;
+	const struct hook_files files = {
+		.cert = d->cert ? est_output_temp(d->cert) : combined,
+		.key = request->newkey ? est_newkey_path(request->newkey)
+		       : combined      ? combined
+				       : request->key_file,
+		.chain = d->chain ? est_output_temp(d->chain) : combined,
+	};
+
+	return hook_verify(cmd, &files, chain);
+}
+
+struct hook_files delivery_files(const struct cmd *cmd, const struct delivery *d, const char *cert,
+	const char *key)
+{
+	const struct cmd_values *v = &cmd->v;
+
+	return (struct hook_files){
+		.cert = d->cert ? cert : v->combined,
+		.key = v->key_out    ? v->key_out
+		       : v->combined ? v->combined
+				     : key,
+		.chain = v->chain_out ? v->chain_out : v->combined,
+	};
+}
+
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
 	const struct est_issued *issued)
 {
@@ -94,6 +127,8 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = est_output_write(d->combined, est_buf_span(&d->combined_text), err);
 	if (rc == EST_OK && d->p12)
 		rc = est_output_write(d->p12, est_buf_span(&d->p12_bytes), err);
+	if (rc == EST_OK)
+		rc = try_pair(cmd, d, request, issued->chain);
 	if (rc == EST_OK)
 		rc = commit(cmd, d->combined, &changed);
 	if (rc == EST_OK)

@@ -65,6 +65,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	struct delivery *delivery)
 {
 	struct est_issued issued = { 0 };
+	struct hook_files files;
 	bool sent = false;
 	enum est_code rc;
 
@@ -76,8 +77,11 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
-	if (rc == EST_OK)
-		request_done(cmd, request, "enrolled");
+	if (rc == EST_OK) {
+		files = delivery_files(cmd, delivery, cmd->v.output, request->key_file);
+		rc = hook_installed(cmd, request_done(cmd, request, "enrolled"), &files,
+			issued.chain);
+	}
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -108,6 +112,7 @@ static enum est_code run(struct cmd *cmd)
 
 const struct cmd_applet enroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_common },
+	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_hook,
+		cmd_options_common },
 	.run = run,
 };

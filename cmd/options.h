@@ -80,6 +80,7 @@ extern const struct cmd_option cmd_options_network[];
 extern const struct cmd_option cmd_options_request[];
 extern const struct cmd_option cmd_options_common[];
 extern const struct cmd_option cmd_options_schedule[];
+extern const struct cmd_option cmd_options_hook[];
 
 struct cmd_parsed {
 	struct cmd_values v;

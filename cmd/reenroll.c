@@ -133,9 +133,10 @@ static enum est_code say_done(struct cmd *cmd, const char *done, const struct es
 }
 
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
-	struct request *request, struct delivery *delivery)
+	struct request *request, struct delivery *delivery, const struct hook_files *files)
 {
 	struct est_issued issued = { 0 };
+	const char *done = NULL;
 	bool sent = false;
 	enum est_code rc;
 
@@ -150,7 +151,9 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
-		rc = say_done(cmd, request_done(cmd, request, done_word(cmd)), &issued);
+		rc = say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
+	if (rc == EST_OK)
+		rc = hook_installed(cmd, done, files, issued.chain);
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -161,7 +164,8 @@ static enum est_code run(struct cmd *cmd)
 	const char *key_file = cmd->v.key ? cmd->v.key : cert_file;
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
-	struct request request = { .will_send = !cmd->v.dry_run };
+	struct request request = { .will_send = !cmd->v.dry_run, .key_file = key_file };
+	struct hook_files files;
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
 	bool due = true;
@@ -199,8 +203,10 @@ static enum est_code run(struct cmd *cmd)
 			&request);
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
-	else if (rc == EST_OK)
-		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery);
+	else if (rc == EST_OK) {
+		files = delivery_files(cmd, &delivery, output, key_file);
+		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery, &files);
+	}
 out:
 	request_wipe(&request);
 	delivery_wipe(&delivery);
@@ -212,6 +218,7 @@ out:
 
 const struct cmd_applet reenroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, options, cmd_options_schedule, cmd_options_common },
+	.groups = { cmd_options_network, options, cmd_options_schedule, cmd_options_hook,
+		cmd_options_common },
 	.run = run,
 };

@@ -94,8 +94,10 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc;
 
-	if (v->use_key)
+	if (v->use_key) {
+		r->key_file = v->use_key;
 		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+	}
 	if (r->key)
 		return EST_OK; /* the old key, kept */
 	/* Without --key-out the new key's only place is one file that is replaced as a whole. */

@@ -3,9 +3,10 @@
 #ifndef EST_CMD_REQUEST_H
 #define EST_CMD_REQUEST_H
 
-#include "cmd.h"
+#include "hook.h"
 
 struct request {
+	const char *key_file;      /* of a key that was there; NULL: none */
 	struct est_key *key;       /* --use-key, or the old key; NULL with --csr or a new key */
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
 	bool resumed;              /* it is that of an unfinished run */
@@ -48,6 +49,10 @@ bool delivery_prints(const struct delivery *d);
  * old key is untouched, so that whatever fails in between, no key is lost. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
 	const struct est_issued *issued) EST_MUST_CHECK;
+/* The names under which a hook finds what was installed; cert and key: those that no option of
+ * the output has.  Borrowed from cmd->v. */
+struct hook_files delivery_files(const struct cmd *cmd, const struct delivery *d, const char *cert,
+	const char *key);
 void delivery_wipe(struct delivery *d);
 
 #endif

@@ -374,6 +374,11 @@ enum est_code est_output_commit(struct est_output *out, bool *changed, struct es
 	return rc;
 }
 
+const char *est_output_temp(const struct est_output *out)
+{
+	return out->temp;
+}
+
 void est_output_free(struct est_output *out)
 {
 	if (!out)

@@ -190,7 +190,9 @@ renewed() {
 	"$EST" "${renew[@]}" --jitter 86400 -v >"$OUT" 2>"$ERR" 3>&- &
 	eventually grep -q waiting "$ERR"
 	kill -TERM $!
-	run -143 wait $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 143 ]
 	nothing_sent
 }
 
