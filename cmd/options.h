@@ -81,6 +81,7 @@ extern const struct cmd_option cmd_options_request[];
 extern const struct cmd_option cmd_options_common[];
 extern const struct cmd_option cmd_options_schedule[];
 extern const struct cmd_option cmd_options_hook[];
+extern const struct cmd_option cmd_options_profiles[];
 
 struct cmd_parsed {
 	struct cmd_values v;

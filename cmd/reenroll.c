@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2).  Renews with the same key, in place
  * or to -o; rekeys to --key-out. */
+#include "profiles.h"
 #include "request.h"
 #include "schedule.h"
 
@@ -171,6 +172,8 @@ static enum est_code run(struct cmd *cmd)
 	bool due = true;
 	enum est_code rc;
 
+	if (cmd->v.config_dir && !cmd->profile)
+		return profiles_run(cmd);
 	rc = check_options(cmd);
 	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
@@ -219,6 +222,6 @@ out:
 const struct cmd_applet reenroll_applet = {
 	.operands = "",
 	.groups = { cmd_options_network, options, cmd_options_schedule, cmd_options_hook,
-		cmd_options_common },
+		cmd_options_profiles, cmd_options_common },
 	.run = run,
 };
