@@ -55,6 +55,14 @@ void cmd_printable(char *text, size_t size)
 	est_buf_free(&safe);
 }
 
+static void say(const struct cmd *cmd, const char *line)
+{
+	const char *profile = cmd->profile ? cmd->profile->name : "";
+
+	fprintf(stderr, "est: %s: %s%s%s\n", cmd_name(cmd->applet), profile, *profile ? ": " : "",
+		line);
+}
+
 __attribute__((format(printf, 2, 0))) static void print_line(const struct cmd *cmd, const char *fmt,
 	va_list ap)
 {
@@ -62,7 +70,7 @@ __attribute__((format(printf, 2, 0))) static void print_line(const struct cmd *c
 
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	cmd_printable(line, sizeof(line));
-	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), line);
+	say(cmd, line);
 }
 
 void cmd_notice(const struct cmd *cmd, const char *fmt, ...)
@@ -213,9 +221,10 @@ static void report_error(struct cmd *cmd)
 {
 	cmd_printable(cmd->err.msg, sizeof(cmd->err.msg));
 	cmd_printable(cmd->err.hint, sizeof(cmd->err.hint));
-	fprintf(stderr, "est: %s: %s\n", cmd_name(cmd->applet), cmd->err.msg);
+	say(cmd, cmd->err.msg);
 	if (cmd->err.hint[0])
-		fprintf(stderr, "est: hint: %s\n", cmd->err.hint);
+		fprintf(stderr, "est: hint: %s%s%s\n", cmd->profile ? cmd->profile->name : "",
+			cmd->profile ? ": " : "", cmd->err.hint);
 }
 
 /* The product goes out only when everything has worked, and a failed write is a failure. */
@@ -223,6 +232,8 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 {
 	enum est_code written = EST_OK;
 
+	if (cmd->profile) /* let go when this process ends */
+		(void)!lockf(cmd->profile->lock, F_LOCK, 0);
 	if (rc == EST_OK && !cmd->json && cmd->product.n > 0)
 		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
 	if (rc == EST_OK)
@@ -249,15 +260,23 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
-int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
+int cmd_run(const struct cmd_entry *entry, int argc, char **argv, struct est_buf *secrets,
+	const struct cmd_profile *profile)
 {
 	struct cmd_parsed parsed = { 0 };
-	struct cmd cmd = { .applet = entry->applet };
-	enum est_code rc;
+	struct cmd cmd = { .applet = entry->applet,
+		.entry = entry,
+		.profile = profile,
+		.argc = argc,
+		.argv = argv,
+		.secrets = secrets };
+	enum est_code rc = EST_OK;
 
-	harden_process();
-	rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
-		&cmd.err);
+	if (!profile)
+		rc = cmd_take_secrets(secrets, &cmd.err);
+	if (rc == EST_OK)
+		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
+			&cmd.err);
 	cmd.v = parsed.v;
 	cmd.v.json |= cmd.v.json_lines;
 	cmd.operands = parsed.operands;
@@ -276,6 +295,20 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	rc = finish(&cmd, rc);
 	json_object_put(cmd.json);
 	est_buf_free(&cmd.product);
+	if (profile)
+		*profile->skipped = cmd.skipped;
 	cmd_parsed_wipe(entry->applet->groups, &parsed);
 	return rc == EST_OK ? cmd.status : cmd_exit_code(rc);
+}
+
+int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
+{
+	struct est_buf secrets[CMD_SECRETS] = { { 0 } };
+	int status;
+
+	harden_process();
+	status = cmd_run(entry, argc, argv, secrets, NULL);
+	for (int i = 0; i < CMD_SECRETS; i++)
+		est_buf_free(&secrets[i]);
+	return status;
 }

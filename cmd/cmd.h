@@ -7,15 +7,30 @@
 
 struct json_object;
 
+enum cmd_secret_id { CMD_PASSWORD, CMD_TOKEN, CMD_KEY_PASSWORD, CMD_PROXY_PASSWORD, CMD_SECRETS };
+
+/* One of several runs, which go on side by side. */
+struct cmd_profile {
+	const char *name; /* printable */
+	int lock;         /* of standard output: whole products, one after the other */
+	bool *skipped;    /* to tell the parent */
+};
+
 /* One run of one applet. */
 struct cmd {
 	const struct cmd_applet *applet;
+	const struct cmd_entry *entry;
+	const struct cmd_profile *profile; /* NULL: the only run */
+	int argc;
+	char **argv;
 	struct cmd_values v;
 	char **operands;
 	int n_operands;
 	struct json_object *json; /* the object being made; NULL without --json */
+	struct est_buf *secrets;  /* CMD_SECRETS, from the environment, each with a NUL; borrowed */
 	struct est_buf product;   /* for stdout, written when the applet has succeeded */
 	int status;               /* what success exits with: 0, or --skip-status */
+	bool skipped;             /* nothing was due */
 	struct est_error err;
 };
 
@@ -46,6 +61,9 @@ bool cmd_known_option(const char *name); /* of any applet */
 extern volatile sig_atomic_t cmd_stop;
 
 int cmd_main(const struct cmd_entry *entry, int argc, char **argv);
+/* One run, in a process that cmd_main() has prepared. */
+int cmd_run(const struct cmd_entry *entry, int argc, char **argv, struct est_buf *secrets,
+	const struct cmd_profile *profile);
 int cmd_help(int argc, char **argv); /* est help [APPLET | exit-codes | --options APPLET] */
 void cmd_help_applet(const struct cmd_entry *entry);
 int cmd_exit_code(enum est_code code);
@@ -84,6 +102,8 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+/* Takes EST_PASSWORD and the like out of the environment, and wipes them there. */
+enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
 bool cmd_has_token(const struct cmd *cmd);

@@ -26,6 +26,19 @@ static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 		&cmd->err);
 }
 
+/* The files of a store, or of a generation of it. */
+struct store_files {
+	char cert[PATH_MAX], key[PATH_MAX], chain[PATH_MAX];
+};
+
+static struct hook_files store_files(const char *folder, struct store_files *out)
+{
+	(void)snprintf(out->cert, sizeof(out->cert), "%s/cert.pem", folder);
+	(void)snprintf(out->key, sizeof(out->key), "%s/key.pem", folder);
+	(void)snprintf(out->chain, sizeof(out->chain), "%s/chain.pem", folder);
+	return (struct hook_files){ .cert = out->cert, .key = out->key, .chain = out->chain };
+}
+
 static unsigned ms_since(const struct timespec *begin)
 {
 	struct timespec now;
@@ -61,22 +74,39 @@ static enum est_code lock(struct cmd *cmd, const char *file, unsigned flags, str
 	return rc;
 }
 
+/* The file by whose name runs find each other; NULL: there is none. */
+static const char *swap_file(const struct cmd_values *v, const char *cert)
+{
+	const char *const files[] = { v->store, cert && strcmp(cert, "-") != 0 ? cert : NULL,
+		v->combined, v->key_out, v->p12, v->chain_out };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i])
+			return files[i];
+	}
+	return NULL;
+}
+
+bool delivery_unfinished(const struct cmd *cmd, const char *cert)
+{
+	const char *file = swap_file(&cmd->v, cert);
+
+	return file && est_swap_unfinished(file, cmd->v.store ? EST_SWAP_STORE : 0);
+}
+
 static enum est_code open_swap(struct cmd *cmd, const char *cert, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = v->store                         ? v->store
-			   : cert && strcmp(cert, "-") != 0 ? cert
-							    : v->combined;
+	const char *file = swap_file(v, cert);
 	enum est_code rc;
 
-	if (!file)
-		file = v->key_out ? v->key_out : v->p12 ? v->p12 : v->chain_out;
 	if (!file)
 		return EST_OK;
 	rc = lock(cmd, file, v->store ? EST_SWAP_STORE : 0, &d->swap);
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
+	d->finished = d->recovered || est_swap_hook_owed(d->swap);
 	if (est_swap_recovered(d->swap) == EST_RECOVERED_OLD)
 		cmd_notice(cmd, "an unfinished run's files were no pair, the old ones are in place "
 				"again");
@@ -88,8 +118,11 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc;
 
+	if (v->verify_with && !v->combined && !v->store && (!cert || strcmp(cert, "-") == 0))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--verify-with needs a file to try: -o FILE, --combined FILE or --store DIR");
 	rc = open_swap(cmd, cert, d);
-	if (rc != EST_OK || d->recovered)
+	if (rc != EST_OK || d->finished)
 		return rc;
 	rc = cmd_output(cmd, cert, 0, &d->cert);
 	if (rc == EST_OK && v->chain_out)
@@ -137,9 +170,9 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 }
 
 /* The store's key: a file that stays in it is copied as it is, for it may be encrypted. */
-static enum est_code render_key(struct cmd *cmd, struct delivery *d, const struct request *request,
-	const char *key_file)
+static enum est_code render_key(struct cmd *cmd, struct delivery *d, const struct request *request)
 {
+	const char *key_file = request->key_file;
 	char stored[PATH_MAX];
 
 	(void)snprintf(stored, sizeof(stored), "%s/current/key.pem", cmd->v.store);
@@ -172,9 +205,29 @@ static enum est_code write_all(struct cmd *cmd, struct delivery *d, const struct
 	return rc;
 }
 
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const char *key_file, const struct est_issued *issued)
+/* --verify-with sees the new pair while the old one is in place. */
+static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
+	const struct request *request, const struct est_certs *chain)
 {
+	const char *combined = d->combined ? est_output_temp(d->combined) : NULL;
+	struct hook_files files = {
+		.cert = d->cert ? est_output_temp(d->cert) : combined,
+		.key = request->newkey ? est_newkey_path(request->newkey)
+		       : combined      ? combined
+				       : request->key_file,
+		.chain = d->chain ? est_output_temp(d->chain) : combined,
+	};
+	struct store_files store;
+
+	if (d->generation)
+		files = store_files(est_generation_folder(d->generation), &store);
+	return hook_verify(cmd, &files, chain);
+}
+
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
+	const struct est_issued *issued)
+{
+	const char *key_file = request->newkey ? NULL : request->key_file;
 	const struct cmd_values *v = &cmd->v;
 	const struct est_swap_files files = {
 		.cert = d->cert,
@@ -183,17 +236,20 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.generation = d->generation,
 		.newkey = request->newkey,
 		.newkey_inside = !v->key_out,
-		.key_file = request->newkey ? NULL : key_file,
+		.key_file = key_file,
 		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
+		.hook = v->hook,
 	};
 	bool changed = true;
 	enum est_code rc;
 
 	rc = render(cmd, d, request, issued->chain);
 	if (rc == EST_OK && d->generation)
-		rc = render_key(cmd, d, request, key_file);
+		rc = render_key(cmd, d, request);
 	if (rc == EST_OK)
 		rc = write_all(cmd, d, issued->chain);
+	if (rc == EST_OK)
+		rc = try_pair(cmd, d, request, issued->chain);
 	if (rc == EST_OK && delivery_prints(d))
 		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
 	if (rc == EST_OK && d->swap)
@@ -204,11 +260,58 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 	return rc;
 }
 
-void delivery_say_recovered(struct cmd *cmd)
+enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
+	const char *cert, const char *key_file, const struct est_certs *chain)
 {
-	cmd_notice(cmd, "recovered: the files of an unfinished run are in place now");
+	const struct cmd_values *v = &cmd->v;
+	struct hook_files files = {
+		.cert = cert && strcmp(cert, "-") != 0 ? cert : v->combined,
+		.key = v->key_out    ? v->key_out
+		       : v->combined ? v->combined
+				     : key_file,
+		.chain = v->chain_out ? v->chain_out : v->combined,
+	};
+	struct store_files store;
+	char current[PATH_MAX];
+	enum est_code rc;
+
+	if (v->store) {
+		(void)snprintf(current, sizeof(current), "%s/current", v->store);
+		files = store_files(current, &store);
+	}
+	rc = hook_installed(cmd, action, &files, chain);
+	if (d->swap)
+		est_swap_hook_done(d->swap);
+	return rc;
+}
+
+enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char *cert,
+	const char *key_file)
+{
+	const struct cmd_values *v = &cmd->v;
+	const char *file = v->combined ? v->combined : cert;
+	struct est_certs *certs = NULL;
+	enum est_code rc = EST_OK;
+	char stored[PATH_MAX];
+
+	cmd_notice(cmd, d->recovered ? "recovered: the files of an unfinished run are in place now"
+				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
-	cmd_json_bool(cmd, "changed", true);
+	cmd_json_bool(cmd, "changed", d->recovered);
+	if (!est_swap_hook_owed(d->swap))
+		return EST_OK;
+	if (!v->hook)
+		cmd_notice(cmd, "its hook has not been run, and this run has no --hook");
+	if (v->store) {
+		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
+		file = stored;
+	}
+	if (v->hook && file)
+		rc = est_certs_load(file, &certs, &cmd->err);
+	if (rc == EST_OK)
+		rc = delivery_hook(cmd, d, "recovered", cert, key_file, certs);
+	est_certs_free(certs);
+	return rc;
 }
 
 void delivery_wipe(struct delivery *d)

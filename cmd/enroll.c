@@ -75,11 +75,12 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, cmd->v.use_key, &issued);
+		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
-		request_done(cmd, request, "enrolled");
+		rc = delivery_hook(cmd, delivery, request_done(cmd, request, "enrolled"),
+			cmd->v.output, request->key_file, issued.chain);
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -96,8 +97,8 @@ static enum est_code run(struct cmd *cmd)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, cmd->v.output, &delivery);
-	if (rc == EST_OK && delivery.recovered) {
-		delivery_say_recovered(cmd);
+	if (rc == EST_OK && delivery.finished) {
+		rc = delivery_recovered(cmd, &delivery, cmd->v.output, cmd->v.use_key);
 		goto out;
 	}
 	if (rc == EST_OK)
@@ -116,6 +117,6 @@ out:
 const struct cmd_applet enroll_applet = {
 	.operands = "",
 	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_files,
-		cmd_options_common },
+		cmd_options_hook, cmd_options_common },
 	.run = run,
 };

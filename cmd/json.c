@@ -162,7 +162,9 @@ void cmd_json_print(struct cmd *cmd, enum est_code rc)
 		json_object_object_add(cmd->json, "error", error_object(&cmd->err));
 	if (cmd->v.json_lines)
 		cmd_json_string(cmd, "type", "result");
+	if (cmd->profile)
+		cmd_json_string(cmd, "profile", cmd->profile->name);
 	printf("%s\n", json_object_to_json_string_ext(cmd->json,
-			       (cmd->v.json_lines ? 0 : JSON_C_TO_STRING_PRETTY) |
+			       (cmd->v.json_lines || cmd->profile ? 0 : JSON_C_TO_STRING_PRETTY) |
 				       JSON_C_TO_STRING_NOSLASHESCAPE));
 }

@@ -234,8 +234,8 @@ static enum est_code config_line(const struct cmd_option *const *groups, char *l
 	if (!o)
 		return est_fail(err, EST_E_USAGE, "no such option: '%s'",
 			est_escape(shown, sizeof(shown), est_span_str(name)));
-	if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0 ||
-		strcmp(name, "version") == 0)
+	if (strcmp(name, "config") == 0 || strcmp(name, "config-dir") == 0 ||
+		strcmp(name, "help") == 0 || strcmp(name, "version") == 0)
 		return est_fail(err, EST_E_USAGE, "'%s' cannot stand in a config file", name);
 	return o->arg ? option_set(o, value, out, err) : config_flag(o, value, out, err);
 }

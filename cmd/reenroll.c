@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2).  Renews with the same key, in place
  * or to -o; rekeys to --key-out. */
+#include "profiles.h"
 #include "request.h"
 #include "schedule.h"
 
@@ -152,9 +153,10 @@ static enum est_code say_done(struct cmd *cmd, const char *done, const struct es
 }
 
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
-	const char *key_file, struct request *request, struct delivery *delivery)
+	struct request *request, struct delivery *delivery)
 {
 	struct est_issued issued = { 0 };
+	const char *done = NULL;
 	bool sent = false;
 	enum est_code rc;
 
@@ -165,11 +167,14 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, key_file, &issued);
+		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
 	if (rc == EST_OK)
-		rc = say_done(cmd, request_done(cmd, request, done_word(cmd)), &issued);
+		rc = say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
+	if (rc == EST_OK)
+		rc = delivery_hook(cmd, delivery, done, cmd->v.output, request->key_file,
+			issued.chain);
 	est_issued_wipe(&issued);
 	return rc;
 }
@@ -189,14 +194,14 @@ static void name_outputs(struct cmd_values *v)
 {
 	if (!v->output && !v->combined && !v->store)
 		v->output = v->cert;
-	if (v->rekey && !v->combined && !v->store) {
+	if (v->rekey && !v->combined && !v->store)
 		v->key_out = v->key;
-		v->force = true;
-	}
 }
 
-/* The old certificate is read when nobody else is at work on it, and nothing is left to repair. */
-static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct delivery *delivery)
+/* The old certificate is read when nobody else is at work on it, and nothing is left to repair.
+ * *changed is set when another run has replaced it in the meantime. */
+static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct delivery *delivery,
+	bool *changed)
 {
 	const char *output = cmd->v.store || cmd->v.combined ? NULL : cmd->v.output;
 	struct est_certs *again = NULL;
@@ -207,10 +212,11 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 		rc = delivery_open(cmd, cmd->v.output, delivery);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc != EST_OK || delivery->recovered || strcmp(cmd->v.cert, "-") == 0)
+	if (rc != EST_OK || delivery->finished || strcmp(cmd->v.cert, "-") == 0)
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc == EST_OK) {
+		*changed |= !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
 		est_certs_free(*old);
 		*old = again;
 	}
@@ -223,12 +229,14 @@ static enum est_code run(struct cmd *cmd)
 	struct est_client *client = NULL;
 	struct delivery delivery = { 0 };
 	struct request request = { .will_send = !cmd->v.dry_run };
-	const char *cert_file, *key_file;
+	const char *cert_file, *output;
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
-	bool due = true;
+	bool due = true, look_again;
 	enum est_code rc;
 
+	if (cmd->v.config_dir && !cmd->profile)
+		return profiles_run(cmd);
 	name_stored(&cmd->v, stored);
 	rc = check_options(cmd);
 	if (rc == EST_OK && !cmd->v.status)
@@ -237,24 +245,30 @@ static enum est_code run(struct cmd *cmd)
 		return rc;
 	name_outputs(&cmd->v);
 	cert_file = cmd->v.cert;
-	key_file = cmd->v.key ? cmd->v.key : cert_file;
-	if (cmd->v.status || !delivery_unfinished(cmd)) {
-		rc = schedule_due(cmd, cert_file, cmd->v.output ? cmd->v.output : cmd->v.combined, &due);
-		if (rc != EST_OK || !due)
-			return rc;
+	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
+	output = cmd->v.output ? cmd->v.output : cmd->v.combined;
+	look_again = !cmd->v.status && delivery_unfinished(cmd, cmd->v.output);
+	if (!look_again)
+		rc = schedule_due(cmd, cert_file, output, &due);
+	if (rc != EST_OK || !due)
+		return rc;
+	rc = open_files(cmd, &old, &delivery, &look_again);
+	if (rc == EST_OK && delivery.finished) {
+		rc = delivery_recovered(cmd, &delivery, cmd->v.output, request.key_file);
+		goto out;
 	}
-	rc = open_files(cmd, &old, &delivery);
-	if (rc == EST_OK && delivery.recovered)
-		delivery_say_recovered(cmd);
-	if (rc != EST_OK || delivery.recovered)
+	if (rc == EST_OK && look_again)
+		rc = schedule_due(cmd, cert_file, output, &due);
+	if (rc != EST_OK || !due)
 		goto out;
 	rc = choose_identity(cmd, est_certs_get(old, 0));
 	if (rc == EST_OK)
 		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK)
-		rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
+		rc = est_key_load(request.key_file, cmd_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
-		rc = est_key_match(key, key_file, est_certs_get(old, 0), cert_file, &cmd->err);
+		rc = est_key_match(key, request.key_file, est_certs_get(old, 0), cert_file,
+			&cmd->err);
 	if (rc == EST_OK && !cmd->v.key_out && !cmd->v.rekey) {
 		request.key = key;
 		key = NULL;
@@ -265,7 +279,7 @@ static enum est_code run(struct cmd *cmd)
 	if (rc == EST_OK && cmd->v.dry_run)
 		request_dry_run(cmd, &request);
 	else if (rc == EST_OK)
-		rc = reenroll(cmd, client, est_certs_get(old, 0), key_file, &request, &delivery);
+		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery);
 out:
 	request_wipe(&request);
 	delivery_wipe(&delivery);
@@ -278,6 +292,6 @@ out:
 const struct cmd_applet reenroll_applet = {
 	.operands = "",
 	.groups = { cmd_options_network, options, cmd_options_files, cmd_options_schedule,
-		cmd_options_common },
+		cmd_options_hook, cmd_options_profiles, cmd_options_common },
 	.run = run,
 };

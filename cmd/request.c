@@ -105,8 +105,10 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	char stored[PATH_MAX];
 	enum est_code rc;
 
-	if (v->use_key)
+	if (v->use_key) {
+		r->key_file = v->use_key;
 		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+	}
 	if (r->key)
 		return EST_OK; /* the old key, kept */
 	/* Without --key-out the new key's only place is one file that is replaced as a whole. */
@@ -115,8 +117,9 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 			     : v->combined ? v->combined
 			     : v->store    ? stored
 					   : v->p12,
-		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
-		&r->newkey, &r->resumed, &cmd->err);
+		v->new_key ? v->new_key : key_type,
+		v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW, &r->newkey, &r->resumed,
+		&cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
 		est_hint(&cmd->err,
 			"--use-key %s makes the request with that key, --force replaces it",

@@ -3,9 +3,10 @@
 #ifndef EST_CMD_REQUEST_H
 #define EST_CMD_REQUEST_H
 
-#include "cmd.h"
+#include "hook.h"
 
 struct request {
+	const char *key_file;      /* of a key that was there; NULL: none */
 	struct est_key *key;       /* --use-key, or the old key; NULL with --csr or a new key */
 	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
 	bool resumed;              /* it is that of an unfinished run */
@@ -36,25 +37,31 @@ void request_wipe(struct request *request);
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
 	struct est_swap *swap; /* NULL when there is none but standard output */
-	/* An unfinished run's files are in place now: nothing else is open, nothing is to be done.
-	 */
-	bool recovered;
+	bool recovered; /* an unfinished run's files are in place now */
+	bool finished;  /* so, or its hook is owed: nothing else is open, delivery_recovered() next */
 	struct est_output *cert, *chain, *combined, *p12;
 	struct est_generation *generation;
 	struct est_buf cert_text, chain_text, combined_text, p12_bytes, key_text;
 	struct est_buf p12_password; /* with a NUL */
 };
 
+/* An earlier run has left something to repair or to finish; nothing is opened or written. */
+bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 /* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
  * standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
 /* The certificate has no other place than standard output. */
 bool delivery_prints(const struct delivery *d);
-/* Writes and syncs everything, then swaps.  key_file: a key that stays, or NULL. */
+/* Writes and syncs everything, tries it, then swaps. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const char *key_file, const struct est_issued *issued) EST_MUST_CHECK;
-/* What is said when .recovered is all that there was to do. */
-void delivery_say_recovered(struct cmd *cmd);
+	const struct est_issued *issued) EST_MUST_CHECK;
+/* Runs the hook for what is in place now.  cert: where it goes without --combined or --store;
+ * key_file: the key when no option of the output has it; either may be NULL. */
+enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
+	const char *cert, const char *key_file, const struct est_certs *chain) EST_MUST_CHECK;
+/* When .finished is all that there was to do: says so, and runs the hook that is still owed. */
+enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char *cert,
+	const char *key_file) EST_MUST_CHECK;
 void delivery_wipe(struct delivery *d);
 
 #endif

@@ -169,6 +169,7 @@ static enum est_code skip(struct cmd *cmd, const struct est_certs *certs,
 	explain(info, s, text, sizeof(text));
 	cmd_notice(cmd, "skipped: %s %s", schedule_name(info), text);
 	cmd->status = (int)cmd->v.skip_status;
+	cmd->skipped = true;
 	cmd_json_string(cmd, "action", "skipped");
 	cmd_json_bool(cmd, "changed", false);
 	json_schedule(cmd, s);
@@ -214,8 +215,8 @@ static enum est_code status(struct cmd *cmd, const struct est_certs *certs, cons
 	if (cmd->json)
 		return cmd_json_certs(cmd, certs, false);
 	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s; it %s",
-		cert_file, schedule_name(info), (long long)left_s,
-		pending ? "pending" : "nothing pending", next, text);
+		cmd->profile ? cmd->profile->name : cert_file, schedule_name(info),
+		(long long)left_s, pending ? "pending" : "nothing pending", next, text);
 	if (rc == EST_OK) /* the file's name came from outside */
 		rc = est_buf_printable(&cmd->product, est_buf_span(&line), 4 * line.n, &cmd->err);
 	if (rc == EST_OK)

@@ -20,6 +20,38 @@ static void chomp(struct est_buf *secret)
 		secret->n--;
 }
 
+static const char *const variables[CMD_SECRETS] = {
+	[CMD_PASSWORD] = "EST_PASSWORD",
+	[CMD_TOKEN] = "EST_TOKEN",
+	[CMD_KEY_PASSWORD] = "EST_KEY_PASSWORD",
+	[CMD_PROXY_PASSWORD] = "EST_PROXY_PASSWORD",
+};
+
+enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	char *value;
+
+	for (int i = 0; rc == EST_OK && i < CMD_SECRETS; i++) {
+		value = getenv(variables[i]);
+		if (!value)
+			continue;
+		rc = est_buf_append(&out[i],
+			(struct est_span){ (uint8_t *)value, strlen(value) + 1 }, err);
+		explicit_bzero(value, strlen(value)); /* for whoever reads /proc/PID/environ */
+		(void)unsetenv(variables[i]);
+	}
+	return rc;
+}
+
+/* What the environment had, without the NUL behind it; p is NULL when it had none. */
+static struct est_span taken(const struct cmd *cmd, enum cmd_secret_id id)
+{
+	const struct est_buf *b = &cmd->secrets[id];
+
+	return (struct est_span){ b->p, b->n > 0 ? b->n - 1 : 0 };
+}
+
 static enum est_code read_line(int fd, struct est_buf *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
@@ -72,18 +104,18 @@ static enum est_code ask_terminal(const char *prompt, const char *option, const 
 	return rc;
 }
 
-static enum est_code find_secret(const char *what, const char *file, const char *option,
-	const char *variable, struct est_buf *out, struct est_error *err)
+static enum est_code find_secret(const struct cmd *cmd, const char *what, const char *file,
+	const char *option, enum cmd_secret_id id, struct est_buf *out, struct est_error *err)
 {
-	const char *env = getenv(variable);
+	const struct est_span env = taken(cmd, id);
 	enum est_code rc;
 
 	if (file)
 		rc = est_read_file(file, EST_SECRET_MAX, out, err);
-	else if (env)
-		rc = est_buf_append(out, est_span_str(env), err);
+	else if (env.p)
+		rc = est_buf_append(out, env, err);
 	else
-		rc = ask_terminal(what, option, variable, out, err);
+		rc = ask_terminal(what, option, variables[id], out, err);
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;
@@ -91,19 +123,22 @@ static enum est_code find_secret(const char *what, const char *file, const char 
 
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
 {
-	const struct cmd_values *v = &((const struct cmd *)ctx)->v;
+	const struct cmd *cmd = ctx;
 
 	if (strncmp(what, "passphrase", 10) == 0)
-		return find_secret(what, v->key_password_file, "key-password-file",
-			"EST_KEY_PASSWORD", out, err);
-	return find_secret(what, v->password_file, "password-file", "EST_PASSWORD", out, err);
+		return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
+			CMD_KEY_PASSWORD, out, err);
+	return find_secret(cmd, what, cmd->v.password_file, "password-file", CMD_PASSWORD, out,
+		err);
 }
 
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err)
 {
-	return find_secret(what, ((const struct cmd *)ctx)->v.proxy_password_file,
-		"proxy-password-file", "EST_PROXY_PASSWORD", out, err);
+	const struct cmd *cmd = ctx;
+
+	return find_secret(cmd, what, cmd->v.proxy_password_file, "proxy-password-file",
+		CMD_PROXY_PASSWORD, out, err);
 }
 
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err)
@@ -117,25 +152,23 @@ enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_
 
 bool cmd_has_token(const struct cmd *cmd)
 {
-	const char *env = getenv("EST_TOKEN");
-
-	return cmd->v.token_file || (env && *env);
+	return cmd->v.token_file || taken(cmd, CMD_TOKEN).n > 0;
 }
 
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
 {
 	const struct cmd *cmd = ctx;
-	const char *env = getenv("EST_TOKEN");
+	const struct est_span env = taken(cmd, CMD_TOKEN);
 	enum est_code rc;
 
 	if (cmd->v.token_file)
 		rc = est_read_file(cmd->v.token_file, EST_TOKEN_MAX, out, err);
-	else if (!env)
+	else if (!env.p)
 		rc = est_fail(err, EST_E_INPUT, "%s needed", what);
-	else if (strlen(env) > EST_TOKEN_MAX)
+	else if (env.n > EST_TOKEN_MAX)
 		rc = est_fail(err, EST_E_INPUT, "EST_TOKEN: longer than %d bytes", EST_TOKEN_MAX);
 	else
-		rc = est_buf_append(out, est_span_str(env), err);
+		rc = est_buf_append(out, env, err);
 	if (rc == EST_OK)
 		chomp(out);
 	return rc;

@@ -10,7 +10,7 @@
 
 bool cmd_may_count_down(const struct cmd *cmd)
 {
-	return !cmd->v.quiet && isatty(STDERR_FILENO);
+	return !cmd->v.quiet && !cmd->profile && isatty(STDERR_FILENO);
 }
 
 void cmd_count_down(void *ctx, unsigned left_s)

@@ -266,6 +266,11 @@ static enum est_code open_folder(const struct est_generation *g, struct est_erro
 	return rc;
 }
 
+const char *est_generation_folder(const struct est_generation *generation)
+{
+	return generation->folder;
+}
+
 enum est_code est_generation_write(struct est_generation *g, struct est_span key,
 	const struct est_certs *chain, struct est_error *err)
 {

@@ -501,6 +501,11 @@ const struct store_target *store_output_target(const struct est_output *out)
 	return &out->target;
 }
 
+const char *est_output_temp(const struct est_output *out)
+{
+	return out->temp;
+}
+
 void est_output_free(struct est_output *out)
 {
 	if (!out)

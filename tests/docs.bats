@@ -324,7 +324,7 @@ values_complete() {
 	[ "$(server_count '.operation == "simpleenroll" and .status == 200')" = 1 ]
 	[ "$(server_count '.operation == "simplereenroll"')" = 0 ] # it is not due
 	(
-		. <(grep '^export EST_' script)
+		eval "$(grep '^export EST_' script)"
 		run -0 bash -eu <(sed -n '/^est reenroll/s/$/ --force/p' script)
 	)
 	[ "$(server_count '.operation == "simplereenroll" and .status == 200')" = 1 ]

@@ -41,7 +41,7 @@ killed() {
 	before=$(stat -c '%a %u %g' dev.key dev.pem)
 	cp -p dev.key old.key
 	cp dev.pem old.pem
-	works reenroll "${trust[@]}" "${id[@]}" --rekey --json
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --json
 	jq -e '.action == "rekeyed" and .changed' "$OUT"
 	good_cert dev.pem dev.key
 	run ! same_key dev.pem old.pem
@@ -50,14 +50,14 @@ killed() {
 	[ "$(stat -c '%a %u %g' dev.key dev.pem)" = "$before" ]
 	[ "$(ls -A)" = $'dev.key\ndev.key.prev\ndev.pem\ndev.pem.prev\nold.key\nold.pem\npw' ]
 	# Another type; two generations; a renewal with the same key keeps none unless told to.
-	works reenroll "${trust[@]}" "${id[@]}" --rekey --new-key ed25519 --keep 2
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --new-key ed25519 --keep 2
 	good_cert dev.pem dev.key
 	cmp dev.key.prev.2 old.key
 	good_cert dev.pem.prev dev.key.prev
-	works reenroll "${trust[@]}" "${id[@]}" --rekey --keep 0
-	works reenroll "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --keep 0
+	works reenroll --force "${trust[@]}" "${id[@]}"
 	cmp dev.pem.prev.2 old.pem
-	works reenroll "${trust[@]}" "${id[@]}" --keep 1
+	works reenroll --force "${trust[@]}" "${id[@]}" --keep 1
 	good_cert dev.pem dev.key
 	[ ! -e dev.pem.prev.2 ]
 }
@@ -65,7 +65,7 @@ killed() {
 @test "store: --rekey into --combined, with --p12 and --chain-out in the same swap" {
 	identity dev /CN=dev
 	cat dev.key dev.pem >all.pem
-	works reenroll "${trust[@]}" --cert all.pem --combined all.pem --rekey --chain-out chain.pem \
+	works reenroll --force "${trust[@]}" --cert all.pem --combined all.pem --rekey --chain-out chain.pem \
 		--p12 all.p12 --p12-password-file pw
 	good_cert all.pem all.pem
 	run ! same_key all.pem dev.key
@@ -80,19 +80,19 @@ killed() {
 	identity dev /CN=dev
 	cat dev.key dev.pem >all.pem
 	ONCE=1
-	refused 2 'combined' reenroll "${trust[@]}" --cert all.pem --rekey
-	refused 2 'combined' reenroll "${trust[@]}" --cert all.pem --key ./all.pem --rekey
-	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --rekey --key-out new.key -o new.pem
-	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --rekey -o new.pem
-	refused 2 'rekey' reenroll "${trust[@]}" "${id[@]}" --new-key ec:p384
-	refused 2 'files' reenroll "${trust[@]}" --cert dev.pem --key pkcs11:object=x --rekey
+	refused 2 'combined' reenroll --force "${trust[@]}" --cert all.pem --rekey
+	refused 2 'combined' reenroll --force "${trust[@]}" --cert all.pem --key ./all.pem --rekey
+	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --rekey --key-out new.key -o new.pem
+	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --rekey -o new.pem
+	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --new-key ec:p384
+	refused 2 'files' reenroll --force "${trust[@]}" --cert dev.pem --key pkcs11:object=x --rekey
 	for option in -o --key-out --chain-out --combined; do
 		refused 2 'store' enroll "${trust[@]}" "${account[@]}" --subject CN=x --store st $option x
 	done
 	refused 2 'store.*csr' enroll "${trust[@]}" "${account[@]}" --store st --csr dev.pem
-	refused 2 'keep' reenroll "${trust[@]}" "${id[@]}" --keep 1001
-	refused 2 'lock-wait' reenroll "${trust[@]}" "${id[@]}" --lock-wait soon
-	refused 3 'st/current/cert.pem' reenroll "${trust[@]}" --store st
+	refused 2 'keep' reenroll --force "${trust[@]}" "${id[@]}" --keep 1001
+	refused 2 'lock-wait' reenroll --force "${trust[@]}" "${id[@]}" --lock-wait soon
+	refused 3 'st/current/cert.pem' reenroll --force "${trust[@]}" --store st
 	nothing_sent
 }
 
@@ -103,14 +103,14 @@ killed() {
 	[ "$(stat -c %a st/current/key.pem st/current/cert.pem st st/current/ | tr '\n' ' ')" = '600 644 755 755 ' ]
 	first=$(readlink st/current)
 	cp st/current/key.pem key.pem
-	works reenroll "${trust[@]}" --store st
+	works reenroll --force "${trust[@]}" --store st
 	cmp st/current/key.pem key.pem
 	[ "$(readlink st/current)" != "$first" ]
 	[ -d "st/$first" ]
 	chgrp 2345 st/current/key.pem 2>/dev/null || true
 	chmod 640 st/current/key.pem
 	mode=$(stat -c '%a %g' st/current/key.pem)
-	works reenroll "${trust[@]}" --store st --rekey --p12 st.p12 --p12-password-file pw --json
+	works reenroll --force "${trust[@]}" --store st --rekey --p12 st.p12 --p12-password-file pw --json
 	jq -e '.action == "rekeyed"' "$OUT"
 	good_cert st/current/cert.pem st/current/key.pem
 	run ! same_key st/current/cert.pem key.pem
@@ -119,13 +119,13 @@ killed() {
 	[ "$(find st -mindepth 1 -maxdepth 1 | wc -l)" = 3 ] # current and two generations
 	# From a pair in files into a store.
 	identity dev /CN=dev
-	works reenroll "${trust[@]}" "${id[@]}" --store st2
+	works reenroll --force "${trust[@]}" "${id[@]}" --store st2
 	same_key st2/current/key.pem dev.key
 	# A key that is encrypted stays so.
 	openssl pkey -in st2/current/key.pem -aes256 -passout pass:geheim -out st2/current/enc
 	cat st2/current/enc >st2/current/key.pem
 	rm st2/current/enc
-	works reenroll "${trust[@]}" --store st2 --key-password-file pw
+	works reenroll --force "${trust[@]}" --store st2 --key-password-file pw
 	grep -q 'ENCRYPTED' st2/current/key.pem
 }
 
@@ -148,10 +148,10 @@ killed() {
 @test "store: killed between two renames: the next run puts the pair in place, and sends nothing" {
 	identity dev /CN=dev
 	cp dev.pem old.pem
-	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	killed 2 reenroll --force "${trust[@]}" "${id[@]}" --rekey
 	run ! good_cert dev.pem dev.key # the documented window
 	server_log_reset
-	works reenroll "${trust[@]}" "${id[@]}" --rekey --json
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --json
 	jq -e '.ok and .action == "recovered" and .changed' "$OUT"
 	stderr_has recovered
 	nothing_sent
@@ -169,10 +169,10 @@ killed() {
 	# A store: no window.
 	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
 	for at in 1 2; do
-		killed $at reenroll "${trust[@]}" --store st --rekey
+		killed $at reenroll --force "${trust[@]}" --store st --rekey
 		good_cert st/current/cert.pem st/current/key.pem
 	done
-	works reenroll "${trust[@]}" --store st --rekey
+	works reenroll --force "${trust[@]}" --store st --rekey
 	good_cert st/current/cert.pem st/current/key.pem
 	[ "$(find st -name '*est-*')" = '' ]
 }
@@ -181,16 +181,16 @@ killed() {
 	identity dev /CN=dev
 	cp dev.pem old.pem
 	cp dev.key old.key
-	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	killed 2 reenroll --force "${trust[@]}" "${id[@]}" --rekey
 	rm dev.key.est-new # its key is gone
-	works reenroll "${trust[@]}" "${id[@]}" -q
+	works reenroll --force "${trust[@]}" "${id[@]}" -q
 	good_cert dev.pem dev.key
 	cmp dev.key old.key
 	seen 2 .csr
-	killed 2 reenroll "${trust[@]}" "${id[@]}" --rekey
+	killed 2 reenroll --force "${trust[@]}" "${id[@]}" --rekey
 	openssl ecparam -name prime256v1 -genkey -noout -out dev.key
 	rm dev.key.est-new .dev.pem.est-old .dev.key.est-old
-	ONCE=1 refused 3 'no key of those left' reenroll "${trust[@]}" "${id[@]}"
+	ONCE=1 refused 3 'no key of those left' reenroll --force "${trust[@]}" "${id[@]}"
 }
 
 @test "store: one run at a time, --lock-wait waits" {
@@ -198,17 +198,17 @@ killed() {
 	flock .dev.pem.est-journal sleep 2 3>&- &
 	eventually test -e .dev.pem.est-journal
 	sleep 0.1
-	ONCE=1 refused 4 'another est is at work' reenroll "${trust[@]}" "${id[@]}"
+	ONCE=1 refused 4 'another est is at work' reenroll --force "${trust[@]}" "${id[@]}"
 	stderr_has 'hint: --lock-wait'
-	ONCE=1 refused 4 'another est is at work' reenroll "${trust[@]}" "${id[@]}" --lock-wait 0.2
+	ONCE=1 refused 4 'another est is at work' reenroll --force "${trust[@]}" "${id[@]}" --lock-wait 0.2
 	nothing_sent
-	works reenroll "${trust[@]}" "${id[@]}" --lock-wait 10
+	works reenroll --force "${trust[@]}" "${id[@]}" --lock-wait 10
 	wait
 	good_cert dev.pem dev.key
 	[ ! -e .dev.pem.est-journal ]
 	# Two runs of the real thing: both renew, one after the other.
-	"$EST" reenroll "${trust[@]}" "${id[@]}" --rekey --lock-wait 20 >/dev/null 2>&1 3>&- &
-	works reenroll "${trust[@]}" "${id[@]}" --rekey --lock-wait 20
+	"$EST" reenroll --force "${trust[@]}" "${id[@]}" --rekey --lock-wait 20 >/dev/null 2>&1 3>&- &
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --lock-wait 20
 	wait $!
 	good_cert dev.pem dev.key
 	[ "$(ls -A)" = $'dev.key\ndev.key.prev\ndev.pem\ndev.pem.prev\npw' ]
@@ -219,14 +219,57 @@ killed() {
 	for name in .dev.pem.est-tmp .dev.pem.est-old .dev.pem.est-journal; do
 		echo rest >$name
 	done
-	works reenroll "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}"
 	[ "$(ls -A)" = $'dev.key\ndev.pem\npw' ]
 	ln -s pw .dev.pem.est-tmp
-	works reenroll "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}"
 	[ "$(cat pw)" = geheim ]
 	mkdir .dev.pem.est-tmp
-	ONCE=1 refused 4 'est-tmp' reenroll "${trust[@]}" "${id[@]}"
+	ONCE=1 refused 4 'est-tmp' reenroll --force "${trust[@]}" "${id[@]}"
 	rmdir .dev.pem.est-tmp
 	ln -s pw .dev.pem.est-journal
-	ONCE=1 refused 4 'est-journal' reenroll "${trust[@]}" "${id[@]}"
+	ONCE=1 refused 4 'est-journal' reenroll --force "${trust[@]}" "${id[@]}"
+}
+
+@test "store: the hook of a killed run is run by the next one, once, and nothing is sent" {
+	local hook='echo "$EST_ACTION $EST_CERT_FILE $EST_KEY_FILE" >>ran' where
+	identity dev /CN=dev
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	for where in "${id[*]} --rekey" "${id[*]}" "--store st"; do
+		rm -f ran
+		# shellcheck disable=SC2086 # words
+		run_est reenroll --force "${trust[@]}" $where --hook 'kill -9 $PPID'
+		[ "$status" = 137 ]
+		server_log_reset
+		# shellcheck disable=SC2086
+		works reenroll "${trust[@]}" $where --hook "$hook" --json
+		jq -e '.action == "recovered" and .changed == false and .hook == "done"' "$OUT"
+		nothing_sent
+		[[ "$(cat ran)" == "recovered $PWD/"*.pem" $PWD/"* ]]
+		# shellcheck disable=SC2046 # no blanks in these names
+		good_cert $(cut -d' ' -f2- ran)
+		# shellcheck disable=SC2086
+		works reenroll "${trust[@]}" $where --hook "$hook" --json
+		jq -e '.action == "skipped"' "$OUT"
+		[ "$(wc -l <ran)" = 1 ]
+	done
+	# One that fails is not run for ever; without --hook the debt is dropped, and that is said.
+	run_est reenroll --force "${trust[@]}" "${id[@]}" --hook 'kill -9 $PPID'
+	run_est reenroll "${trust[@]}" "${id[@]}" --hook 'exit 3'
+	[ "$status" = 16 ]
+	works reenroll "${trust[@]}" "${id[@]}" --hook 'exit 3'
+	run_est reenroll --force "${trust[@]}" "${id[@]}" --hook 'kill -9 $PPID'
+	works reenroll "${trust[@]}" "${id[@]}"
+	stderr_has 'its hook has not been run'
+	[ "$(find . -name '*est-*')" = '' ]
+}
+
+@test "store: --verify-with tries a generation before it is current" {
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	before=$(readlink st/current)
+	refused 14 'verify-with' reenroll --force "${trust[@]}" --store st --verify-with 'cat "$EST_CERT_FILE" "$EST_KEY_FILE" >/dev/null && exit 1'
+	[ "$(readlink st/current)" = "$before" ]
+	works reenroll --force "${trust[@]}" --store st \
+		--verify-with 'cmp "$EST_CERT_FILE" st/current/cert.pem && exit 1; cp "$EST_CERT_FILE" seen'
+	cmp seen st/current/cert.pem
 }

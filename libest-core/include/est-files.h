@@ -103,6 +103,8 @@ EST_API enum est_code est_generation_open(const char *dir, struct est_generation
 /* Writes and syncs the four files; mode and owner are those of the generation in use. */
 EST_API enum est_code est_generation_write(struct est_generation *generation, struct est_span key,
 	const struct est_certs *chain, struct est_error *err) EST_MUST_CHECK;
+/* The folder it is written to; borrowed.  It has another name when it is committed. */
+EST_API const char *est_generation_folder(const struct est_generation *generation);
 /* Removes the folder when it was not committed. */
 EST_API void est_generation_free(struct est_generation *generation);
 

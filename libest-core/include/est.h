@@ -180,6 +180,8 @@ EST_API enum est_code est_output_write(struct est_output *out, struct est_span c
  * be NULL) says which.  Mode and owner of a file that was there are kept. */
 EST_API enum est_code est_output_commit(struct est_output *out, bool *changed,
 	struct est_error *err) EST_MUST_CHECK;
+/* Where the content is between est_output_write() and est_output_commit(); borrowed until then. */
+EST_API const char *est_output_temp(const struct est_output *out);
 /* Whether two names lead to one file, which may not exist yet. */
 EST_API bool est_same_file(const char *a, const char *b);
 /* Removes the temporary file when it was not committed. */

@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2154 # the hooks expand; lib/est.bash sets the rest
+# --hook and --verify-with of enroll and reenroll.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	est_setup_file
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	identity dev /CN=dev
+	renew=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
+}
+
+teardown() {
+	est_teardown
+}
+
+@test "hook: runs when the files are in place, with the facts in its environment" {
+	works "${renew[@]}" --chain-out chain.pem --hook 'cmp "$EST_CERT_FILE" dev.pem &&
+		cd / && openssl x509 -in "$EST_CERT_FILE" -noout -serial -enddate >"$OLDPWD/facts" &&
+		cat "$EST_CHAIN_FILE" "$EST_KEY_FILE" >/dev/null && env | grep ^EST_ | sort >"$OLDPWD/env"'
+	[ "$(cut -d = -f 1 env | tr '\n' ' ')" = \
+		"EST_ACTION EST_CERT_FILE EST_CHAIN_FILE EST_FINGERPRINT EST_KEY_FILE EST_NOT_AFTER EST_SERIAL " ]
+	grep -qx EST_ACTION=renewed env
+	grep -qx "EST_KEY_FILE=$PWD/dev.key" env
+	grep -qx "EST_FINGERPRINT=$(openssl x509 -in dev.pem -outform DER | sha256sum | cut -d ' ' -f 1)" env
+	[ "$(sed -n 's/^serial=0*//p' facts)" = "$(sed -n 's/^EST_SERIAL=0*//p' env | tr a-f A-F)" ]
+	[ "$(date -d "$(sed -n 's/^notAfter=//p' facts)" +%s)" = \
+		"$(date -d "$(sed -n 's/^EST_NOT_AFTER=//p' env)" +%s)" ]
+}
+
+@test "hook: of enroll, of a rekey, with --combined, with the certificate on standard output" {
+	hook='echo "$EST_ACTION ${EST_CERT_FILE-none} ${EST_KEY_FILE-none} ${EST_CHAIN_FILE-none}" >>said'
+	works enroll "${trust[@]}" "${account[@]}" "${new[@]}" --hook "$hook"
+	works "${renew[@]}" --key-out k -o c --hook "$hook"
+	works "${renew[@]}" --combined both --hook "$hook"
+	works enroll "${trust[@]}" "${account[@]}" --use-key dev.key --subject CN=x --hook "$hook"
+	diff said - <<-END
+		enrolled $PWD/cert.pem $PWD/key.pem none
+		rekeyed $PWD/c $PWD/k none
+		renewed $PWD/both $PWD/both $PWD/both
+		enrolled none $PWD/dev.key none
+	END
+}
+
+@test "hook: its failure is exit 16, with the files installed and its words escaped" {
+	cp dev.pem old.pem
+	run_est "${renew[@]}" --hook 'printf "bad \033[31m news\n"; echo more >&2; exit 3' --json
+	[ "$status" = 16 ]
+	no_control_bytes "$ERR"
+	stderr_has '^est: reenroll: hook: bad \\x1b\[31m news$'
+	stderr_has '^est: reenroll: hook: more$'
+	stderr_has '^est: reenroll: --hook: exit status 3$'
+	stderr_has '^est: hint: the new files are installed$'
+	jq -e '.ok == false and .action == "renewed" and .changed and .hook == "failed" and
+		.error.class == "hook" and .error.exit == 16 and (.certificates | length) > 0' "$OUT"
+	good_cert dev.pem dev.key
+	run ! cmp -s dev.pem old.pem
+	# Not due any more: there is no second renewal on account of the hook.
+	server_log_reset
+	works "${renew[@]}"
+	nothing_sent
+}
+
+@test "hook: says nothing when it succeeds, unless -v" {
+	works "${renew[@]}" --hook 'echo fine' --json
+	run ! grep -q fine "$ERR" "$OUT"
+	jq -e '.hook == "done"' "$OUT"
+	works "${renew[@]}" --hook 'echo fine; echo too >&2' -v --force
+	stderr_has '^est: reenroll: hook: fine$'
+	stderr_has '^est: reenroll: hook: too$'
+}
+
+@test "hook: not without new files: not due, refused, dry run" {
+	hook=(--hook 'touch ran')
+	run_est "${renew[@]}" "${hook[@]}" -l status-400
+	[ "$status" = 10 ]
+	works "${renew[@]}" "${hook[@]}" -n
+	works "${renew[@]}"
+	works "${renew[@]}" "${hook[@]}"
+	stderr_has skipped
+	[ ! -e ran ]
+}
+
+@test "hook: a signal to est ends the hook too" {
+	"$EST" "${renew[@]}" --hook 'echo $$ >pid; exec sleep 60' >"$OUT" 2>"$ERR" 3>&- &
+	eventually test -s pid
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 143 ]
+	run ! kill -0 "$(cat pid)"
+	good_cert dev.pem dev.key
+}
+
+@test "verify-with: sees the new pair while the old one is in place" {
+	cp dev.pem old.pem
+	hidden=$(ls -A)
+	works "${renew[@]}" --verify-with 'cmp dev.pem old.pem && ! cmp -s "$EST_CERT_FILE" old.pem &&
+		[ "$EST_ACTION" = verify ] && [ "$EST_KEY_FILE" = "$PWD/dev.key" ] &&
+		openssl x509 -in "$EST_CERT_FILE" -noout -pubkey >one &&
+		openssl pkey -in "$EST_KEY_FILE" -pubout | cmp - one && rm one'
+	run ! cmp -s dev.pem old.pem
+	[ "$(ls -A)" = "$hidden" ]
+	works "${renew[@]}" --force --key-out k -o c --chain-out ch --verify-with '[ ! -e k ] && [ ! -e c ] &&
+		openssl x509 -in "$EST_CERT_FILE" -noout -pubkey >one &&
+		openssl pkey -in "$EST_KEY_FILE" -pubout | cmp - one && rm one && [ -s "$EST_CHAIN_FILE" ]'
+	good_cert c k
+	works "${renew[@]}" --force --combined both --verify-with '[ ! -e both ] &&
+		[ "$EST_CERT_FILE" = "$EST_KEY_FILE" ] && openssl pkey -in "$EST_KEY_FILE" -noout'
+	good_cert both dev.key
+}
+
+@test "verify-with: its failure is exit 14 and nothing is installed; a new key is kept" {
+	refused 14 'verify-with: exit status 1' "${renew[@]}" --verify-with 'echo no; false' --hook 'touch ran'
+	run_est "${renew[@]}" --verify-with 'kill $$' --json
+	jq -e '.error.code == "verify-with" and (.error.message | test("signal 15"))' "$OUT"
+	LEAVES=k.est-new refused 14 'verify-with' "${renew[@]}" --key-out k -o c --verify-with false
+	cp k.est-new kept
+	works "${renew[@]}" --key-out k -o c --verify-with true --json
+	jq -e '.action == "recovered"' "$OUT"
+	same_key k kept
+	[ ! -e ran ]
+}
+
+@test "verify-with: needs a file to try" {
+	ONCE=1 refused 2 'verify-with' "${renew[@]}" -o - --verify-with true
+	ONCE=1 refused 2 'verify-with' enroll "${trust[@]}" "${account[@]}" --use-key dev.key --subject CN=x \
+		--verify-with true
+	nothing_sent
+}
