@@ -19,6 +19,12 @@ static const struct cmd_option options[] = {
 		"ask for another subject from now on (RFC 6402 ChangeSubjectName)" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
 		"hash of the request's signature: sha256, sha384, sha512" },
+	{ "challenge-file", 0, CMD_STRING, CMD_AT(challenge_file), "FILE", NULL,
+		"a secret for challengePassword, - for stdin; then the request is not linked" },
+	{ "otp-file", 0, CMD_STRING, CMD_AT(otp_file), "FILE", NULL,
+		"a one-time password for otpChallenge, - for stdin" },
+	{ "revocation-challenge-file", 0, CMD_STRING, CMD_AT(revocation_challenge_file), "FILE",
+		NULL, "a secret for revocationChallenge, - for stdin" },
 	{ "alt-cert", 0, CMD_STRING, CMD_AT(alt_cert), "FILE", NULL,
 		"for TLS when --cert cannot be used there: a certificate of the same subject" },
 	{ "alt-key", 0, CMD_STRING, CMD_AT(alt_key), "FILE", NULL,
@@ -37,6 +43,8 @@ static const struct cmd_option options[] = {
 		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"renew now, whatever the date; let a new key replace that of --key-out" },
+	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
+		"link the request to the TLS session: auto, require, tls-exporter, off" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -154,12 +162,16 @@ static enum est_code say_done(struct cmd *cmd, const char *done, const struct es
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
 	const char *key_file, struct request *request, struct delivery *delivery)
 {
+	const struct est_enrollment ask = {
+		.operation = EST_SIMPLEREENROLL,
+		.csr = est_buf_span(&request->csr),
+		.key = request_key(request),
+	};
 	struct est_issued issued = { 0 };
 	bool sent = false;
 	enum est_code rc;
 
-	rc = est_enroll(client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent,
-		&cmd->err);
+	rc = est_enroll(client, &ask, &issued, &sent, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_issued_renews(&issued, old, &cmd->err);
 	request_outcome(cmd, client, request, sent, rc);

@@ -17,6 +17,9 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 enum est_code key_signature(const struct est_key *key, const char *hash,
 	gnutls_sign_algorithm_t *algorithm, struct est_span *identifier,
 	struct est_error *err) EST_MUST_CHECK;
+/* The algorithm that such an identifier names; EST_E_USAGE for one the key cannot use. */
+enum est_code key_signature_as(const struct est_key *key, struct est_span identifier,
+	gnutls_sign_algorithm_t *algorithm, struct est_error *err) EST_MUST_CHECK;
 enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,
 	struct est_span data, struct est_buf *signature, struct est_error *err) EST_MUST_CHECK;
 
