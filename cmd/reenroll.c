@@ -103,7 +103,8 @@ static enum est_code check_options(struct cmd *cmd)
 
 /* RFC 7030 section 3.3.2: the certificate being replaced authenticates if it can, then another of
  * the same subject, then HTTP.  Whether it has a way at all is for the server to say. */
-static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
+static enum est_code choose_identity(struct cmd *cmd, struct est_span old,
+	const struct est_key *key)
 {
 	struct est_error *err = &cmd->err, why = { 0 };
 	const char *cert = cmd->v.cert, *alt = cmd->v.alt_cert;
@@ -111,8 +112,11 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
 	enum est_code rc;
 	bool use = false;
 
-	if (est_cert_tls_client(old, cert, &why) == EST_OK)
-		return EST_OK;
+	if (est_cert_tls_client(old, cert, &why) == EST_OK) {
+		if (est_key_signs(key))
+			return EST_OK;
+		est_fail(&why, EST_E_INPUT, "the key of %s must not be used for signatures", cert);
+	}
 	if (alt) {
 		rc = est_certs_load(alt, &certs, err);
 		if (rc != EST_OK)
@@ -251,7 +255,8 @@ static enum est_code run(struct cmd *cmd)
 	cert_file = cmd->v.cert;
 	key_file = cmd->v.key ? cmd->v.key : cert_file;
 	if (cmd->v.status || !delivery_unfinished(cmd)) {
-		rc = schedule_due(cmd, cert_file, cmd->v.output ? cmd->v.output : cmd->v.combined, &due);
+		rc = schedule_due(cmd, cert_file, cmd->v.output ? cmd->v.output : cmd->v.combined,
+			&due);
 		if (rc != EST_OK || !due)
 			return rc;
 	}
@@ -260,13 +265,13 @@ static enum est_code run(struct cmd *cmd)
 		delivery_say_recovered(cmd);
 	if (rc != EST_OK || delivery.recovered)
 		goto out;
-	rc = choose_identity(cmd, est_certs_get(old, 0));
-	if (rc == EST_OK)
-		rc = cmd_client(cmd, &client);
-	if (rc == EST_OK)
-		rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
+	rc = est_key_load(key_file, cmd_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_key_match(key, key_file, est_certs_get(old, 0), cert_file, &cmd->err);
+	if (rc == EST_OK)
+		rc = choose_identity(cmd, est_certs_get(old, 0), key);
+	if (rc == EST_OK)
+		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK && !cmd->v.key_out && !cmd->v.rekey) {
 		request.key = key;
 		key = NULL;

@@ -126,6 +126,16 @@ const struct est_key *request_key(const struct request *r)
 	return r->newkey ? est_newkey_key(r->newkey) : r->key;
 }
 
+/* keyUsage is asked for, and forbids signatures (RFC 7030 section 4.2.1). */
+static bool forbids_signatures(const struct cmd_list *usage)
+{
+	size_t i = 0;
+
+	while (i < usage->n && strcmp(usage->v[i], "digitalSignature") != 0)
+		i++;
+	return usage->n > 0 && i == usage->n;
+}
+
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -142,7 +152,9 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 			     : v->combined ? v->combined
 			     : v->store    ? stored
 					   : v->p12,
-		v->new_key ? v->new_key : key_type, v->force || !v->key_out ? 0 : EST_OUTPUT_NEW,
+		v->new_key ? v->new_key : key_type,
+		(v->force || !v->key_out ? 0 : EST_OUTPUT_NEW) |
+			(forbids_signatures(&v->key_usage) ? EST_NEWKEY_NO_SIGNATURES : 0),
 		&r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
 		est_hint(&cmd->err,

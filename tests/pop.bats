@@ -342,3 +342,60 @@ resigned() {
 	done
 	refused 10 'estIdentityLinking alone' enroll "${trust[@]}" -l pop-7894 "${me[@]}" --pop require
 }
+
+# ---- Keys that must not sign, or cannot ----------------------------------------------------------
+
+@test "pop: a key for a keyUsage without digitalSignature signs its requests and no handshake (R7030-4.2.1-03)" {
+	enrol --key-usage keyEncipherment --key-usage keyAgreement
+	good_cert cert.pem key.pem
+	csr 2
+	openssl req -inform DER -in got.der -noout -verify
+	openssl asn1parse -in key.pem | grep -q ':X509v3 Key Usage'
+	openssl pkey -in key.pem -check -noout
+	certtool --key-info --infile key.pem >/dev/null
+	mv cert.pem own.pem
+	mv key.pem own.key
+	identity plain /CN=dev -addext subjectAltName=DNS:a
+	openssl req -new -key own.key -subj /CN=dev -out x.csr
+	issue x.csr mild.pem # no keyUsage: the key alone says it
+	server_log_reset
+	for pair in 'own.pem own.key' 'mild.pem own.key'; do
+		# shellcheck disable=SC2086 # words
+		set -- $pair
+		refused 3 "${1%.pem}.*lacks digitalSignature|own.key.*lacks digitalSignature" cacerts "${trust[@]}" \
+			--cert "$1" --key "$2" -o ca.pem
+		refused 3 'lacks digitalSignature' reenroll "${trust[@]}" --force --cert "$1" --key "$2"
+	done
+	[ "$(jq -r .error.code "$OUT")" = cannot-sign ]
+	nothing_sent
+	# A renewal proves possession with it, and authenticates in another way.
+	for cert in own.pem mild.pem; do
+		works reenroll "${trust[@]}" -l reenroll-basic --force --cert $cert --key own.key \
+			"${account[@]}" -o new.pem
+		good_cert new.pem own.key
+	done
+	seen 0 '.client_subject != null'
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=c --combined all.pem --key-usage keyEncipherment
+	refused 3 'lacks digitalSignature' cacerts "${trust[@]}" --cert all.pem -o ca.pem
+	works csr --subject CN=c --key-out c.key --key-usage nonRepudiation -o c.csr
+	openssl asn1parse -in c.key | grep -q ':X509v3 Key Usage'
+}
+
+@test "pop: keyUsage with digitalSignature leaves the key as any other (R7030-4.2.1-02)" {
+	enrol --key-usage digitalSignature --key-usage keyAgreement
+	run ! grep -q ':X509v3 Key Usage' <(openssl asn1parse -in key.pem)
+	works cacerts "${trust[@]}" --cert cert.pem --key key.pem -o ca.pem
+}
+
+@test "pop: a key that cannot sign makes no request, and the reason is said" {
+	for type in X25519 X448 'DH -pkeyopt dh_param:ffdhe2048'; do
+		# shellcheck disable=SC2086 # words
+		openssl genpkey -algorithm $type -out agree.key 2>/dev/null
+		refused 3 'agrees on secrets cannot sign.*RFC 7030 section 4.2' enroll "${trust[@]}" \
+			"${account[@]}" --subject CN=dev --use-key agree.key -o c.pem
+	done
+	openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key 2>/dev/null
+	refused 3 'RSA-PSS key cannot sign a request here' csr --subject CN=dev --use-key pss.key
+	[ "$(jq -r .error.code "$OUT")" = cannot-sign ]
+	nothing_sent
+}

@@ -323,6 +323,9 @@ EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out
 	struct est_error *err) EST_MUST_CHECK;
 /* "ec:p256" and so on, as est_key_generate() takes it; static. */
 EST_API const char *est_key_type(const struct est_key *key);
+/* Whether it may sign more than requests.  false for a key in PKCS #8 whose attribute keyUsage lacks
+ * digitalSignature: it is not used in TLS (RFC 7030 section 4.2.1). */
+EST_API bool est_key_signs(const struct est_key *key);
 /* EST_E_INPUT when the certificate carries another public key; names are for the message. */
 EST_API enum est_code est_key_match(const struct est_key *key, const char *key_name,
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
@@ -333,8 +336,10 @@ EST_API void est_key_free(struct est_key *key);
  * goes on with them. */
 struct est_newkey;
 
+#define EST_NEWKEY_NO_SIGNATURES 4u /* est_key_signs() is to be false: the file says so */
+
 /* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
- * type.  flags as for est_output_open(): EST_OUTPUT_NEW refuses when key_file exists. */
+ * type.  flags: EST_OUTPUT_NEW refuses when key_file exists; EST_NEWKEY_NO_SIGNATURES. */
 EST_API enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
