@@ -94,6 +94,8 @@ enum est_code cmd_deliver(struct cmd *cmd, struct est_output *out,
 
 /* What can be wrong with the network options before a file is looked at; cmd_client() asks too. */
 enum est_code cmd_check_network(struct cmd *cmd) EST_MUST_CHECK;
+/* What --pop means. */
+enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out) EST_MUST_CHECK;
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
 /* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
@@ -106,6 +108,8 @@ enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
+/* Standard input is at most one of the secrets. */
+enum est_code cmd_check_stdin(struct cmd *cmd) EST_MUST_CHECK;
 bool cmd_has_token(const struct cmd *cmd);
 /* A question on the terminal; no terminal, or anything but y, is no. */
 bool cmd_confirm(const char *question);

@@ -66,13 +66,15 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 
 static enum est_code run(struct cmd *cmd)
 {
+	const bool secret = cmd->v.challenge_file || cmd->v.otp_file ||
+			    cmd->v.revocation_challenge_file;
 	struct request request = { 0 };
 	struct est_output *out = NULL;
 	enum est_code rc;
 
 	rc = check_options(cmd);
 	if (rc == EST_OK)
-		rc = cmd_output(cmd, cmd->v.output, 0, &out);
+		rc = cmd_output(cmd, cmd->v.output, secret ? EST_OUTPUT_SECRET : 0, &out);
 	if (rc == EST_OK)
 		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
 	if (rc == EST_OK && cmd->v.dry_run)

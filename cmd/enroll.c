@@ -21,6 +21,8 @@ static const struct cmd_option options[] = {
 		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
+	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
+		"link the request to the TLS session: auto, require, tls-exporter, off" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -66,12 +68,16 @@ static enum est_code check_options(struct cmd *cmd)
 static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct request *request,
 	struct delivery *delivery)
 {
+	const struct est_enrollment ask = {
+		.operation = EST_SIMPLEENROLL,
+		.csr = est_buf_span(&request->csr),
+		.key = request_key(request),
+	};
 	struct est_issued issued = { 0 };
 	bool sent = false;
 	enum est_code rc;
 
-	rc = est_enroll(client, EST_SIMPLEENROLL, est_buf_span(&request->csr), &issued, &sent,
-		&cmd->err);
+	rc = est_enroll(client, &ask, &issued, &sent, &cmd->err);
 	request_outcome(cmd, client, request, sent, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)

@@ -45,7 +45,6 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc = parse_auth(cmd, out);
 	const enum est_auth auth = *out;
-	unsigned stdin_users = 0;
 
 	if (rc != EST_OK)
 		return rc;
@@ -62,15 +61,30 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 			"--password-file and --auth %s contradict each other", v->auth);
 	if (v->password_file && !v->user)
 		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
-	stdin_users += v->password_file && strcmp(v->password_file, "-") == 0;
-	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
-	stdin_users += v->p12_password_file && strcmp(v->p12_password_file, "-") == 0;
-	stdin_users += v->key_password_file && strcmp(v->key_password_file, "-") == 0;
-	stdin_users += v->proxy_password_file && strcmp(v->proxy_password_file, "-") == 0;
-	if (stdin_users > 1)
-		return est_fail(&cmd->err, EST_E_USAGE,
-			"standard input can be only one of the secrets");
-	return EST_OK;
+	return cmd_check_stdin(cmd);
+}
+
+enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out)
+{
+	static const struct {
+		const char *name;
+		enum est_pop pop;
+	} ways[] = {
+		{ "auto", EST_POP_AUTO },
+		{ "off", EST_POP_OFF },
+		{ "require", EST_POP_REQUIRE },
+		{ "tls-unique", EST_POP_REQUIRE },
+		{ "tls-exporter", EST_POP_TLS_EXPORTER },
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!cmd->v.pop || strcmp(cmd->v.pop, ways[i].name) == 0) {
+			*out = ways[i].pop;
+			return EST_OK;
+		}
+	}
+	return est_fail(&cmd->err, EST_E_USAGE,
+		"--pop is auto, off, require, tls-unique or tls-exporter");
 }
 
 static enum est_code parse_compat(struct cmd *cmd, unsigned *out)
@@ -245,6 +259,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		rc = parse_compat(cmd, &config.compat);
 	if (rc == EST_OK)
 		rc = check_proxy(cmd);
+	if (rc == EST_OK)
+		rc = cmd_pop(cmd, &config.pop);
 	config.proxy = v->proxy;
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
 }
@@ -270,6 +286,8 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));
 	json_object_object_add(o, "identity", json_object_new_string(s->identity));
 	json_object_object_add(o, "cmc_ra", json_object_new_boolean(s->cmc_ra));
+	json_object_object_add(o, "binding",
+		s->binding ? json_object_new_string(s->binding) : NULL);
 	json_object_object_add(o, "client_certificate",
 		json_object_new_boolean(s->client_cert_sent));
 	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));

@@ -26,7 +26,8 @@ struct cmd_values {
 	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
 	/* what is asked for */
 	const char *alt_cert, *alt_key, *change_subject;
-	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat;
+	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat, *pop;
+	const char *challenge_file, *otp_file, *revocation_challenge_file;
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;
 	/* where it goes */
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;

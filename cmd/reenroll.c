@@ -20,6 +20,12 @@ static const struct cmd_option options[] = {
 		"ask for another subject from now on (RFC 6402 ChangeSubjectName)" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
 		"hash of the request's signature: sha256, sha384, sha512" },
+	{ "challenge-file", 0, CMD_STRING, CMD_AT(challenge_file), "FILE", NULL,
+		"a secret for challengePassword, - for stdin; then the request is not linked" },
+	{ "otp-file", 0, CMD_STRING, CMD_AT(otp_file), "FILE", NULL,
+		"a one-time password for otpChallenge, - for stdin" },
+	{ "revocation-challenge-file", 0, CMD_STRING, CMD_AT(revocation_challenge_file), "FILE",
+		NULL, "a secret for revocationChallenge, - for stdin" },
 	{ "alt-cert", 0, CMD_STRING, CMD_AT(alt_cert), "FILE", NULL,
 		"for TLS when --cert cannot be used there: a certificate of the same subject" },
 	{ "alt-key", 0, CMD_STRING, CMD_AT(alt_key), "FILE", NULL,
@@ -38,6 +44,8 @@ static const struct cmd_option options[] = {
 		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"renew now, whatever the date; let a new key replace that of --key-out" },
+	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
+		"link the request to the TLS session: auto, require, tls-exporter, off" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -96,7 +104,8 @@ static enum est_code check_options(struct cmd *cmd)
 
 /* RFC 7030 section 3.3.2: the certificate being replaced authenticates if it can, then another of
  * the same subject, then HTTP.  Whether it has a way at all is for the server to say. */
-static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
+static enum est_code choose_identity(struct cmd *cmd, struct est_span old,
+	const struct est_key *key)
 {
 	struct est_error *err = &cmd->err, why = { 0 };
 	const char *cert = cmd->v.cert, *alt = cmd->v.alt_cert;
@@ -104,8 +113,11 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old)
 	enum est_code rc;
 	bool use = false;
 
-	if (est_cert_tls_client(old, cert, &why) == EST_OK)
-		return EST_OK;
+	if (est_cert_tls_client(old, cert, &why) == EST_OK) {
+		if (est_key_signs(key))
+			return EST_OK;
+		est_fail(&why, EST_E_INPUT, "the key of %s must not be used for signatures", cert);
+	}
 	if (alt) {
 		rc = est_certs_load(alt, &certs, err);
 		if (rc != EST_OK)
@@ -155,13 +167,17 @@ static enum est_code say_done(struct cmd *cmd, const char *done, const struct es
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
 	struct request *request, struct delivery *delivery)
 {
+	const struct est_enrollment ask = {
+		.operation = EST_SIMPLEREENROLL,
+		.csr = est_buf_span(&request->csr),
+		.key = request_key(request),
+	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
 	bool sent = false;
 	enum est_code rc;
 
-	rc = est_enroll(client, EST_SIMPLEREENROLL, est_buf_span(&request->csr), &issued, &sent,
-		&cmd->err);
+	rc = est_enroll(client, &ask, &issued, &sent, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_issued_renews(&issued, old, &cmd->err);
 	request_outcome(cmd, client, request, sent, rc);
@@ -261,14 +277,14 @@ static enum est_code run(struct cmd *cmd)
 		rc = schedule_due(cmd, cert_file, output, &due);
 	if (rc != EST_OK || !due)
 		goto out;
-	rc = choose_identity(cmd, est_certs_get(old, 0));
-	if (rc == EST_OK)
-		rc = cmd_client(cmd, &client);
-	if (rc == EST_OK)
-		rc = est_key_load(request.key_file, cmd_secret, cmd, &key, &cmd->err);
+	rc = est_key_load(request.key_file, cmd_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_key_match(key, request.key_file, est_certs_get(old, 0), cert_file,
 			&cmd->err);
+	if (rc == EST_OK)
+		rc = choose_identity(cmd, est_certs_get(old, 0), key);
+	if (rc == EST_OK)
+		rc = cmd_client(cmd, &client);
 	if (rc == EST_OK && !cmd->v.key_out && !cmd->v.rekey) {
 		request.key = key;
 		key = NULL;

@@ -9,7 +9,8 @@
 static bool any_name(const struct cmd_values *v)
 {
 	return v->subject || v->dns.n || v->ip.n || v->email.n || v->uri.n || v->key_usage.n ||
-	       v->ext_key_usage.n || v->hash;
+	       v->ext_key_usage.n || v->hash || v->challenge_file || v->otp_file ||
+	       v->revocation_challenge_file;
 }
 
 struct named { /* a file that an option names */
@@ -43,6 +44,27 @@ static enum est_code check_distinct(struct cmd *cmd, const struct named *outputs
 		clash.a->option, clash.b->option);
 }
 
+/* RFC 7030 section 3.5: what challengePassword holds is the channel binding. */
+static enum est_code check_pop(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_pop pop;
+	enum est_code rc = cmd_pop(cmd, &pop);
+
+	if (rc != EST_OK || (pop != EST_POP_REQUIRE && pop != EST_POP_TLS_EXPORTER))
+		return rc;
+	if (v->challenge_file)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--challenge-file and --pop %s exclude each other: both go into "
+			"challengePassword (RFC 7030 section 3.5)",
+			v->pop);
+	if (v->csr)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--csr is sent as it is: it cannot be linked to the TLS session (--pop %s)",
+			v->pop);
+	return EST_OK;
+}
+
 enum est_code request_check_files(struct cmd *cmd)
 {
 	const struct named outputs[] = {
@@ -73,6 +95,10 @@ enum est_code request_check_files(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--p12 and --p12-password-file need each other");
 	rc = check_distinct(cmd, outputs, n);
+	if (rc == EST_OK)
+		rc = check_pop(cmd);
+	if (rc == EST_OK)
+		rc = cmd_check_stdin(cmd);
 	return rc == EST_OK ? cmd_check_stdout(cmd, cmd->v.output) : rc;
 }
 
@@ -86,7 +112,8 @@ enum est_code request_check(struct cmd *cmd)
 			"--new-key, --use-key and --csr exclude each other");
 	if (v->csr && any_name(v))
 		return est_fail(err, EST_E_USAGE,
-			"--csr is sent as it is: no --subject, names, usages or --hash with it");
+			"--csr is sent as it is: no --subject, names, usages, --hash or secrets "
+			"with it");
 	if (v->csr && v->key_out)
 		return est_fail(err, EST_E_USAGE, "--key-out is for a new key, not for --csr");
 	if (v->use_key && v->key_out)
@@ -97,6 +124,16 @@ enum est_code request_check(struct cmd *cmd)
 const struct est_key *request_key(const struct request *r)
 {
 	return r->newkey ? est_newkey_key(r->newkey) : r->key;
+}
+
+/* keyUsage is asked for, and forbids signatures (RFC 7030 section 4.2.1). */
+static bool forbids_signatures(const struct cmd_list *usage)
+{
+	size_t i = 0;
+
+	while (i < usage->n && strcmp(usage->v[i], "digitalSignature") != 0)
+		i++;
+	return usage->n > 0 && i == usage->n;
 }
 
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
@@ -118,8 +155,9 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 			     : v->store    ? stored
 					   : v->p12,
 		v->new_key ? v->new_key : key_type,
-		v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW, &r->newkey, &r->resumed,
-		&cmd->err);
+		(v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW) |
+			(forbids_signatures(&v->key_usage) ? EST_NEWKEY_NO_SIGNATURES : 0),
+		&r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
 		est_hint(&cmd->err,
 			"--use-key %s makes the request with that key, --force replaces it",
@@ -144,11 +182,40 @@ static enum est_code make_csr(struct cmd *cmd, const struct est_csr_spec *spec, 
 	return rc;
 }
 
+struct secrets {
+	struct est_buf challenge, otp, revocation;
+};
+
+static enum est_code read_secrets(struct cmd *cmd, struct secrets *s, struct est_csr_spec *spec)
+{
+	const struct {
+		const char *file;
+		struct est_buf *text;
+		struct est_span *out;
+	} files[] = {
+		{ cmd->v.challenge_file, &s->challenge, &spec->challenge },
+		{ cmd->v.otp_file, &s->otp, &spec->otp },
+		{ cmd->v.revocation_challenge_file, &s->revocation, &spec->revocation },
+	};
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i < sizeof(files) / sizeof(files[0]); i++) {
+		if (!files[i].file)
+			continue;
+		rc = cmd_secret_file(files[i].file, files[i].text, &cmd->err);
+		if (rc == EST_OK && files[i].text->n == 0)
+			rc = est_fail(&cmd->err, EST_E_INPUT, "%s: empty", files[i].file);
+		*files[i].out = est_buf_span(files[i].text);
+	}
+	return rc;
+}
+
 enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
 	struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
-	const struct est_csr_spec spec = {
+	struct secrets secrets = { 0 };
+	struct est_csr_spec spec = {
 		.subject = v->subject,
 		.dns = v->dns.v,
 		.ip = v->ip.v,
@@ -164,10 +231,17 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 
 	if (v->csr)
 		return est_csr_load(v->csr, &r->csr, &cmd->err);
-	rc = make_key(cmd, key_type, r);
+	rc = read_secrets(cmd, &secrets, &spec);
+	if (rc == EST_OK)
+		rc = make_key(cmd, key_type, r);
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
-	return rc == EST_OK ? make_csr(cmd, &spec, r) : rc;
+	if (rc == EST_OK)
+		rc = make_csr(cmd, &spec, r);
+	est_buf_free(&secrets.challenge);
+	est_buf_free(&secrets.otp);
+	est_buf_free(&secrets.revocation);
+	return rc;
 }
 
 /* Only a redirect or a client error says that the server did not issue. */

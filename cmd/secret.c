@@ -150,6 +150,21 @@ enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_
 	return rc;
 }
 
+enum est_code cmd_check_stdin(struct cmd *cmd)
+{
+	const struct cmd_values *v = &cmd->v;
+	const char *const files[] = { v->password_file, v->token_file, v->p12_password_file,
+		v->key_password_file, v->challenge_file, v->otp_file,
+		v->revocation_challenge_file };
+	unsigned users = 0;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		users += files[i] && strcmp(files[i], "-") == 0;
+	return users > 1 ? est_fail(&cmd->err, EST_E_USAGE,
+				   "standard input can be only one of the secrets")
+			 : EST_OK;
+}
+
 bool cmd_has_token(const struct cmd *cmd)
 {
 	return cmd->v.token_file || taken(cmd, CMD_TOKEN).n > 0;

@@ -14,6 +14,9 @@ _est_values() {
 	--tls-min)
 		echo "1.2 1.3"
 		;;
+	--pop)
+		echo "auto off require tls-exporter tls-unique"
+		;;
 	--compat)
 		echo "cte pem oneline"
 		;;

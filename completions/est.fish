@@ -11,6 +11,8 @@ function __est_values --argument-names applet option
             printf '%s\n' sha256 sha384 sha512
         case --tls-min
             printf '%s\n' 1.2 1.3
+        case --pop
+            printf '%s\n' auto off require tls-exporter tls-unique
         case --compat
             printf '%s\n' cte pem oneline
         case --color

@@ -15,6 +15,9 @@ _est_action() {
 	(--tls-min)
 		reply='(1.2 1.3)'
 		;;
+	(--pop)
+		reply='(auto off require tls-exporter tls-unique)'
+		;;
 	(--compat)
 		reply='(cte pem oneline)'
 		;;

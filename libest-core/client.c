@@ -56,7 +56,10 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
 		rc = proxy_load(config->proxy, &c->proxy, err);
-	if (rc == EST_OK)
+	c->tls12_only = config->pop == EST_POP_REQUIRE;
+	if (rc == EST_OK && c->tls12_only)
+		rc = linking_priority(config, &c->params.priority, err);
+	else if (rc == EST_OK)
 		rc = priority_make(config->priority,
 			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
 			err);
@@ -128,13 +131,15 @@ const struct est_quirks *est_client_quirks(const struct est_client *c)
 
 /* Request, status, body and its decoding in one; an answer that is not a success is an error. */
 static enum est_code fetch_once(struct est_client *c, const struct operation *op,
-	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
+	struct linking *post, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct http_response response = { 0 };
 	struct est_buf der = { 0 };
 	enum est_code rc;
 
-	rc = client_exchange(c, op, body, &response, sent, err);
+	rc = client_exchange(c, op, post, &response, sent, err);
+	if (post)
+		linking_done(c, post);
 	if (rc == EST_OK)
 		rc = client_status(c, op, &response, err);
 	if (rc == EST_OK)
@@ -147,7 +152,7 @@ static enum est_code fetch_once(struct est_client *c, const struct operation *op
 }
 
 static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
-	struct est_span body, bool *sent, struct est_certs **out, struct est_error *err)
+	struct linking *post, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct again again = { 0 };
 	enum est_code rc;
@@ -155,7 +160,7 @@ static enum est_code fetch_certs(struct est_client *c, const struct operation *o
 
 	do {
 		now = false;
-		rc = fetch_once(c, op, body, &now, out, err);
+		rc = fetch_once(c, op, post, &now, out, err);
 		if (sent)
 			*sent |= now;
 	} while (rc != EST_OK && client_again(c, op, now, &again, err) == EST_OK);
@@ -167,7 +172,7 @@ enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct e
 	struct est_certs *certs = NULL;
 	enum est_code rc;
 
-	rc = fetch_certs(c, &operation_cacerts, (struct est_span){ 0 }, NULL, &certs, err);
+	rc = fetch_certs(c, &operation_cacerts, NULL, NULL, &certs, err);
 	if (rc == EST_OK)
 		rc = anchors_require_root(c->trust, certs, err);
 	if (rc == EST_OK)
@@ -191,7 +196,7 @@ static enum est_code csrattrs_once(struct est_client *c, struct est_csrattrs **o
 	struct est_buf der = { 0 };
 	enum est_code rc;
 
-	rc = client_exchange(c, op, (struct est_span){ 0 }, &response, NULL, err);
+	rc = client_exchange(c, op, NULL, &response, NULL, err);
 	if (rc == EST_OK && no_attributes(&response)) {
 		client_log(c, EST_LOG_INFO, "the server has no CSR attributes (%d)",
 			response.status);
@@ -272,42 +277,26 @@ static void note_changed_names(const struct est_client *c, const struct csr_view
 			"the CA has issued another subjectAltName than the request has");
 }
 
-/* Other wrappings than base64 in lines get 400 from most servers. */
-static enum est_code enroll_body(const struct est_client *c, struct est_span csr,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc;
-	size_t n = 0;
-
-	if (c->config.compat & EST_COMPAT_PEM)
-		return est_pem_append(out, "CERTIFICATE REQUEST", csr, err);
-	rc = est_base64_append(out, csr, err);
-	if (rc != EST_OK || !(c->config.compat & EST_COMPAT_ONELINE))
-		return rc;
-	for (size_t i = 0; i < out->n; i++) {
-		if (out->p[i] != '\n')
-			out->p[n++] = out->p[i];
-	}
-	out->n = n;
-	return EST_OK;
-}
-
-enum est_code est_enroll(struct est_client *c, enum est_operation operation, struct est_span csr,
+enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	struct est_issued *out, bool *sent, struct est_error *err)
 {
-	const struct operation *op = operation == EST_SIMPLEREENROLL ? &operation_simplereenroll
-								     : &operation_simpleenroll;
+	const struct operation *op = ask->operation == EST_SIMPLEREENROLL
+					     ? &operation_simplereenroll
+					     : &operation_simpleenroll;
 	struct est_certs *certs = NULL;
-	struct est_buf body = { 0 };
+	struct linking post = { 0 };
 	struct csr_view view;
 	enum est_code rc;
 	size_t index = 0;
 
-	rc = csr_view(csr, "the request", &view, err);
+	rc = csr_view(ask->csr, "the request", &view, err);
 	if (rc == EST_OK)
-		rc = enroll_body(c, csr, &body, err);
-	if (rc == EST_OK)
-		rc = fetch_certs(c, op, est_buf_span(&body), sent, &certs, err);
+		rc = linking_begin(c, ask, &view, &post, err);
+	if (rc == EST_OK) {
+		rc = fetch_certs(c, op, &post, sent, &certs, err);
+		if (rc != EST_OK)
+			linking_explain(c, &post, err);
+	}
 	if (rc == EST_OK)
 		rc = check_pick(certs, view.spki, &index, err);
 	if (rc == EST_OK && est_certs_count(certs) > 1)
@@ -317,7 +306,7 @@ enum est_code est_enroll(struct est_client *c, enum est_operation operation, str
 	if (rc == EST_OK)
 		note_changed_names(c, &view, out->chain);
 	est_certs_free(certs);
-	est_buf_free(&body);
+	linking_wipe(&post);
 	return rc;
 }
 

@@ -14,9 +14,7 @@
 #include "key.h"
 #include "pem.h"
 
-#define OID_EXTENSION_REQUEST "1.2.840.113549.1.9.14"
-#define OID_CHANGE_SUBJECT    "1.3.6.1.5.5.7.7.36"
-#define CSR_BYTES_MAX         EST_CERT_BYTES_MAX
+#define CSR_BYTES_MAX EST_CERT_BYTES_MAX
 
 static enum est_code fail_asn1(int ret, struct est_error *err)
 {
@@ -39,6 +37,7 @@ static enum est_code encode(asn1_node node, struct est_buf *out, struct est_erro
 	ret = asn1_der_coding(node, "", der, &n, why);
 	rc = ret == ASN1_SUCCESS ? est_buf_append(out, (struct est_span){ der, (size_t)n }, err)
 				 : fail_asn1(ret, err);
+	explicit_bzero(der, (size_t)n);
 	free(der);
 	return rc;
 }
@@ -90,7 +89,8 @@ static enum est_code add_attribute(asn1_node node, const char *oid, struct est_s
 
 struct info { /* of a CertificationRequestInfo */
 	struct est_buf subject, spki;
-	struct est_buf extensions, change; /* attribute values; empty: none */
+	/* attribute values; empty: none */
+	struct est_buf extensions, change, challenge, otp, revocation;
 };
 
 static void info_wipe(struct info *info)
@@ -99,6 +99,9 @@ static void info_wipe(struct info *info)
 	est_buf_free(&info->spki);
 	est_buf_free(&info->extensions);
 	est_buf_free(&info->change);
+	est_buf_free(&info->challenge);
+	est_buf_free(&info->otp);
+	est_buf_free(&info->revocation);
 }
 
 /* CertificationRequestInfo in DER, ready to be signed. */
@@ -111,19 +114,27 @@ static enum est_code encode_info(const struct info *info, struct est_buf *out,
 		{ "subject", info->subject.p, (int)info->subject.n },
 		{ "subjectPKInfo", info->spki.p, (int)info->spki.n },
 	};
+	const struct {
+		const char *oid;
+		const struct est_buf *value;
+	} attributes[] = {
+		{ "1.2.840.113549.1.9.14", &info->extensions }, /* extensionRequest */
+		{ "1.3.6.1.5.5.7.7.36", &info->change },        /* ChangeSubjectName */
+		{ "1.2.840.113549.1.9.7", &info->challenge },   /* challengePassword */
+		{ "1.2.840.113549.1.9.16.2.56", &info->otp },
+		{ "1.2.840.113549.1.9.16.2.57", &info->revocation },
+	};
 	enum est_code rc;
 
 	rc = create("PKCS10.CertificationRequestInfo", &defs, &node, err);
 	if (rc == EST_OK)
 		rc = write_fields(node, fields, sizeof(fields) / sizeof(fields[0]), err);
-	if (rc == EST_OK) /* without any the attributes are an empty SET */
-		rc = add_attribute(node, OID_EXTENSION_REQUEST, est_buf_span(&info->extensions),
-			err);
-	if (rc == EST_OK)
-		rc = add_attribute(node, OID_CHANGE_SUBJECT, est_buf_span(&info->change), err);
+	/* Without any the attributes are an empty SET. */
+	for (size_t i = 0; rc == EST_OK && i < sizeof(attributes) / sizeof(attributes[0]); i++)
+		rc = add_attribute(node, attributes[i].oid, est_buf_span(attributes[i].value), err);
 	if (rc == EST_OK)
 		rc = encode(node, out, err);
-	asn1_delete_structure(&node);
+	asn1_delete_structure2(&node, ASN1_DELETE_FLAG_ZEROIZE); /* some are secrets */
 	asn1_delete_structure(&defs);
 	return rc;
 }
@@ -146,6 +157,42 @@ static enum est_code encode_request(struct est_span info, struct est_span algori
 		rc = encode(node, out, err);
 	asn1_delete_structure(&node);
 	asn1_delete_structure(&defs);
+	return rc;
+}
+
+enum est_code csr_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,
+	struct est_span identifier, struct est_span info, struct est_buf *out,
+	struct est_error *err)
+{
+	struct est_buf signature = { 0 };
+	enum est_code rc;
+
+	rc = key_sign(key, algorithm, info, &signature, err);
+	if (rc == EST_OK)
+		rc = encode_request(info, identifier, est_buf_span(&signature), out, err);
+	est_buf_free(&signature);
+	return rc;
+}
+
+/* RFC 7894 section 3. */
+static enum est_code spec_secrets(const struct est_csr_spec *spec, struct info *info,
+	struct est_error *err)
+{
+	const struct {
+		struct est_span text;
+		const char *what;
+		struct est_buf *out;
+	} secrets[] = {
+		{ spec->challenge, "challengePassword", &info->challenge },
+		{ spec->otp, "otpChallenge", &info->otp },
+		{ spec->revocation, "revocationChallenge", &info->revocation },
+	};
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		if (secrets[i].text.p)
+			rc = csr_challenge(secrets[i].text, secrets[i].what, secrets[i].out, err);
+	}
 	return rc;
 }
 
@@ -198,7 +245,7 @@ out:
 enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err)
 {
-	struct est_buf tbs = { 0 }, signature = { 0 };
+	struct est_buf tbs = { 0 };
 	struct info info = { 0 };
 	gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
 	struct est_span identifier = { 0 };
@@ -212,17 +259,15 @@ enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_ke
 	if (rc == EST_OK)
 		rc = spec_change(spec, &info.change, err);
 	if (rc == EST_OK)
+		rc = spec_secrets(spec, &info, err);
+	if (rc == EST_OK)
 		rc = key_spki(key, &info.spki, err);
 	if (rc == EST_OK)
 		rc = encode_info(&info, &tbs, err);
 	if (rc == EST_OK)
-		rc = key_sign(key, algorithm, est_buf_span(&tbs), &signature, err);
-	if (rc == EST_OK)
-		rc = encode_request(est_buf_span(&tbs), identifier, est_buf_span(&signature), der,
-			err);
+		rc = csr_sign(key, algorithm, identifier, est_buf_span(&tbs), der, err);
 	info_wipe(&info);
 	est_buf_free(&tbs);
-	est_buf_free(&signature);
 	return rc;
 }
 
@@ -274,8 +319,10 @@ enum est_code csr_view(struct est_span der, const char *what, struct csr_view *o
 		.subject = subject.whole,
 		.spki = spki.whole,
 	};
-	if (der_expect(&body, DER_CONTEXT_C(0), &attributes))
+	if (der_expect(&body, DER_CONTEXT_C(0), &attributes)) {
+		out->attributes = attributes.body;
 		out->extensions = requested_extensions(attributes.body);
+	}
 	return EST_OK;
 bad:
 	return est_fail(err, EST_E_INPUT, "%s: not a certification request (RFC 2986)", what);

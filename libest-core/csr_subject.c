@@ -227,6 +227,14 @@ static bool is_ascii(struct est_span s)
 	return true;
 }
 
+/* RFC 5280 section 4.1.2.4 has both; the older one is what naive comparisons expect. */
+uint8_t csr_string_tag(struct est_span value)
+{
+	if (is_printable(value))
+		return DER_PRINTABLE;
+	return is_utf8(value) ? DER_UTF8 : 0;
+}
+
 /* The tag for a value of this form, or 0 with *why. */
 static uint8_t tag_for(enum form form, struct est_span value, const char **why)
 {
@@ -246,10 +254,7 @@ static uint8_t tag_for(enum form form, struct est_span value, const char **why)
 		break;
 	}
 	*why = "not valid UTF-8";
-	/* RFC 5280 section 4.1.2.4 has both; the older one is what naive comparisons expect. */
-	if (is_printable(value))
-		return DER_PRINTABLE;
-	return is_utf8(value) ? DER_UTF8 : 0;
+	return csr_string_tag(value);
 }
 
 /* ---- Attributes and RDNs ----------------------------------------------------------------------

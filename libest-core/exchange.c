@@ -88,7 +88,7 @@ enum est_code client_connect(struct est_client *c, struct est_error *err)
 }
 
 static enum est_code exchange_once(struct est_client *c, const struct operation *op,
-	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
+	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
 {
 	struct http_request request = {
 		.method = op->method,
@@ -97,7 +97,6 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 		.accept = op->accept,
 		.content_type = op->content_type,
 		.base64_field = c->config.compat & EST_COMPAT_CTE,
-		.body = body,
 	};
 	const struct http_limits limits = { c->config.max_size, &c->quirks };
 	bool reused = false, silent = false, again = false;
@@ -106,12 +105,16 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 
 	while (rc == EST_OK) {
 		rc = ensure_session(c, &reused, err);
+		if (rc == EST_OK && post)
+			rc = linking_prepare(c, post, err);
 		if (rc == EST_OK)
 			rc = auth_header(c, session_authz(c->session), &request, &authorization,
 				err);
 		if (rc != EST_OK)
 			break;
 		request.authorization = est_buf_span(&authorization);
+		if (post)
+			request.body = est_buf_span(&post->body);
 		client_log(c, EST_LOG_DEBUG, "%s %s", op->method, request.target);
 		if (sent)
 			*sent = true;
@@ -134,7 +137,7 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 }
 
 static enum est_code exchange_authenticated(struct est_client *c, const struct operation *op,
-	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
+	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
 {
 	const bool sent_before = sent && *sent;
 	bool again = true, reused;
@@ -142,7 +145,7 @@ static enum est_code exchange_authenticated(struct est_client *c, const struct o
 
 	auth_begin(c);
 	for (;;) {
-		rc = exchange_once(c, op, body, out, sent, err);
+		rc = exchange_once(c, op, post, out, sent, err);
 		if (rc == EST_OK && out->status == 401 && sent)
 			*sent = sent_before; /* it was read, and not acted on */
 		if (rc == EST_OK)
@@ -305,7 +308,7 @@ static enum est_code follow(struct est_client *c, const struct http_response *re
 }
 
 enum est_code client_exchange(struct est_client *c, const struct operation *op,
-	struct est_span body, struct http_response *out, bool *sent, struct est_error *err)
+	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
 {
 	struct place visited[REDIRECT_MAX + 1] = { 0 };
 	const bool sent_before = sent && *sent;
@@ -315,7 +318,7 @@ enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	if (rc == EST_OK)
 		rc = place_copy(&c->at, &visited[0], err);
 	for (size_t hops = 0; rc == EST_OK; hops++) {
-		rc = exchange_authenticated(c, op, body, out, sent, err);
+		rc = exchange_authenticated(c, op, post, out, sent, err);
 		if (rc != EST_OK || !is_redirect(op, out->status))
 			break;
 		if (sent)

@@ -6,6 +6,7 @@
 #include "authenticate.h"
 #include "http.h"
 #include "identity.h"
+#include "linking.h"
 #include "redirect.h"
 
 struct est_client {
@@ -16,7 +17,8 @@ struct est_client {
 	struct session_params params;
 	struct proxy proxy;
 	struct deadline deadline;
-	bool started; /* the deadline runs from the first request */
+	bool started;    /* the deadline runs from the first request */
+	bool tls12_only; /* params.priority offers nothing else: linking needs it */
 	struct session *session;
 	struct auth auth;
 	struct est_quirks quirks;
@@ -45,9 +47,10 @@ enum est_code client_connect(struct est_client *client, struct est_error *err) E
  * 7030 section 3.2.1), connects when there is no usable connection, answers the challenge of an
  * authorised server (authenticate.h), closes after a 401 that is final, repeats a GET once on a
  * kept connection that turned out to be dead. *sent (may be NULL): the request may have reached the
- * server.  out is the caller's to wipe. */
+ * server.  post (NULL for a GET) is made again for each connection.  out is the caller's to wipe.
+ */
 enum est_code client_exchange(struct est_client *client, const struct operation *operation,
-	struct est_span body, struct http_response *out, bool *sent,
+	struct linking *post, struct http_response *out, bool *sent,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* EST_OK for 200 (201 is tolerated for a POST); otherwise the class of RFC 7030 and the server's

@@ -7,6 +7,25 @@
 #include "key.h"
 #include "trust.h"
 
+/* RFC 7030 section 4.2.1: a key whose keyUsage forbids signatures signs its requests and nothing
+ * else, so no handshake. */
+static enum est_code check_signs(const struct est_config *config, const struct est_key *key,
+	const char *key_file, gnutls_x509_crt_t crt, struct est_error *err)
+{
+	unsigned usage = 0;
+	bool cert_forbids = gnutls_x509_crt_get_key_usage(crt, &usage, NULL) >= 0 &&
+			    !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE);
+
+	if (est_key_signs(key) && !cert_forbids)
+		return EST_OK;
+	est_fail(err, EST_E_INPUT,
+		"%s cannot authenticate a TLS client: its keyUsage lacks digitalSignature (RFC 7030 "
+		"section 4.2.1)",
+		cert_forbids ? config->cert_file : key_file);
+	est_reason(err, "cannot-sign");
+	return est_hint(err, "use another certificate, or HTTP authentication, for the connection");
+}
+
 /* The leaf alone goes to the server: some refuse a chain. */
 static enum est_code identity_set(gnutls_certificate_credentials_t cred,
 	const struct est_config *config, struct est_error *err)
@@ -25,6 +44,8 @@ static enum est_code identity_set(gnutls_certificate_credentials_t cred,
 		rc = est_key_match(key, key_file, est_certs_get(certs, 0), config->cert_file, err);
 	if (rc == EST_OK)
 		rc = trust_import(est_certs_get(certs, 0), config->cert_file, &crt, err);
+	if (rc == EST_OK)
+		rc = check_signs(config, key, key_file, crt, err);
 	if (rc == EST_E_PROTOCOL)
 		rc = err->code = EST_E_INPUT; /* it is a local file */
 	if (rc != EST_OK)

@@ -18,6 +18,7 @@
 struct est_key {
 	gnutls_x509_privkey_t x509;
 	char type[16];
+	bool no_signatures;
 };
 
 static const struct key_type {
@@ -37,6 +38,16 @@ static const struct key_type {
 gnutls_x509_privkey_t key_x509(const struct est_key *key)
 {
 	return key->x509;
+}
+
+void key_restrict(struct est_key *key)
+{
+	key->no_signatures = true;
+}
+
+bool est_key_signs(const struct est_key *key)
+{
+	return !key->no_signatures;
 }
 
 const char *est_key_type(const struct est_key *key)
@@ -142,8 +153,9 @@ static enum est_code type_detect(struct est_key *key, const char *name, struct e
 			return EST_OK;
 		}
 	}
-	est_fail(err, EST_E_INPUT, "%s: a %s key cannot sign a request here", name,
+	est_fail(err, EST_E_INPUT, "%s: this %s key cannot sign a request here", name,
 		gnutls_pk_get_name(pk));
+	est_reason(err, "cannot-sign");
 	return est_hint(err, "EC on P-256, P-384 or P-521, RSA, Ed25519 and Ed448 keys can");
 }
 
@@ -223,6 +235,14 @@ static enum est_code import(struct est_key *key, struct est_span text, const cha
 			name, one.n, KEY_MAX);
 	if (encrypted)
 		return import_encrypted(key, one, name, ask, ctx, err);
+	if (key_signs(one) == KEY_CANNOT_SIGN) {
+		est_fail(err, EST_E_INPUT,
+			"%s: a key that agrees on secrets cannot sign, and so no request can prove "
+			"its possession (RFC 7030 section 4.2)",
+			name);
+		return est_reason(err, "cannot-sign");
+	}
+	key->no_signatures = key_signs(one) == KEY_MUST_NOT_SIGN;
 	ret = key_import(key, one, NULL);
 	if (ret < 0)
 		return est_fail(err, ret == GNUTLS_E_MEMORY_ERROR ? EST_E_INTERNAL : EST_E_INPUT,
@@ -260,16 +280,25 @@ out:
 
 enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct est_error *err)
 {
+	struct est_buf marked = { 0 };
 	gnutls_datum_t pem = { 0 };
 	enum est_code rc;
 	int ret;
 
-	ret = gnutls_x509_privkey_export2_pkcs8(key->x509, GNUTLS_X509_FMT_PEM, NULL,
+	ret = gnutls_x509_privkey_export2_pkcs8(key->x509,
+		key->no_signatures ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, NULL,
 		GNUTLS_PKCS_PLAIN, &pem);
 	if (ret < 0)
 		return est_fail(err, EST_E_INTERNAL, "cannot write the key: %s",
 			gnutls_strerror(ret));
-	rc = est_buf_append(out, (struct est_span){ pem.data, pem.size }, err);
+	if (!key->no_signatures) {
+		rc = est_buf_append(out, (struct est_span){ pem.data, pem.size }, err);
+	} else {
+		rc = key_mark((struct est_span){ pem.data, pem.size }, &marked, err);
+		if (rc == EST_OK)
+			rc = est_pem_append(out, "PRIVATE KEY", est_buf_span(&marked), err);
+		est_buf_free(&marked);
+	}
 	gnutls_memset(pem.data, 0, pem.size);
 	gnutls_free(pem.data);
 	return rc;

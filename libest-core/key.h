@@ -9,6 +9,17 @@
 #include "est.h"
 
 gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
+/* From now on est_key_pem() says so, and est_key_signs() is false. */
+void key_restrict(struct est_key *key);
+
+enum key_signs { KEY_SIGNS, KEY_MUST_NOT_SIGN, KEY_CANNOT_SIGN };
+
+/* What the text of one key, PEM or DER, says when it is plain PKCS #8. */
+enum key_signs key_signs(struct est_span text);
+/* PKCS #8 in DER with the attribute that makes key_signs() say KEY_MUST_NOT_SIGN. */
+enum est_code key_mark(struct est_span der, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -17,6 +28,9 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 enum est_code key_signature(const struct est_key *key, const char *hash,
 	gnutls_sign_algorithm_t *algorithm, struct est_span *identifier,
 	struct est_error *err) EST_MUST_CHECK;
+/* The algorithm that such an identifier names; EST_E_USAGE for one the key cannot use. */
+enum est_code key_signature_as(const struct est_key *key, struct est_span identifier,
+	gnutls_sign_algorithm_t *algorithm, struct est_error *err) EST_MUST_CHECK;
 enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,
 	struct est_span data, struct est_buf *signature, struct est_error *err) EST_MUST_CHECK;
 

@@ -53,6 +53,24 @@ enum est_code key_signature(const struct est_key *key, const char *hash,
 		"bring their own");
 }
 
+enum est_code key_signature_as(const struct est_key *key, struct est_span identifier,
+	gnutls_sign_algorithm_t *algorithm, struct est_error *err)
+{
+	const char *type = est_key_type(key);
+
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		const struct signature *s = &signatures[i];
+
+		if (strncmp(type, s->key, strlen(s->key)) == 0 &&
+			est_span_eq(identifier, (struct est_span){ s->identifier, s->n })) {
+			*algorithm = s->algorithm;
+			return EST_OK;
+		}
+	}
+	return est_fail(err, EST_E_USAGE, "a key of type %s does not sign as the request is signed",
+		type);
+}
+
 enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algorithm,
 	struct est_span data, struct est_buf *signature, struct est_error *err)
 {

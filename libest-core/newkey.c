@@ -4,6 +4,7 @@
 #include "newkey.h"
 
 #include "csr.h"
+#include "key.h"
 #include "store.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 
 /* The key that an earlier run left, if there is a whole one; a torn file was never sent for.  A key
  * that only could not be read just now is not torn. */
-static enum est_code resume_key(struct est_newkey *nk, const char *type, bool *resumed,
+static enum est_code resume_key(struct est_newkey *nk, const char *type, bool signs, bool *resumed,
 	struct est_error *err)
 {
 	enum est_code rc = check_owner(nk, err);
@@ -64,16 +65,25 @@ static enum est_code resume_key(struct est_newkey *nk, const char *type, bool *r
 	*resumed = rc == EST_OK;
 	if (rc == EST_E_INPUT)
 		return EST_OK;
-	if (rc != EST_OK || strcmp(est_key_type(nk->key), type) == 0)
+	if (rc != EST_OK)
 		return rc;
-	est_fail(err, EST_E_INPUT,
-		"%s: an unfinished run left a key of type %s, and %s is asked for", nk->path,
-		est_key_type(nk->key), type);
+	if (strcmp(est_key_type(nk->key), type) != 0)
+		est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key of type %s, and %s is asked for",
+			nk->path, est_key_type(nk->key), type);
+	else if (est_key_signs(nk->key) != signs)
+		est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key %s digitalSignature, and another keyUsage "
+			"is asked for",
+			nk->path, signs ? "without" : "with");
+	else
+		return EST_OK;
 	return est_hint(err,
-		"ask for the same type, or remove the file if no certificate was issued for it");
+		"ask for the same, or remove the file if no certificate was issued for it");
 }
 
-static enum est_code new_key(struct est_newkey *nk, const char *type, struct est_error *err)
+static enum est_code new_key(struct est_newkey *nk, const char *type, bool signs,
+	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
@@ -81,6 +91,8 @@ static enum est_code new_key(struct est_newkey *nk, const char *type, struct est
 		rc = store_fail(nk->path, "cannot set the mode", err);
 	if (rc == EST_OK)
 		rc = est_key_generate(type, &nk->key, err);
+	if (rc == EST_OK && !signs)
+		key_restrict(nk->key);
 	if (rc == EST_OK)
 		rc = write_key(nk, err);
 	if (rc != EST_OK)
@@ -91,6 +103,7 @@ static enum est_code new_key(struct est_newkey *nk, const char *type, struct est
 static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
 	unsigned flags, bool *resumed, struct est_error *err)
 {
+	const bool signs = !(flags & EST_NEWKEY_NO_SIGNATURES);
 	enum est_code rc;
 
 	rc = store_target_init(key_file, flags, &nk->target, err);
@@ -106,8 +119,8 @@ static enum est_code prepare(struct est_newkey *nk, const char *key_file, const 
 	}
 	rc = store_open_locked(nk->path, &nk->fd, err);
 	if (rc == EST_OK)
-		rc = resume_key(nk, type, resumed, err);
-	return rc == EST_OK && !*resumed ? new_key(nk, type, err) : rc;
+		rc = resume_key(nk, type, signs, resumed, err);
+	return rc == EST_OK && !*resumed ? new_key(nk, type, signs, err) : rc;
 }
 
 enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,

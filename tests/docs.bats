@@ -115,6 +115,7 @@ values_complete() {
 			<(refused_words csr "$option" "${new[@]}") || return 1
 	done
 	completes "$1" "est enroll --compat " cte pem oneline || return 1
+	completes "$1" "est enroll --pop " auto off require tls-exporter tls-unique || return 1
 	completes "$1" "est csr --hash " sha256 sha384 sha512 || return 1
 	completes "$1" "est cacerts --tls-min " 1.2 1.3 || return 1
 	for value in sha256 sha384 sha512; do

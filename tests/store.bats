@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # bats file_tags=once
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
+# shellcheck disable=SC2016,SC2034,SC2154 # lib/est.bash sets and reads them
 # Files that change together: a pair in place, a store, what else goes with them; one run at a time;
 # and the run after one that was killed.  tests/torture kills at every other place.
 

@@ -248,6 +248,9 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 		*err = why;
 		return rc;
 	}
+	rc = linking_check(rq, ans, err);
+	if (rc != EST_OK || ans->status)
+		return rc;
 	if (!csr_name_change(est_buf_span(&rq->csr), &change))
 		return answer_text(ans, err, 400,
 			"ChangeSubjectName is not as RFC 6402 section 2.8 has it\n");

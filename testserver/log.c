@@ -148,6 +148,11 @@ void log_request(struct server *srv, const struct request *rq, int status)
 	add_text(obj, "tls", rq->tls.version);
 	add_text(obj, "cipher", rq->tls.cipher);
 	(void)json_object_object_add(obj, "resumed", json_object_new_boolean(rq->tls.resumed));
+	(void)json_object_object_add(obj, "tls_unique", log_string(est_buf_span(&rq->tls.unique)));
+	(void)json_object_object_add(obj, "tls_exporter",
+		log_string(est_buf_span(&rq->tls.exporter)));
+	add_text(obj, "linked", rq->linked);
+	add_text(obj, "linked_in", rq->linked_in);
 	add_text(obj, "client_subject", rq->tls.subject);
 	if (rq->tls.client && !(rq->tls.subject && *rq->tls.subject)) /* the empty name */
 		(void)json_object_object_add(obj, "client_subject", json_object_new_string(""));

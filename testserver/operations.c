@@ -110,9 +110,17 @@ static enum est_code csrattrs(struct server *srv, struct request *rq, struct ans
 		0x03 };
 	static const uint8_t none[] = { 0x30, 0x00 };
 	struct est_span der = est_buf_span(&srv->csrattrs);
+	struct est_buf linking = { 0 };
+	enum est_code rc;
 
 	ans->status = 200;
 	ans->type = type;
+	rc = linking_csrattrs(rq->use.id, &linking, err);
+	if (rc == EST_OK && linking.n)
+		rc = answer_der(srv, rq, type, est_buf_span(&linking), ans, err);
+	est_buf_free(&linking);
+	if (rc != EST_OK || ans->body.n)
+		return rc;
 	switch (rq->use.id) {
 	case LABEL_CSRATTRS_404:
 		return answer_text(ans, err, 404, "no CSR attributes here\n");

@@ -173,6 +173,7 @@ enum est_code request_store(struct server *srv, struct request *rq, struct est_e
 		*err = why;
 		return rc;
 	}
+	linking_read(rq);
 	(void)snprintf(rq->csr_file, sizeof(rq->csr_file), "requests/%04u.der", number);
 	return file_write(srv->dir, rq->csr_file, est_buf_span(&rq->csr), 0644, err);
 }
@@ -226,6 +227,8 @@ void tls_facts_wipe(struct tls_facts *facts)
 {
 	free(facts->subject);
 	gnutls_x509_crt_deinit(facts->client);
+	est_buf_free(&facts->unique);
+	est_buf_free(&facts->exporter);
 	*facts = (struct tls_facts){ 0 };
 }
 
@@ -270,6 +273,7 @@ void tls_facts_get(struct server *srv, gnutls_session_t session, struct tls_fact
 	out->version = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
 	out->cipher = gnutls_ciphersuite_get(session);
 	out->resumed = gnutls_session_is_resumed(session) != 0;
+	binding_get(session, out);
 	peers = gnutls_certificate_get_peers(session, &n);
 	if (peers && n > 0)
 		client_facts(srv, peers, n, out);

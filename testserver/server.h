@@ -76,11 +76,15 @@ struct server {
 struct tls_facts {
 	const char *version, *cipher; /* static */
 	bool resumed, trusted;
-	char *subject;               /* RFC 4514; NULL: no client certificate */
-	char sha256[EST_SHA256_HEX]; /* of the client certificate */
-	char distrust[160];          /* why the client certificate is not trusted */
-	gnutls_x509_crt_t client;    /* NULL: none */
+	char *subject;                   /* RFC 4514; NULL: no client certificate */
+	char sha256[EST_SHA256_HEX];     /* of the client certificate */
+	char distrust[160];              /* why the client certificate is not trusted */
+	gnutls_x509_crt_t client;        /* NULL: none */
+	struct est_buf unique, exporter; /* channel bindings in base64; empty: there is none */
 };
+
+/* Attributes of a request that hold a string (RFC 2985 section 5.4.1, RFC 7894). */
+enum { LINK_CHALLENGE, LINK_LINKING, LINK_OTP, LINK_REVOCATION, LINK_ATTRIBUTES };
 
 void tls_facts_get(struct server *srv, gnutls_session_t session, struct tls_facts *out);
 void tls_facts_wipe(struct tls_facts *facts);
@@ -95,7 +99,11 @@ struct request {
 	struct tls_facts tls;
 	struct est_buf body, csr;
 	bool body_too_big;
-	char bad_body[200]; /* why body is not base64 of something; "": it is */
+	struct est_span link[LINK_ATTRIBUTES]; /* of csr; empty: not there */
+	bool link_bad;
+	const char *linked, *linked_in; /* "tls-unique", "tls-exporter", "other", by which
+					 * attribute; NULL: not linked */
+	char bad_body[200];             /* why body is not base64 of something; "": it is */
 	/* from the target */
 	bool est_path;
 	char label[256]; /* last segment, decoded; "": none */
@@ -143,6 +151,17 @@ enum est_code answer_field(struct answer *ans, const char *name, const char *val
 /* A text/plain answer in place of whatever was there. */
 enum est_code answer_text(struct answer *ans, struct est_error *err, int status, const char *fmt,
 	...) EST_PRINTF(4, 5) EST_MUST_CHECK;
+
+/* The channel bindings of a session. */
+void binding_get(gnutls_session_t session, struct tls_facts *out);
+/* Looks into rq->csr. */
+void linking_read(struct request *rq);
+/* Sets an answer when the request is not linked as it has to be. */
+enum est_code linking_check(const struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+/* CsrAttrs of the labels that demand something of this kind; empty for others. */
+enum est_code linking_csrattrs(enum label_id id, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* The whole work between request and answer; never fails, an error becomes a 500. */
 void handle_request(struct server *srv, struct request *rq, struct answer *ans);

@@ -325,6 +325,9 @@ EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out
 	struct est_error *err) EST_MUST_CHECK;
 /* "ec:p256" and so on, as est_key_generate() takes it; static. */
 EST_API const char *est_key_type(const struct est_key *key);
+/* Whether it may sign more than requests.  false for a key in PKCS #8 whose attribute keyUsage lacks
+ * digitalSignature: it is not used in TLS (RFC 7030 section 4.2.1). */
+EST_API bool est_key_signs(const struct est_key *key);
 /* EST_E_INPUT when the certificate carries another public key; names are for the message. */
 EST_API enum est_code est_key_match(const struct est_key *key, const char *key_name,
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
@@ -335,8 +338,10 @@ EST_API void est_key_free(struct est_key *key);
  * goes on with them. */
 struct est_newkey;
 
+#define EST_NEWKEY_NO_SIGNATURES 4u /* est_key_signs() is to be false: the file says so */
+
 /* Locks KEY.est-new, takes the key an unfinished run left there (*resumed) or makes one of that
- * type.  flags as for est_output_open(): EST_OUTPUT_NEW refuses when key_file exists. */
+ * type.  flags: EST_OUTPUT_NEW refuses when key_file exists; EST_NEWKEY_NO_SIGNATURES. */
 EST_API enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
@@ -364,6 +369,9 @@ struct est_csr_spec {        /* borrowed */
 	const char *change_subject; /* with renew: the subject wanted from now on, RFC 4514; goes
 				     * into the attribute ChangeSubjectName (RFC 6402 section 2.8),
 				     * with the subjectAltName as it is; NULL: no change */
+	/* Secrets of 1 to 255 characters in UTF-8 (EST_E_INPUT), or empty: challengePassword (RFC
+	 * 2985 section 5.4.1), otpChallenge and revocationChallenge (RFC 7894). */
+	struct est_span challenge, otp, revocation;
 };
 
 /* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
@@ -431,6 +439,13 @@ EST_API const char *est_oid_name(const char *dotted);
 /* The dotted OID of a short name, static, or NULL. */
 EST_API const char *est_oid_dotted(const char *name);
 
+/* What of RFC 7030 section 3.5 and RFC 7894 is in the list; NULL is a list of none. */
+#define EST_DEMAND_CHALLENGE_PASSWORD 1u
+#define EST_DEMAND_IDENTITY_LINKING   2u
+#define EST_DEMAND_OTP                4u
+#define EST_DEMAND_REVOCATION         8u
+EST_API unsigned est_csrattrs_demands(const struct est_csrattrs *attrs);
+
 /* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
  * deviations go to quirks. */
 EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks,
@@ -448,6 +463,11 @@ enum est_log_level { EST_LOG_NOTICE, EST_LOG_INFO, EST_LOG_DEBUG };
 /* Which HTTP authentication may be used (RFC 7030 section 3.2.3).  AUTO is the strongest that the
  * server offers and that there is a secret for: Digest, bearer token, Basic. */
 enum est_auth { EST_AUTH_AUTO, EST_AUTH_BASIC, EST_AUTH_DIGEST, EST_AUTH_BEARER, EST_AUTH_NONE };
+
+/* Whether a request says in which TLS session it is sent (RFC 7030 section 3.5).  AUTO: by
+ * tls-unique where TLS 1.2 was negotiated; where the server demands it, TLS 1.2 is.  REQUIRE:
+ * TLS 1.2, and nothing is sent without it.  TLS_EXPORTER: required too, in TLS 1.3 by RFC 9266. */
+enum est_pop { EST_POP_AUTO, EST_POP_OFF, EST_POP_REQUIRE, EST_POP_TLS_EXPORTER };
 
 /* How a request is wrapped for servers that read only this (est_config.compat).  By default it is
  * base64 in lines of 64 columns (RFC 8951 section 3). */
@@ -490,6 +510,7 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	void (*waiting)(void *ctx, unsigned left_s);
 	void *waiting_ctx;
 	unsigned compat; /* EST_COMPAT_ bits */
+	enum est_pop pop;
 	bool strict;
 	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
 	bool tls13_only;      /* not TLS 1.2 */
@@ -508,6 +529,8 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *identity;    /* the name that matched */
 	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
 	const char *proxy;       /* address of the proxy, or NULL */
+	const char *binding;     /* the last request was linked by it: "tls-unique",
+				  * "tls-exporter"; NULL: by none */
 	bool client_cert_sent;
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
@@ -532,6 +555,14 @@ EST_API enum est_code est_csrattrs(struct est_client *client, struct est_csrattr
 
 enum est_operation { EST_SIMPLEENROLL, EST_SIMPLEREENROLL };
 
+struct est_enrollment { /* borrowed */
+	enum est_operation operation;
+	struct est_span csr;       /* DER */
+	const struct est_key *key; /* of the csr, which is signed anew with the channel binding of
+				    * each session that carries it; NULL: it is sent as it is */
+	unsigned demands;          /* EST_DEMAND_ bits: what the server's CSR attributes ask for */
+};
+
 struct est_issued {
 	struct est_certs *chain; /* [0] is the issued certificate, then up to, not with, the root */
 };
@@ -542,10 +573,13 @@ struct est_issued {
  * says and while wait_ms lasts (section 4.2.3); then EST_E_PENDING.  A request that may have
  * reached the server is not repeated under retries, unless the server has answered 5xx or 429.
  * *sent (may be NULL) becomes true when the request may have reached the server: from then on a
- * failure does not mean that nothing was issued. */
-EST_API enum est_code est_enroll(struct est_client *client, enum est_operation operation,
-	struct est_span csr, struct est_issued *out, bool *sent,
-	struct est_error *err) EST_MUST_CHECK;
+ * failure does not mean that nothing was issued.
+ * Linking (section 3.5): EST_E_USAGE or EST_E_INPUT, reason linking, when what the configuration
+ * and the server ask for cannot be had with this request; EST_E_TLS, reason no-binding, when the
+ * session has no binding and one is required; nothing is sent then.  Reason binding-refused: the
+ * server has refused, and speaks of it. */
+EST_API enum est_code est_enroll(struct est_client *client, const struct est_enrollment *ask,
+	struct est_issued *out, bool *sent, struct est_error *err) EST_MUST_CHECK;
 /* That a renewal is one: EST_E_REJECTED when the certificate issued is the old one, reason
  * same-certificate, or expires before it, reason expires-earlier. */
 EST_API enum est_code est_issued_renews(const struct est_issued *issued, struct est_span old,

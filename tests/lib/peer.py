@@ -16,6 +16,7 @@ Options of tls:
   --ciphers LIST              of TLS 1.2 and below
   --client-ca FILE            a client certificate is required
   --then FILE                 chain and key in one file, from the second connection on
+  --binding FILE              tls-unique of each session in base64, a line each
   --bind ADDR                 127.0.0.1
 Option of proxy: --basic USER:PASSWORD, which it asks for with 407.
 Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
@@ -38,7 +39,8 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "proxy", "tls"])
     parser.add_argument("file", nargs="?")
-    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "basic"):
+    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "binding",
+                 "basic"):
         parser.add_argument("--" + name)
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
@@ -131,6 +133,9 @@ def serve(opt, ctx, conn):
             tunnel(opt, conn)
         elif opt.mode == "tls":
             conn = ctx.wrap_socket(conn, server_side=True)
+            if opt.binding:
+                with open(opt.binding, "ab") as out:
+                    out.write(base64.b64encode(conn.get_channel_binding("tls-unique")) + b"\n")
             while request(opt, conn):
                 if opt.answer:
                     with open(opt.answer, "rb") as answer:
