@@ -201,6 +201,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.server = v->server,
 		.label = v->label,
 		.cacert = v->cacert.v,
+		.crl = v->crl.v,
 		.system_trust = v->system_trust,
 		.bootstrap = v->bootstrap,
 		.system_trust_file = getenv("SSL_CERT_FILE"),

@@ -11,6 +11,7 @@
 #include "exchange.h"
 #include "priority.h"
 #include "quirk.h"
+#include "revocation.h"
 
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
@@ -63,6 +64,10 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK && !config->bootstrap)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
+	if (rc == EST_OK && config->crl && *config->crl)
+		rc = crls_load(config->crl, &c->crls, err);
+	if (rc == EST_OK && c->trust)
+		trust_set_crls(c->trust, c->crls);
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
 }
 
@@ -111,6 +116,7 @@ void est_client_free(struct est_client *c)
 		gnutls_priority_deinit(c->params.priority);
 	trust_free(c->trust);
 	proxy_wipe(&c->proxy);
+	crls_free(c->crls);
 	place_wipe(&c->at);
 	url_wipe(&c->url);
 	free(c);

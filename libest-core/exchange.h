@@ -13,6 +13,7 @@ struct est_client {
 	struct url url;           /* as configured */
 	struct place at; /* of the request under way, or of the last one; redirects move it */
 	struct trust *trust;
+	struct crls *crls; /* NULL: none were given */
 	struct session_params params;
 	struct proxy proxy;
 	struct deadline deadline;

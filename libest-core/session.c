@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <gnutls/gnutls.h>
+#include <gnutls/ocsp.h>
 
 #include "priority.h"
 
@@ -45,6 +46,11 @@ bool session_client_cert_sent(const struct session *session)
 {
 	return gnutls_certificate_client_get_request_status(session->tls) &&
 	       gnutls_certificate_get_ours(session->tls) != NULL;
+}
+
+const char *session_staple(const struct session *session)
+{
+	return session->staple;
 }
 
 void session_hint_cert(const struct session *s, struct est_error *err)
@@ -109,7 +115,10 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.explicit_purpose = s->params->no_cmc_ra ? NULL : AUTHZ_KP_CMC_RA,
 		.what = "the server's certificate",
+		.server = true,
+		.handshake = !gnutls_session_is_resumed(s->tls),
 	};
+	gnutls_datum_t staple;
 	struct authz_query who = {
 		.server = s->params->url,
 		.redirect = s->params->redirect,
@@ -118,6 +127,8 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 	struct trust_answer answer;
 	enum est_code rc;
 
+	if (gnutls_ocsp_status_request_get2(s->tls, 0, &staple) >= 0)
+		query.staple = (struct est_span){ staple.data, staple.size };
 	rc = peer_certs(s, certs, &query.n, err);
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
@@ -125,6 +136,7 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 		rc = trust_import(certs[0], query.what, &who.leaf, err);
 	if (rc == EST_OK) {
 		who.db = answer.db;
+		s->staple = answer.staple;
 		rc = authz_check(&who, &s->authz, err);
 		gnutls_x509_crt_deinit(who.leaf);
 	}

@@ -455,6 +455,8 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *server; /* host[:port], https://host[:port][/.well-known/est[/label]] */
 	const char *label;  /* one or more path segments, or NULL */
 	const char *const *cacert; /* NULL-terminated files: the explicit TA database, or NULL */
+	const char *const *crl;    /* NULL-terminated files with CRLs, or NULL; the server's issuer
+				    * needs one then */
 	bool system_trust;         /* the implicit TA database; also used when cacert is empty */
 	bool bootstrap; /* no trust anchors yet: est_bootstrap() alone works until it has succeeded
 			 */

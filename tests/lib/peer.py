@@ -16,6 +16,8 @@ Options of tls:
   --ciphers LIST              of TLS 1.2 and below
   --client-ca FILE            a client certificate is required
   --then FILE                 chain and key in one file, from the second connection on
+  --sni DIR                   for the server name NAME.example the chain is DIR/NAME.pem, and the key
+                              DIR/NAME.key where there is one
   --bind ADDR                 127.0.0.1
 Option of proxy: --basic USER:PASSWORD, which it asks for with 407.
 Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
@@ -38,7 +40,7 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "proxy", "tls"])
     parser.add_argument("file", nargs="?")
-    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "basic"):
+    for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "basic", "sni"):
         parser.add_argument("--" + name)
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
@@ -60,7 +62,20 @@ def context(opt):
     if opt.client_ca:
         ctx.verify_mode = ssl.CERT_REQUIRED
         ctx.load_verify_locations(opt.client_ca)
+    if opt.sni:
+        ctx.sni_callback = lambda conn, name, _: by_name(opt, conn, name)
     return ctx
+
+
+def by_name(opt, conn, name):
+    """The chain for a server name."""
+    stem = os.path.join(opt.sni, (name or "").removesuffix(".example").replace("/", ""))
+    if os.path.exists(stem + ".pem"):
+        own = argparse.Namespace(**vars(opt))
+        own.sni, own.cert = None, stem + ".pem"
+        if os.path.exists(stem + ".key"):
+            own.key = stem + ".key"
+        conn.context = context(own)
 
 
 def request(opt, conn):
