@@ -207,6 +207,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.system_trust_file = getenv("SSL_CERT_FILE"),
 		.cert_file = v->cert,
 		.key_file = v->key,
+		.send_chain = v->send_chain,
 		.key_password = cmd_secret,
 		.user = v->user,
 		.password = cmd_secret,

@@ -149,6 +149,10 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	if (v->csr)
 		return est_csr_load(v->csr, &r->csr, &cmd->err);
 	rc = make_key(cmd, key_type, r);
+	if (rc == EST_OK && (v->combined || v->p12) && !est_key_exportable(request_key(r)))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--%s needs the key, and a token does not give it away",
+			v->combined ? "combined" : "p12");
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
 	return rc == EST_OK ? make_csr(cmd, &spec, r) : rc;

@@ -93,7 +93,7 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 {
 	const struct cmd_values *v = &((const struct cmd *)ctx)->v;
 
-	if (strncmp(what, "passphrase", 10) == 0)
+	if (strncmp(what, "passphrase", 10) == 0 || strncmp(what, "PIN ", 4) == 0)
 		return find_secret(what, v->key_password_file, "key-password-file",
 			"EST_KEY_PASSWORD", out, err);
 	return find_secret(what, v->password_file, "password-file", "EST_PASSWORD", out, err);

@@ -68,7 +68,7 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = crls_load(config->crl, &c->crls, err);
 	if (rc == EST_OK && c->trust)
 		trust_set_crls(c->trust, c->crls);
-	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
+	return rc == EST_OK ? identity_load(config, &c->params.credentials, &c->key, err) : rc;
 }
 
 enum est_code est_client_new(const struct est_config *config, struct est_client **out,
@@ -114,6 +114,7 @@ void est_client_free(struct est_client *c)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	if (c->params.priority)
 		gnutls_priority_deinit(c->params.priority);
+	est_key_free(c->key);
 	trust_free(c->trust);
 	proxy_wipe(&c->proxy);
 	crls_free(c->crls);

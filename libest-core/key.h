@@ -8,7 +8,13 @@
 
 #include "est.h"
 
-gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
+gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed; NULL: it is in a token */
+/* A handle to sign with, for key_close(); GnuTLS's code. */
+int key_open(const struct est_key *key, gnutls_privkey_t *out);
+void key_close(const struct est_key *key, gnutls_privkey_t priv);
+/* Hands the handle of a token's key over; the key itself has to outlive it.  NULL: it is in no
+ * token. */
+gnutls_privkey_t key_take_token(struct est_key *key);
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
