@@ -138,8 +138,6 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old,
 	} else if (cmd->v.user || cmd_has_token(cmd)) {
 		cmd_notice(cmd, "%s; HTTP authentication alone is used", why.msg);
 		cmd->v.cert = cmd->v.key = NULL;
-	} else {
-		cmd_notice(cmd, "%s; the server may refuse it", why.msg);
 	}
 	return EST_OK;
 }

@@ -234,6 +234,10 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	rc = read_secrets(cmd, &secrets, &spec);
 	if (rc == EST_OK)
 		rc = make_key(cmd, key_type, r);
+	if (rc == EST_OK && (v->combined || v->p12) && !est_key_exportable(request_key(r)))
+		rc = est_fail(&cmd->err, EST_E_USAGE,
+			"--%s needs the key, and a token does not give it away",
+			v->combined ? "combined" : "p12");
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
 	if (rc == EST_OK)

@@ -125,7 +125,7 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 {
 	const struct cmd *cmd = ctx;
 
-	if (strncmp(what, "passphrase", 10) == 0)
+	if (strncmp(what, "passphrase", 10) == 0 || strncmp(what, "PIN ", 4) == 0)
 		return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
 			CMD_KEY_PASSWORD, out, err);
 	return find_secret(cmd, what, cmd->v.password_file, "password-file", CMD_PASSWORD, out,

@@ -197,6 +197,8 @@ enum est_code est_bootstrap(struct est_client *c, const char *const *fingerprint
 		rc = trust_from(sorted.anchors, &c->trust, err);
 	c->params.trust = c->trust;
 	if (rc == EST_OK)
+		trust_set_crls(c->trust, c->crls);
+	if (rc == EST_OK)
 		rc = anchors_sort(c->trust, bag, &c->deadline, &sorted, err);
 	if (rc == EST_OK)
 		note_strays(c, &sorted);

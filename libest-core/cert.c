@@ -32,11 +32,6 @@ struct source {
 	struct est_error *err;
 };
 
-struct extension {
-	struct est_span oid, value; /* contents */
-	bool critical;
-};
-
 static enum est_code malformed(const struct source *src, const uint8_t *at, const char *why)
 {
 	return est_fail(src->err, EST_E_PROTOCOL,
@@ -172,9 +167,8 @@ static enum est_code take_spki(const struct source *src, struct est_span *in, st
 	return rc;
 }
 
-/* Takes one Extension off *in; false: it is malformed.  An encoded FALSE is not DER, but too many
- * CAs write it to refuse it. */
-static bool extension_next(struct est_span *in, struct extension *out)
+/* An encoded FALSE is not DER, but too many CAs write it to refuse it. */
+bool cert_next_extension(struct est_span *in, struct cert_ext *out)
 {
 	struct der_tlv ext, oid, value, critical;
 	struct est_span rest = *in;
@@ -195,11 +189,11 @@ static bool extension_next(struct est_span *in, struct extension *out)
 	return true;
 }
 
-static bool oid_twice(struct est_span before, const struct extension *ext)
+static bool oid_twice(struct est_span before, const struct cert_ext *ext)
 {
-	struct extension other;
+	struct cert_ext other;
 
-	while (before.n > 0 && extension_next(&before, &other)) {
+	while (before.n > 0 && cert_next_extension(&before, &other)) {
 		if (est_span_eq(other.oid, ext->oid))
 			return true;
 	}
@@ -207,7 +201,7 @@ static bool oid_twice(struct est_span before, const struct extension *ext)
 }
 
 /* The contents of one extension: few enough elements for a library, and names counted. */
-static enum est_code check_extension(const struct source *src, const struct extension *ext)
+static enum est_code check_extension(const struct source *src, const struct cert_ext *ext)
 {
 	bool names = est_span_eq(ext->oid, CERT_OID_SAN) || est_span_eq(ext->oid, OID_ISSUER_ALT);
 	struct der_stats stats = { 0 };
@@ -243,7 +237,7 @@ static enum est_code take_extensions(const struct source *src, struct est_span i
 {
 	struct est_span rest;
 	struct der_tlv list;
-	struct extension ext;
+	struct cert_ext ext;
 	enum est_code rc;
 	size_t n = 0;
 
@@ -259,7 +253,7 @@ static enum est_code take_extensions(const struct source *src, struct est_span i
 
 		if (n++ == EST_EXTENSIONS_MAX)
 			return too_many(src, "extensions", EST_EXTENSIONS_MAX);
-		if (!extension_next(&rest, &ext))
+		if (!cert_next_extension(&rest, &ext))
 			return malformed(src, at, "no valid extension");
 		if (oid_twice(before, &ext))
 			return malformed(src, at, "an extension twice (section 4.2)");
@@ -403,9 +397,9 @@ bool cert_extension(const struct cert_view *view, struct est_span oid, bool *cri
 bool cert_find_extension(struct est_span rest, struct est_span oid, bool *critical,
 	struct est_span *value)
 {
-	struct extension ext;
+	struct cert_ext ext;
 
-	while (rest.n > 0 && extension_next(&rest, &ext)) {
+	while (rest.n > 0 && cert_next_extension(&rest, &ext)) {
 		if (!est_span_eq(ext.oid, oid))
 			continue;
 		if (critical)

@@ -28,6 +28,13 @@ enum est_code cert_check_name(struct est_span name, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code cert_check_spki(struct est_span spki, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
+struct cert_ext {
+	struct est_span oid, value; /* contents */
+	bool critical;
+};
+
+/* Takes one Extension off *in; false: it is malformed. */
+bool cert_next_extension(struct est_span *in, struct cert_ext *out);
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
 bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
 	struct est_span *value);
@@ -56,6 +63,7 @@ bool cert_is_self_issued(const struct cert_view *view);
 #define CERT_OID_AUTHORITY_KEY_ID  CERT_OID(0x55, 0x1d, 0x23)
 #define CERT_OID_NAME_CONSTRAINTS  CERT_OID(0x55, 0x1d, 0x1e)
 #define CERT_OID_EXT_KEY_USAGE     CERT_OID(0x55, 0x1d, 0x25)
+#define CERT_OID_TLS_FEATURE       CERT_OID(0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x18)
 #define CERT_OID_RSA               CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01)
 #define CERT_OID_RSA_PSS           CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a)
 

@@ -7,6 +7,7 @@
 
 #include "cert.h"
 #include "pem.h"
+#include "token.h"
 
 struct load {
 	const char *name; /* of the file, for messages */
@@ -142,6 +143,28 @@ static enum est_code load_any(struct load *load, struct est_span data)
 	return rc;
 }
 
+static enum est_code take_token_cert(void *ctx, struct est_span der, struct est_error *err)
+{
+	(void)err; /* the one in load */
+	return load_cert(ctx, der, "a certificate of it");
+}
+
+static enum est_code load_path(struct load *load, const char *path)
+{
+	struct est_buf data = { 0 };
+	enum est_code rc;
+
+	if (token_is_url(path))
+		return token_certs(path, take_token_cert, load, load->err);
+	rc = est_read_file(path, EST_FILE_MAX, &data, load->err);
+	if (rc == EST_OK) {
+		rc = load_any(load, est_buf_span(&data));
+		rc = rc == EST_OK ? EST_OK : in_file(load);
+	}
+	est_buf_free(&data);
+	return rc;
+}
+
 enum est_code est_certs_load(const char *path, struct est_certs **out, struct est_error *err)
 {
 	char shown[256];
@@ -151,23 +174,13 @@ enum est_code est_certs_load(const char *path, struct est_certs **out, struct es
 				: est_escape(shown, sizeof(shown), est_span_str(path)),
 		.err = err,
 	};
-	struct est_buf data = { 0 };
-	enum est_code rc;
+	enum est_code rc = certs_new(&load.certs, err);
 
-	rc = est_read_file(path, EST_FILE_MAX, &data, err);
 	if (rc == EST_OK)
-		rc = certs_new(&load.certs, err);
-	if (rc != EST_OK)
-		goto out;
-	rc = load_any(&load, est_buf_span(&data));
-	if (rc != EST_OK) {
-		rc = in_file(&load);
-		goto out;
-	}
-	*out = load.certs;
-	load.certs = NULL;
-out:
-	est_certs_free(load.certs);
-	est_buf_free(&data);
+		rc = load_path(&load, path);
+	if (rc == EST_OK)
+		*out = load.certs;
+	else
+		est_certs_free(load.certs);
 	return rc;
 }

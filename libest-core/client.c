@@ -11,6 +11,7 @@
 #include "exchange.h"
 #include "priority.h"
 #include "quirk.h"
+#include "revocation.h"
 
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
@@ -66,7 +67,11 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK && !config->bootstrap)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
-	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
+	if (rc == EST_OK && config->crl && *config->crl)
+		rc = crls_load(config->crl, &c->crls, err);
+	if (rc == EST_OK && c->trust)
+		trust_set_crls(c->trust, c->crls);
+	return rc == EST_OK ? identity_load(config, &c->params.credentials, &c->key, err) : rc;
 }
 
 enum est_code est_client_new(const struct est_config *config, struct est_client **out,
@@ -112,8 +117,10 @@ void est_client_free(struct est_client *c)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	if (c->params.priority)
 		gnutls_priority_deinit(c->params.priority);
+	est_key_free(c->key);
 	trust_free(c->trust);
 	proxy_wipe(&c->proxy);
+	crls_free(c->crls);
 	place_wipe(&c->at);
 	url_wipe(&c->url);
 	free(c);

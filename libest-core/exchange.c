@@ -55,6 +55,9 @@ static void describe_session(struct est_client *c)
 			c->url.host);
 	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
 		c->info.vouched_by);
+	if (session_staple(c->session))
+		client_log(c, EST_LOG_INFO, "OCSP answer of the server: %s",
+			session_staple(c->session));
 	if (c->config.cert_file && !c->info.client_cert_sent)
 		client_log(c, EST_LOG_NOTICE, "the server did not ask for the client certificate");
 }

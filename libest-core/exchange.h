@@ -14,6 +14,8 @@ struct est_client {
 	struct url url;           /* as configured */
 	struct place at; /* of the request under way, or of the last one; redirects move it */
 	struct trust *trust;
+	struct crls *crls;   /* NULL: none were given */
+	struct est_key *key; /* of the TLS client certificate; NULL: none */
 	struct session_params params;
 	struct proxy proxy;
 	struct deadline deadline;

@@ -8,8 +8,10 @@
 #include "est.h"
 
 /* Credentials for every session of a client; without cert_file they hold no certificate.  The key
- * must be the certificate's (EST_E_INPUT).  Released by gnutls_certificate_free_credentials(). */
+ * must be the certificate's (EST_E_INPUT); a certificate that is not good for a TLS client is a
+ * notice.  Released by gnutls_certificate_free_credentials(), then est_key_free(): a key in a token
+ * needs *key for its PIN. */
 enum est_code identity_load(const struct est_config *config, gnutls_certificate_credentials_t *out,
-	struct est_error *err) EST_MUST_CHECK;
+	struct est_key **key, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -10,13 +10,16 @@
 
 #include "cert.h"
 #include "pem.h"
+#include "token.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 #define KEY_MAX      (16u << 10) /* bytes of one key: the library is quadratic in its attributes */
 
 struct est_key {
-	gnutls_x509_privkey_t x509;
+	gnutls_x509_privkey_t x509; /* NULL: it is in a token */
+	gnutls_privkey_t token;
+	struct token_pin *pin;
 	char type[16];
 	bool no_signatures;
 };
@@ -55,12 +58,49 @@ const char *est_key_type(const struct est_key *key)
 	return key->type;
 }
 
+bool est_key_exportable(const struct est_key *key)
+{
+	return key->x509 != NULL;
+}
+
 void est_key_free(struct est_key *key)
 {
 	if (!key)
 		return;
 	gnutls_x509_privkey_deinit(key->x509);
+	gnutls_privkey_deinit(key->token);
+	token_pin_free(key->pin);
 	free(key);
+}
+
+int key_open(const struct est_key *key, gnutls_privkey_t *out)
+{
+	gnutls_privkey_t priv = key->token;
+	int ret = 0;
+
+	if (!priv)
+		ret = gnutls_privkey_init(&priv);
+	if (ret >= 0 && !key->token)
+		ret = gnutls_privkey_import_x509(priv, key->x509, 0);
+	if (ret >= 0)
+		*out = priv;
+	else
+		gnutls_privkey_deinit(priv);
+	return ret;
+}
+
+void key_close(const struct est_key *key, gnutls_privkey_t priv)
+{
+	if (priv != key->token)
+		gnutls_privkey_deinit(priv);
+}
+
+gnutls_privkey_t key_take_token(struct est_key *key)
+{
+	gnutls_privkey_t token = key->token;
+
+	key->token = NULL;
+	return token;
 }
 
 static enum est_code key_alloc(struct est_key **out, struct est_error *err)
@@ -125,14 +165,29 @@ enum est_code est_key_generate(const char *type, struct est_key **out, struct es
 	return EST_OK;
 }
 
+/* A token tells the curve with the public key alone. */
+static gnutls_ecc_curve_t token_curve(gnutls_privkey_t key)
+{
+	gnutls_ecc_curve_t curve = GNUTLS_ECC_CURVE_INVALID;
+	gnutls_pubkey_t pub = NULL;
+
+	if (gnutls_pubkey_init(&pub) >= 0 && gnutls_pubkey_import_privkey(pub, key, 0, 0) >= 0)
+		(void)gnutls_pubkey_export_ecc_raw(pub, &curve, NULL, NULL);
+	gnutls_pubkey_deinit(pub);
+	return curve;
+}
+
 /* Fills in the type of a key that was read; EST_E_INPUT for one this client does not use. */
 static enum est_code type_detect(struct est_key *key, const char *name, struct est_error *err)
 {
-	gnutls_pk_algorithm_t pk = gnutls_x509_privkey_get_pk_algorithm(key->x509);
+	gnutls_pk_algorithm_t pk;
 	gnutls_ecc_curve_t curve = GNUTLS_ECC_CURVE_INVALID;
 	unsigned bits = 0;
 
-	(void)gnutls_x509_privkey_get_pk_algorithm2(key->x509, &bits);
+	if (key->token)
+		pk = (gnutls_pk_algorithm_t)gnutls_privkey_get_pk_algorithm(key->token, &bits);
+	else
+		pk = (gnutls_pk_algorithm_t)gnutls_x509_privkey_get_pk_algorithm2(key->x509, &bits);
 	if (pk == GNUTLS_PK_RSA) {
 		if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
 			return est_fail(err, EST_E_INPUT,
@@ -145,6 +200,8 @@ static enum est_code type_detect(struct est_key *key, const char *name, struct e
 		curve = GNUTLS_ECC_CURVE_ED25519;
 	else if (pk == GNUTLS_PK_EDDSA_ED448)
 		curve = GNUTLS_ECC_CURVE_ED448;
+	else if (pk == GNUTLS_PK_EC && key->token)
+		curve = token_curve(key->token);
 	else if (pk == GNUTLS_PK_EC)
 		(void)gnutls_x509_privkey_export_ecc_raw(key->x509, &curve, NULL, NULL, NULL);
 	for (size_t i = 0; i < KEY_TYPES; i++) {
@@ -250,6 +307,25 @@ static enum est_code import(struct est_key *key, struct est_span text, const cha
 	return EST_OK;
 }
 
+static enum est_code load_token(const char *url, est_secret_fn *ask, void *ctx,
+	struct est_key **out, struct est_error *err)
+{
+	struct est_key *key = calloc(1, sizeof(*key));
+	char shown[300];
+	enum est_code rc;
+
+	if (!key)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	rc = token_key(url, ask, ctx, &key->token, &key->pin, err);
+	if (rc == EST_OK)
+		rc = type_detect(key, est_escape(shown, sizeof(shown), est_span_str(url)), err);
+	if (rc == EST_OK)
+		*out = key;
+	else
+		est_key_free(key);
+	return rc;
+}
+
 enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
 	struct est_error *err)
 {
@@ -258,6 +334,8 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 	struct est_key *key = NULL;
 	enum est_code rc;
 
+	if (token_is_url(path))
+		return load_token(path, ask, ctx, out, err);
 	rc = est_read_file(path, EST_FILE_MAX, &text, err);
 	if (rc == EST_OK && text.n == 0)
 		rc = est_fail(err, EST_E_INPUT, "%s: empty", name);
@@ -285,6 +363,8 @@ enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct
 	enum est_code rc;
 	int ret;
 
+	if (!key->x509)
+		return est_fail(err, EST_E_INPUT, "a key in a token cannot be written");
 	ret = gnutls_x509_privkey_export2_pkcs8(key->x509,
 		key->no_signatures ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, NULL,
 		GNUTLS_PKCS_PLAIN, &pem);
@@ -312,9 +392,7 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out, struct es
 	enum est_code rc;
 	int ret;
 
-	ret = gnutls_privkey_init(&priv);
-	if (ret >= 0)
-		ret = gnutls_privkey_import_x509(priv, key->x509, 0);
+	ret = key_open(key, &priv);
 	if (ret >= 0)
 		ret = gnutls_pubkey_init(&pub);
 	if (ret >= 0)
@@ -328,7 +406,8 @@ enum est_code key_spki(const struct est_key *key, struct est_buf *out, struct es
 		rc = est_buf_append(out, (struct est_span){ der.data, der.size }, err);
 	gnutls_free(der.data);
 	gnutls_pubkey_deinit(pub);
-	gnutls_privkey_deinit(priv);
+	if (priv)
+		key_close(key, priv);
 	return rc;
 }
 

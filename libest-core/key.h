@@ -8,7 +8,6 @@
 
 #include "est.h"
 
-gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed */
 /* From now on est_key_pem() says so, and est_key_signs() is false. */
 void key_restrict(struct est_key *key);
 
@@ -20,6 +19,13 @@ enum key_signs key_signs(struct est_span text);
 enum est_code key_mark(struct est_span der, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+gnutls_x509_privkey_t key_x509(const struct est_key *key); /* borrowed; NULL: it is in a token */
+/* A handle to sign with, for key_close(); GnuTLS's code. */
+int key_open(const struct est_key *key, gnutls_privkey_t *out);
+void key_close(const struct est_key *key, gnutls_privkey_t priv);
+/* Hands the handle of a token's key over; the key itself has to outlive it.  NULL: it is in no
+ * token. */
+gnutls_privkey_t key_take_token(struct est_key *key);
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

@@ -79,9 +79,7 @@ enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algori
 	enum est_code rc;
 	int ret;
 
-	ret = gnutls_privkey_init(&priv);
-	if (ret >= 0)
-		ret = gnutls_privkey_import_x509(priv, key_x509(key), 0);
+	ret = key_open(key, &priv);
 	if (ret >= 0)
 		ret = gnutls_privkey_sign_data2(priv, algorithm, 0, &in, &sig);
 	if (ret < 0)
@@ -89,6 +87,7 @@ enum est_code key_sign(const struct est_key *key, gnutls_sign_algorithm_t algori
 	else
 		rc = est_buf_append(signature, (struct est_span){ sig.data, sig.size }, err);
 	gnutls_free(sig.data);
-	gnutls_privkey_deinit(priv);
+	if (priv)
+		key_close(key, priv);
 	return rc;
 }

@@ -75,6 +75,8 @@ enum est_code est_p12_encode(const struct est_key *key, const struct est_certs *
 	enum est_code rc = EST_OK;
 	int ret;
 
+	if (!key_x509(key))
+		return est_fail(err, EST_E_INPUT, "a key in a token cannot be written");
 	ret = gnutls_x509_privkey_get_key_id(key_x509(key), GNUTLS_KEYID_USE_SHA256, id, &n);
 	key_id.size = (unsigned)n;
 	if (ret >= 0)

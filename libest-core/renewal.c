@@ -47,12 +47,20 @@ enum est_code est_cert_tls_client(struct est_span der, const char *name, struct 
 {
 	const time_t now = time(NULL);
 	struct est_cert_info info;
-	const char *why = NULL;
+	const char *why = NULL, *todo = "use one that is for TLS clients";
+	char until[40] = "?";
 	enum est_code rc;
+	struct tm tm;
 
 	rc = est_cert_info(der, &info, err);
 	if (rc != EST_OK)
 		return rc;
+	if (gmtime_r(&info.not_after, &tm))
+		(void)strftime(until, sizeof(until), "%Y-%m-%d", &tm);
+	if (info.not_after < now)
+		todo = "renew it";
+	else if (info.not_before > now)
+		todo = "look at the clock";
 	if (info.not_after < now)
 		why = "it has expired";
 	else if (info.not_before > now)
@@ -66,9 +74,11 @@ enum est_code est_cert_tls_client(struct est_span der, const char *name, struct 
 		 !lists(info.ext_key_usage, info.n_ext_key_usage, "anyExtendedKeyUsage"))
 		why = "its extKeyUsage lacks clientAuth";
 	est_cert_info_wipe(&info);
-	return why ? est_fail(err, EST_E_INPUT, "%s cannot authenticate a TLS client: %s", name,
-			     why)
-		   : EST_OK;
+	if (!why)
+		return EST_OK;
+	est_fail(err, EST_E_INPUT, "%s cannot authenticate a TLS client: %s", name, why);
+	return est_hint(err, "it ends on %s: %s, or authenticate with --user or --token-file",
+		until, todo);
 }
 
 bool est_cert_same_subject(struct est_span a, struct est_span b)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <gnutls/gnutls.h>
+#include <gnutls/ocsp.h>
 
+#include "alert.h"
 #include "priority.h"
 
 #define PEERS_MAX 16 /* certificates a server may send */
@@ -45,6 +47,11 @@ bool session_client_cert_sent(const struct session *session)
 {
 	return gnutls_certificate_client_get_request_status(session->tls) &&
 	       gnutls_certificate_get_ours(session->tls) != NULL;
+}
+
+const char *session_staple(const struct session *session)
+{
+	return session->staple;
 }
 
 void session_hint_cert(const struct session *s, struct est_error *err)
@@ -109,7 +116,10 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.explicit_purpose = s->params->no_cmc_ra ? NULL : AUTHZ_KP_CMC_RA,
 		.what = "the server's certificate",
+		.server = true,
+		.handshake = !gnutls_session_is_resumed(s->tls),
 	};
+	gnutls_datum_t staple;
 	struct authz_query who = {
 		.server = s->params->url,
 		.redirect = s->params->redirect,
@@ -118,6 +128,8 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 	struct trust_answer answer;
 	enum est_code rc;
 
+	if (gnutls_ocsp_status_request_get2(s->tls, 0, &staple) >= 0)
+		query.staple = (struct est_span){ staple.data, staple.size };
 	rc = peer_certs(s, certs, &query.n, err);
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
@@ -125,6 +137,7 @@ static enum est_code check_peer(struct session *s, struct est_error *err)
 		rc = trust_import(certs[0], query.what, &who.leaf, err);
 	if (rc == EST_OK) {
 		who.db = answer.db;
+		s->staple = answer.staple;
 		rc = authz_check(&who, &s->authz, err);
 		gnutls_x509_crt_deinit(who.leaf);
 	}
@@ -188,22 +201,6 @@ static enum est_code wait_ready(struct session *s, ssize_t ret, const struct dea
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
-static enum est_code fail_alert(struct session *s, struct est_error *err)
-{
-	gnutls_alert_description_t alert = gnutls_alert_get(s->tls);
-
-	est_fail(err, EST_E_TLS, "%s ended TLS with the alert \"%s\"", s->address,
-		gnutls_alert_get_name(alert));
-	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED || alert == GNUTLS_A_BAD_CERTIFICATE ||
-		alert == GNUTLS_A_UNKNOWN_CA || alert == GNUTLS_A_CERTIFICATE_EXPIRED ||
-		alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
-		est_hint(err, "the server did not take the client certificate (--cert, --key)");
-	else if (s->authz && gnutls_certificate_client_get_request_status(s->tls) &&
-		 !gnutls_certificate_get_ours(s->tls))
-		est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
-	return est_reason(err, "alert");
-}
-
 static enum est_code fail_handshake(struct session *s, int ret, struct est_error *err)
 {
 	char shown[40];
@@ -221,7 +218,7 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	}
 	switch (ret) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		return fail_alert(s, err);
+		return alert_fail(s->tls, s->address, err);
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_PUSH_ERROR:
@@ -347,9 +344,15 @@ void session_close(struct session *s)
 
 static enum est_code fail_record(struct session *s, int ret, struct est_error *err)
 {
+	uint8_t byte;
+
 	s->broken = true;
+	/* Who refuses our certificate in TLS 1.3 says so and closes while we are sending. */
+	if (ret == GNUTLS_E_PUSH_ERROR &&
+		gnutls_record_recv(s->tls, &byte, 1) == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		ret = GNUTLS_E_FATAL_ALERT_RECEIVED;
 	if (ret == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return fail_alert(s, err);
+		return alert_fail(s->tls, s->address, err);
 	if (ret == GNUTLS_E_PULL_ERROR || ret == GNUTLS_E_PUSH_ERROR ||
 		ret == GNUTLS_E_PREMATURE_TERMINATION) {
 		est_fail(err, EST_E_NETWORK, "the connection to %s broke", s->address);

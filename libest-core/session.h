@@ -35,6 +35,8 @@ const char *session_address(const struct session *session);
 const char *session_proxy(const struct session *session);       /* its address; NULL: none */
 const char *session_tls_version(const struct session *session); /* "TLS1.3" */
 const char *session_description(const struct session *session);
+/* "good", or why the OCSP answer of the server does not count; NULL: it sent none. */
+const char *session_staple(const struct session *session);
 /* Adds to an error that the server had asked for a client certificate and got none. */
 void session_hint_cert(const struct session *session, struct est_error *err);
 bool session_client_cert_sent(const struct session *session);

@@ -17,6 +17,7 @@ struct session {
 	size_t n_first;
 	struct authz *authz;
 	struct est_error verdict; /* of the check inside the handshake */
+	const char *staple;       /* what the OCSP answer of the server was; NULL: none */
 	char address[NET_ADDRESS_TEXT], via[NET_ADDRESS_TEXT]; /* via: the proxy's, or "" */
 	char *description;
 };

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "token.h"
+
 #define ROOM_BYTES   (64 << 10) /* proved to be there before anything is sent */
 #define KEY_MODE     0600
 #define KEY_MODE_MAX 0640
@@ -117,6 +119,11 @@ enum est_code store_target_init(const char *path, unsigned flags, struct store_t
 
 	if (!target.path)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	if (token_is_url(path)) {
+		free(target.path);
+		est_fail(err, EST_E_OUTPUT, "%s: nothing is written into a token", path);
+		return est_hint(err, "name a file for it, with -o or --key-out");
+	}
 	rc = follow_links(path, &target, err);
 	if (rc == EST_OK && target.exists && !S_ISREG(target.old.st_mode))
 		rc = est_fail(err, EST_E_OUTPUT, "%s: is %s, not a regular file", path,

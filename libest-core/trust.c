@@ -2,8 +2,13 @@
 /* Explicit and implicit trust anchors, and whether a path leads to one. */
 #include "trust_impl.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <gnutls/gnutls.h>
 
@@ -55,6 +60,15 @@ static enum est_code list_get(struct trust *trust, enum trust_db db, struct est_
 	return ret < 0 ? est_fail(err, EST_E_INTERNAL, "%s", gnutls_strerror(ret)) : EST_OK;
 }
 
+bool trust_is_anchor(const struct trust *trust, struct est_span der)
+{
+	for (size_t i = 0; i < est_certs_count(trust->anchors); i++) {
+		if (est_span_eq(est_certs_get(trust->anchors, i), der))
+			return true;
+	}
+	return false;
+}
+
 static enum est_code add_anchor(struct trust *trust, struct est_span der, const char *name,
 	struct est_error *err)
 {
@@ -63,6 +77,8 @@ static enum est_code add_anchor(struct trust *trust, struct est_span der, const 
 	enum est_code rc;
 	int ret;
 
+	if (trust_is_anchor(trust, der))
+		return EST_OK;
 	rc = trust_import(der, name, &crt, err);
 	if (rc != EST_OK)
 		return rc;
@@ -76,15 +92,6 @@ static enum est_code add_anchor(struct trust *trust, struct est_span der, const 
 		rc = cert_view(der, name, &view, err);
 	trust->constrained |= rc == EST_OK && cert_has_name_constraints(&view);
 	return rc;
-}
-
-bool trust_is_anchor(const struct trust *trust, struct est_span der)
-{
-	for (size_t i = 0; i < est_certs_count(trust->anchors); i++) {
-		if (est_span_eq(est_certs_get(trust->anchors, i), der))
-			return true;
-	}
-	return false;
 }
 
 static bool is_root(struct est_span der)
@@ -119,6 +126,62 @@ static enum est_code load_file(struct trust *trust, const char *path, struct est
 	}
 	est_certs_free(certs);
 	return rc;
+}
+
+/* A file of a directory; a folder below it and what is hidden do not count.  A pipe would make us
+ * wait. */
+static enum est_code load_entry(struct trust *trust, const char *dir, const char *name,
+	bool *counts, struct est_error *err)
+{
+	char path[PATH_MAX], shown[300];
+	struct stat st;
+
+	*counts = name[0] != '.';
+	if (!*counts)
+		return EST_OK;
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return est_fail(err, EST_E_INPUT, "%.200s: a name too long in it", dir);
+	est_escape(shown, sizeof(shown), est_span_str(path));
+	if (stat(path, &st) != 0)
+		return est_fail(err, EST_E_INPUT, "%s: %s", shown, strerror(errno));
+	*counts = !S_ISDIR(st.st_mode);
+	if (*counts && !S_ISREG(st.st_mode))
+		return est_fail(err, EST_E_INPUT, "%s: not a regular file", shown);
+	return *counts ? load_file(trust, path, err) : EST_OK;
+}
+
+static enum est_code load_directory(struct trust *trust, const char *dir, struct est_error *err)
+{
+	struct dirent **entries;
+	enum est_code rc = EST_OK;
+	int n = scandir(dir, &entries, NULL, alphasort), loaded = 0;
+	char shown[300];
+	bool counts;
+
+	est_escape(shown, sizeof(shown), est_span_str(dir));
+	if (n < 0)
+		return est_fail(err, EST_E_INPUT, "%s: %s", shown, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		if (rc == EST_OK && loaded <= EST_CERTS_MAX) {
+			rc = load_entry(trust, dir, entries[i]->d_name, &counts, err);
+			loaded += counts;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	if (rc == EST_OK && (loaded == 0 || loaded > EST_CERTS_MAX))
+		rc = est_fail(err, EST_E_INPUT, "%s: a directory with %s", shown,
+			loaded == 0 ? "no file in it" : "too many files");
+	return rc;
+}
+
+static enum est_code load_explicit(struct trust *trust, const char *path, struct est_error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return load_directory(trust, path, err);
+	return load_file(trust, path, err);
 }
 
 static enum est_code load_system(struct trust *trust, const char *file, struct est_error *err)
@@ -158,7 +221,7 @@ enum est_code trust_load(const char *const *files, bool system, const char *syst
 	if (rc == EST_OK && files && *files)
 		rc = list_get(trust, TRUST_EXPLICIT, err);
 	for (; rc == EST_OK && files && *files; files++)
-		rc = load_file(trust, *files, err);
+		rc = load_explicit(trust, *files, err);
 	if (rc == EST_OK && (system || !trust->list[TRUST_EXPLICIT]))
 		rc = load_system(trust, system_file, err);
 	if (rc != EST_OK) {
@@ -199,6 +262,11 @@ enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *cer
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++)
 		rc = certs_add(trust->helpers, est_certs_get(certs, i), true, NULL, err);
 	return rc;
+}
+
+void trust_set_crls(struct trust *trust, const struct crls *crls)
+{
+	trust->crls = crls;
 }
 
 const struct est_certs *trust_anchors(const struct trust *trust)

@@ -3,12 +3,14 @@
 #ifndef EST_TRUST_IMPL_H
 #define EST_TRUST_IMPL_H
 
+#include "revocation.h"
 #include "trust.h"
 
 struct trust {
 	gnutls_x509_trust_list_t list[TRUST_DBS]; /* by enum trust_db; NULL: not in use */
 	struct est_certs *anchors;                /* of the explicit database, as they came */
 	struct est_certs *helpers; /* intermediates of the explicit files and of proven paths */
+	const struct crls *crls;   /* borrowed; NULL: none were given */
 	bool constrained;          /* an explicit anchor has name constraints */
 	/* The issuer directly below which the server's certificate was proved in this run: the
 	 * certificate issued mostly has the same, and signatures are what costs time. */

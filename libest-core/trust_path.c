@@ -12,6 +12,7 @@
 
 #include "cert.h"
 #include "certs.h"
+#include "path_rules.h"
 
 #define IMPORTS_MAX 64 /* helpers that are looked at for one certificate */
 
@@ -29,8 +30,10 @@ struct search {
 	gnutls_x509_crt_t crts[TRUST_PATH_MAX]; /* of the path */
 	size_t n;
 	unsigned tries, imports;
-	unsigned status; /* the most telling complaint so far */
-	bool untimely;   /* an issuer was passed over for its validity */
+	unsigned status;      /* the most telling complaint so far */
+	bool untimely;        /* an issuer was passed over for its validity */
+	struct est_error why; /* what the rules had against a path that GnuTLS has found valid */
+	const char *staple;
 	enum trust_db db;
 };
 
@@ -73,6 +76,10 @@ static enum est_code fail_search(const struct search *s, struct est_error *err)
 	gnutls_datum_t text = { 0 };
 	const char *reason = "invalid";
 
+	if (s->why.code != EST_OK) {
+		*err = s->why;
+		return err->code;
+	}
 	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND && !s->untimely) {
 		est_fail(err, EST_E_UNTRUSTED, "%s does not lead to a trust anchor in use",
 			s->query->what);
@@ -127,6 +134,70 @@ static bool path_timely(const struct search *s, gnutls_x509_trust_list_t list, s
 	       s->now <= gnutls_x509_crt_get_expiration_time(anchor);
 }
 
+/* The explicit anchor above a certificate: by its name, and of several by its signature. */
+static bool find_explicit(const struct search *s, const struct cert_view *last,
+	struct cert_view *out)
+{
+	const struct est_certs *anchors = s->trust->anchors;
+	struct est_error ignored;
+	struct cert_view view;
+	bool found = false;
+
+	for (size_t i = 0; i < est_certs_count(anchors); i++) {
+		if (cert_view(est_certs_get(anchors, i), "", &view, &ignored) != EST_OK ||
+			!est_span_eq(view.subject, last->issuer))
+			continue;
+		if (found && !cert_signed_by(last, &view))
+			continue;
+		*out = view;
+		found = true;
+	}
+	return found;
+}
+
+/* What GnuTLS says of these is not what helps to find the mistake; the rules have words for it. */
+#define IN_OTHER_WORDS                                                                             \
+	(GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE | GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS |            \
+		GNUTLS_CERT_INSECURE_ALGORITHM)
+
+/* The rules besides GnuTLS's, on the first n of the path and the anchor that list has above them.
+ */
+static bool passes_rules(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+{
+	struct path_rules rules = {
+		.path = s->path,
+		.n = n,
+		.anchor = &s->path[n],
+		.crls = s->trust->crls,
+		.now = s->now,
+		.server = s->query->server,
+		.handshake = s->query->handshake,
+		.staple = s->query->staple,
+		.what = s->query->what,
+	};
+	const struct cert_view *last = &s->path[n - 1];
+	gnutls_datum_t der = { 0 };
+	gnutls_x509_crt_t crt;
+	struct cert_view view;
+	enum est_code rc = EST_OK;
+
+	if (list != s->trust->proven) {
+		rules.anchor = &view;
+		if (s->db == TRUST_IMPLICIT || !find_explicit(s, last, &view)) {
+			if (gnutls_x509_trust_list_get_issuer(list, s->crts[n - 1], &crt, 0) < 0 ||
+				gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) < 0)
+				rc = est_fail(&s->why, EST_E_INTERNAL, "out of memory");
+			else
+				rc = cert_view((struct est_span){ der.data, der.size },
+					"the trust anchor", &view, &s->why);
+		}
+	}
+	if (rc == EST_OK)
+		rc = path_rules_check(&rules, &s->staple, &s->why);
+	gnutls_free(der.data);
+	return rc == EST_OK;
+}
+
 static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 {
 	unsigned status = judge(s, list, n, s->query->purpose);
@@ -139,7 +210,9 @@ static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 	/* The path that reached an anchor has the more telling complaint. */
 	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND)
 		s->status = status;
-	return status == 0;
+	if (status == 0 || status & IN_OTHER_WORDS)
+		return passes_rules(s, list, n) && status == 0;
+	return false;
 }
 
 static bool is_anchored(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
@@ -312,6 +385,7 @@ enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 		rc = remember_issuers(&s, err);
 	if (rc == EST_OK) {
 		answer.db = s.db;
+		answer.staple = s.staple;
 		for (answer.n = 0; answer.n < s.n; answer.n++)
 			answer.path[answer.n] = s.path[answer.n].der;
 		*out = answer;

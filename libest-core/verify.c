@@ -106,6 +106,7 @@ enum est_code est_verifier_check(struct est_verifier *v, const struct est_span *
 				      : NULL,
 		.explicit_purpose = v->named && !v->purpose ? AUTHZ_KP_CMC_RA : NULL,
 		.at = v->has_at ? &v->at : NULL,
+		.server = v->named && !v->purpose,
 		.what = v->named ? "the server's certificate" : "the certificate",
 	};
 	struct authz_query who = { .server = &v->server, .no_cmc_ra = v->purpose };

@@ -204,7 +204,8 @@ EST_API enum est_code est_certs_spans(const struct est_certs *certs, struct est_
  * EST_CERTS_MAX, each within the limits above; in server order, not yet trusted. */
 EST_API enum est_code est_certs_decode(struct est_span cms, struct est_quirks *quirks,
 	struct est_certs **out, struct est_error *err) EST_MUST_CHECK;
-/* A local file: PEM certificates, DER, base64, certs-only in any of these.  EST_E_INPUT. */
+/* A local file: PEM certificates, DER, base64, certs-only in any of these; or a pkcs11: URL.
+ * EST_E_INPUT. */
 EST_API enum est_code est_certs_load(const char *path, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Certs-only SignedData in DER with the n certificates as they are (SET OF order). */
@@ -317,12 +318,15 @@ EST_API enum est_code est_key_generate(const char *type, struct est_key **out,
 typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 /* PKCS#8, encrypted PKCS#8, SEC 1, PKCS#1; PEM or DER.  ask is called only for an encrypted key.
- * path is "-" for stdin. */
+ * path is "-" for stdin.  A pkcs11: URL names a key in a token, ask is for its PIN, ctx has to live
+ * as long as the key, which can sign and not be written. */
 EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
 /* Unencrypted PKCS#8 PEM; the buffer holds the private key. */
 EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* False for a key that a token keeps: est_key_pem() and est_p12_encode() refuse it. */
+EST_API bool est_key_exportable(const struct est_key *key);
 /* "ec:p256" and so on, as est_key_generate() takes it; static. */
 EST_API const char *est_key_type(const struct est_key *key);
 /* Whether it may sign more than requests.  false for a key in PKCS #8 whose attribute keyUsage lacks
@@ -479,12 +483,17 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *server; /* host[:port], https://host[:port][/.well-known/est[/label]] */
 	const char *label;  /* one or more path segments, or NULL */
 	const char *const *cacert; /* NULL-terminated files: the explicit TA database, or NULL */
+	const char *const *crl;    /* NULL-terminated files with CRLs, or NULL; the server's issuer
+				    * needs one then */
 	bool system_trust;         /* the implicit TA database; also used when cacert is empty */
 	bool bootstrap; /* no trust anchors yet: est_bootstrap() alone works until it has succeeded
 			 */
-	const char *system_trust_file;    /* in place of the library's, or NULL */
-	const char *cert_file, *key_file; /* the TLS client identity, or NULL */
-	est_secret_fn *key_password;
+	const char *system_trust_file; /* in place of the library's, or NULL */
+	/* The TLS client identity, or NULL: files, or pkcs11: URLs (RFC 7512).  Of several
+	 * certificates the first counts. */
+	const char *cert_file, *key_file;
+	bool send_chain;             /* the others of cert_file that lead to a root go with it */
+	est_secret_fn *key_password; /* passphrase or PIN */
 	enum est_auth auth;
 	const char *user;        /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
 	est_secret_fn *password; /* called after a challenge of an authorised server, once */

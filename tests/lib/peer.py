@@ -17,6 +17,8 @@ Options of tls:
   --client-ca FILE            a client certificate is required
   --then FILE                 chain and key in one file, from the second connection on
   --binding FILE              tls-unique of each session in base64, a line each
+  --sni DIR                   for the server name NAME.example the chain is DIR/NAME.pem, and the key
+                              DIR/NAME.key where there is one
   --bind ADDR                 127.0.0.1
 Option of proxy: --basic USER:PASSWORD, which it asks for with 407.
 Every mode: --capture FILE, where all that clients said (under TLS: what they said inside it)
@@ -40,7 +42,7 @@ def options():
     parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "proxy", "tls"])
     parser.add_argument("file", nargs="?")
     for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "binding",
-                 "basic"):
+                 "basic", "sni"):
         parser.add_argument("--" + name)
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
@@ -62,7 +64,20 @@ def context(opt):
     if opt.client_ca:
         ctx.verify_mode = ssl.CERT_REQUIRED
         ctx.load_verify_locations(opt.client_ca)
+    if opt.sni:
+        ctx.sni_callback = lambda conn, name, _: by_name(opt, conn, name)
     return ctx
+
+
+def by_name(opt, conn, name):
+    """The chain for a server name."""
+    stem = os.path.join(opt.sni, (name or "").removesuffix(".example").replace("/", ""))
+    if os.path.exists(stem + ".pem"):
+        own = argparse.Namespace(**vars(opt))
+        own.sni, own.cert = None, stem + ".pem"
+        if os.path.exists(stem + ".key"):
+            own.key = stem + ".key"
+        conn.context = context(own)
 
 
 def request(opt, conn):

@@ -105,7 +105,7 @@ static void one_bad_file_among_three_is_an_error(void **state)
 	expect_no_load(FILES(bad, a, b), false, NULL, "bad.pem");
 	expect_no_load(FILES(a, b, "/nonexistent/c.pem"), false, NULL, "/nonexistent/c.pem");
 	expect_no_load(FILES(a, cut), false, NULL, "cut.der");
-	expect_no_load(FILES(a, dir), false, NULL, "directory");
+	expect_no_load(FILES(a, dir), false, NULL, "bad.pem"); /* every file of it counts */
 	testca_write(bad, NOTHING);
 	expect_no_load(FILES(a, bad), false, NULL, "bad.pem");
 	trust_free(NULL);

@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# bats file_tags=once
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # lib/est.bash sets and reads them; each test has its own
+# Keys, certificates and anchors in a PKCS #11 token: SoftHSM's, found through p11-kit.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+KEY='pkcs11:token=est%20test;object=dev'
+
+setup_file() {
+	est_setup_file
+	cd "$BATS_FILE_TMPDIR" || return 1
+	export SOFTHSM2_CONF=$PWD/softhsm.conf
+	mkdir tokens
+	printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$PWD/tokens" \
+		>softhsm.conf
+	softhsm2-util --init-token --free --label 'est test' --pin 4711 --so-pin 0815 >/dev/null
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR identity dev /CN=dev -addext extendedKeyUsage=clientAuth
+	openssl genrsa -out rsa.key 2048 2>/dev/null
+	local name id=10
+	for name in dev rsa; do
+		openssl pkcs8 -topk8 -nocrypt -in $name.key -out $name.pk8
+		softhsm2-util --import $name.pk8 --token 'est test' --label $name --id $((id++)) \
+			--pin 4711 >/dev/null
+	done
+	into_token dev.pem dev
+	into_token "$EST_TEST_DIR/root.pem" root
+	printf '4711\n' >pin
+}
+
+# into_token FILE LABEL: a certificate.
+into_token() {
+	GNUTLS_PIN=4711 p11tool --batch --login --write --load-certificate "$1" --label "$2" \
+		'pkcs11:token=est%20test' >/dev/null 2>&1
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	pin=$BATS_FILE_TMPDIR/pin
+	dev=(--cert "$KEY" --key "$KEY" --key-password-file "$pin")
+}
+
+teardown() {
+	est_teardown
+}
+
+@test "token: a request by a key in a token, EC and RSA; the PIN from file, environment, pin-source" {
+	works csr --use-key "$KEY" --key-password-file "$pin" --subject CN=x -o a.csr
+	EST_KEY_PASSWORD=4711 works csr --use-key "${KEY/dev/rsa}" --subject CN=x -o b.csr
+	works csr --use-key "$KEY?pin-source=$pin" --subject CN=x -o c.csr
+	works csr --use-key "$KEY?pin-source=file:$pin" --subject CN=x -o d.csr
+	for name in a c d; do
+		openssl req -in $name.csr -noout -verify
+		same_key $name.csr "$BATS_FILE_TMPDIR/dev.key"
+	done
+	openssl req -in b.csr -noout -verify
+	same_key b.csr "$BATS_FILE_TMPDIR/rsa.key"
+}
+
+@test "token: the PIN from a prompt" {
+	run -0 "$EST_LIB/on-terminal" "PIN of the token est test: " 4711 \
+		"$EST" csr --use-key "$KEY" --subject CN=x -o a.csr
+	openssl req -in a.csr -noout -verify
+	[[ "$output" != *4711* ]]
+}
+
+@test "token: a wrong PIN is tried once, and a missing one is said" {
+	export EST_KEY_PASSWORD=4712
+	refused 3 'wrong PIN for the token .*est test' csr --use-key "$KEY" --subject CN=x
+	[ "$(jq -r .error.code "$OUT")" = wrong-passphrase ]
+	for bad in '' "$(printf '%0300d' 1)"; do
+		export EST_KEY_PASSWORD=$bad
+		ONCE=1 refused 3 PIN csr --use-key "$KEY" --subject CN=x
+	done
+	unset EST_KEY_PASSWORD
+	refused 3 'PIN of the token est test needed' csr --use-key "$KEY" --subject CN=x
+	[ "$(jq -r .error.code "$OUT")" = no-secret ]
+	stderr_has 'hint: .*--key-password-file FILE or EST_KEY_PASSWORD' || run_est csr --use-key "$KEY" --subject CN=x
+	ONCE=1 refused 3 "$PWD/none" csr --use-key "$KEY?pin-source=$PWD/none" --subject CN=x
+}
+
+@test "token: a PIN in the URL is refused, and not repeated" {
+	ONCE=1 refused 2 'a PIN on the command line' csr --use-key "$KEY?pin-value=4711" --subject CN=x
+	run ! grep -q 4711 "$ERR"
+	ONCE=1 refused 2 PIN cacerts "${trust[@]}" --cert "$KEY?pin-value=4711"
+	nothing_sent
+}
+
+@test "token: objects that are not there, and a URL that is none" {
+	export EST_KEY_PASSWORD=4711
+	for url in "${KEY/dev/nobody}" "${KEY/test/other}" pkcs11:nonsense=1 'pkcs11:token=%zz' 'pkcs11:'; do
+		ONCE=1 refused 3 'pkcs11:' csr --use-key "$url" --subject CN=x
+		ONCE=1 refused 3 'pkcs11:' cacerts -s "$EST_TEST_URL" --cacert "$url"
+		ONCE=1 refused 3 'pkcs11:' cacerts "${trust[@]}" --cert "$url"
+	done
+	nothing_sent
+}
+
+@test "token: --cert and --key authenticate in TLS, and the certificate is renewed (R7030-3.3.2-02)" {
+	works reenroll "${trust[@]}" "${dev[@]}" -o new.pem
+	good_cert new.pem "$BATS_FILE_TMPDIR/dev.key"
+	seen 1 '.operation == "simplereenroll" and .client_subject == "CN=dev" and .status == 200'
+	for version in 1.2 1.3; do
+		works cacerts "${trust[@]}" --cert "$KEY" --key-password-file "$pin" --json \
+			--priority "-VERS-ALL:+VERS-TLS$version"
+		jq -e '.server.client_certificate' "$OUT"
+	done
+	works enroll "${trust[@]}" "${dev[@]}" "${new[@]}"
+	good_cert cert.pem key.pem
+	# Both in the token have to be of one key.
+	refused 3 'public keys differ' cacerts "${trust[@]}" --cert "$KEY" --key "${KEY/dev/rsa}" \
+		--key-password-file "$pin"
+}
+
+@test "token: what cannot be done is said before anything is sent" {
+	refused 4 'nothing is written into a token.*|-o' reenroll "${trust[@]}" "${dev[@]}"
+	for where in '--combined both.pem' "--p12 out.p12 --p12-password-file $pin"; do
+		# shellcheck disable=SC2086 # options are words
+		ONCE=1 refused 2 'a token does not give it away' enroll "${trust[@]}" "${account[@]}" \
+			--use-key "$KEY" --key-password-file "$pin" --subject CN=x $where
+	done
+	ONCE=1 refused 4 'nothing is written into a token' cacerts "${trust[@]}" -o "$KEY"
+	nothing_sent
+}
+
+@test "token: --cacert: one anchor, or all of a token (R7030-3.1-06)" {
+	works cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:token=est%20test;object=root' --json
+	jq -e '.server.vouched_by == "explicit"' "$OUT"
+	works cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:token=est%20test'
+	ONCE=1 refused 7 anchor cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:token=est%20test;object=dev'
+}
