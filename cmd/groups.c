@@ -17,6 +17,8 @@ const struct cmd_option cmd_options_network[] = {
 		"oldest TLS version: 1.2 (default) or 1.3" },
 	{ "priority", 0, CMD_STRING, CMD_AT(priority), "STRING", NULL,
 		"GnuTLS priority string; what the standards ban is refused" },
+	{ "session-cache", 0, CMD_STRING, CMD_AT(session_cache), "FILE", NULL,
+		"TLS sessions of earlier runs, to be resumed (a secret file)" },
 	{ "cert", 0, CMD_STRING, CMD_AT(cert), "FILE", "EST_CERT", "TLS client certificate" },
 	{ "key", 0, CMD_STRING, CMD_AT(key), "FILE", "EST_KEY",
 		"its private key; default: the file of --cert" },

@@ -231,6 +231,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.no_cmc_ra = v->no_cmc_ra,
 		.tls13_only = v->tls_min && strcmp(v->tls_min, "1.3") == 0,
 		.priority = v->priority,
+		.session_cache = v->session_cache,
 		.log = log_line,
 		.log_ctx = cmd,
 		.stop = &cmd_stop,
@@ -272,6 +273,7 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 	json_object_object_add(o, "cmc_ra", json_object_new_boolean(s->cmc_ra));
 	json_object_object_add(o, "client_certificate",
 		json_object_new_boolean(s->client_cert_sent));
+	json_object_object_add(o, "resumed", json_object_new_boolean(s->resumed));
 	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));
 	json_object_object_add(cmd->json, "server", o);
 }

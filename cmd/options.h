@@ -18,7 +18,7 @@ struct cmd_values {
 	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, resolve, redirect_to;
 	bool system_trust, no_cmc_ra, ipv4, ipv6;
-	const char *tls_min, *priority, *proxy, *proxy_password_file;
+	const char *tls_min, *priority, *proxy, *proxy_password_file, *session_cache;
 	unsigned connect_timeout_ms, max_time_ms, wait_ms, retry_delay_ms;
 	unsigned retry;
 	size_t max_size;

@@ -44,6 +44,23 @@ static enum est_code check_redirect_to(const char *const *origins, struct est_er
 	return EST_OK;
 }
 
+/* A bootstrap believes nothing that was known before. */
+static enum est_code load_sessions(struct est_client *c, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	const char *note = NULL;
+
+	if (c->config.bootstrap)
+		return EST_OK;
+	if (c->config.session_cache)
+		rc = resume_load(&c->resume, c->config.session_cache, &note, err);
+	if (note)
+		client_log(c, EST_LOG_NOTICE, "%s: %s", c->config.session_cache, note);
+	c->params.resume = &c->resume;
+	c->params.config = &c->config;
+	return rc;
+}
+
 static enum est_code client_load(struct est_client *c, struct est_error *err)
 {
 	const struct est_config *config = &c->config;
@@ -63,6 +80,8 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK && !config->bootstrap)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
+	if (rc == EST_OK)
+		rc = load_sessions(c, err);
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, err) : rc;
 }
 
@@ -101,9 +120,14 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 
 void est_client_free(struct est_client *c)
 {
+	struct est_error err = { 0 };
+
 	if (!c)
 		return;
 	session_close(c->session);
+	if (resume_save(&c->resume, &err) != EST_OK)
+		client_log(c, EST_LOG_NOTICE, "the TLS session is not kept: %s", err.msg);
+	resume_wipe(&c->resume);
 	auth_wipe(&c->auth);
 	if (c->params.credentials)
 		gnutls_certificate_free_credentials(c->params.credentials);

@@ -45,9 +45,11 @@ static void describe_session(struct est_client *c)
 	c->info.vouched_by = trust_db_name(authz_db(authz));
 	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
+	c->info.resumed = session_is_resumed(c->session);
 	c->info.connections++;
-	client_log(c, EST_LOG_INFO, "connected to %s%s%s, %s", c->address,
-		c->info.proxy ? " through the proxy " : "", c->proxy_address, c->cipher);
+	client_log(c, EST_LOG_INFO, "connected to %s%s%s, %s%s", c->address,
+		c->info.proxy ? " through the proxy " : "", c->proxy_address, c->cipher,
+		c->info.resumed ? ", resumed" : "");
 	if (c->info.cmc_ra)
 		client_log(c, EST_LOG_NOTICE,
 			"the server's certificate does not name %s; its key purpose id-kp-cmcRA "
@@ -55,8 +57,20 @@ static void describe_session(struct est_client *c)
 			c->url.host);
 	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
 		c->info.vouched_by);
-	if (c->config.cert_file && !c->info.client_cert_sent)
+}
+
+/* It may ask before the handshake ends, or when it has seen the request. */
+static void describe_identity(struct est_client *c)
+{
+	bool before = c->info.client_cert_sent;
+
+	c->info.client_cert_sent = session_client_cert_sent(c->session);
+	if (c->info.client_cert_sent && !before)
+		client_log(c, EST_LOG_INFO,
+			"the server has asked for the client certificate after the request");
+	if (c->config.cert_file && !c->info.client_cert_sent && !c->unasked)
 		client_log(c, EST_LOG_NOTICE, "the server did not ask for the client certificate");
+	c->unasked |= !c->info.client_cert_sent;
 }
 
 /* A connection that can carry a request; *reused: it has carried one before. */
@@ -117,6 +131,7 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 			*sent = true;
 		rc = http_exchange(c->session, session_authz(c->session), &request, &limits,
 			&c->deadline, out, &silent, err);
+		describe_identity(c);
 		if (rc == EST_OK && out->reusable)
 			break;
 		session_close(c->session);

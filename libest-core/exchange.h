@@ -7,6 +7,7 @@
 #include "http.h"
 #include "identity.h"
 #include "redirect.h"
+#include "resume.h"
 
 struct est_client {
 	struct est_config config; /* its strings are the caller's */
@@ -15,7 +16,9 @@ struct est_client {
 	struct trust *trust;
 	struct session_params params;
 	struct proxy proxy;
+	struct resume resume;
 	struct deadline deadline;
+	bool unasked; /* it was said that the server did not ask for the client certificate */
 	bool started; /* the deadline runs from the first request */
 	struct session *session;
 	struct auth auth;

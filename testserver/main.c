@@ -21,6 +21,7 @@ static const char usage[] =
 	"  --dir DIR             keep the CA, the log and the requests here (a fresh folder)\n"
 	"  --port N              port, 0: a free one (0)\n"
 	"  --raw-port N          second listener that plays scripts, 0: a free port (none)\n"
+	"  --raw-late            it asks for client certificates only where a script says so\n"
 	"  --bind ADDR           IP address of both listeners (127.0.0.1)\n"
 	"  --name NAME           in the server certificate; repeat (localhost, 127.0.0.1, ::1)\n"
 	"  --cert FILE           another server certificate, PEM, with --key FILE\n"
@@ -59,6 +60,7 @@ enum {
 	OPT_MAX_SECONDS,
 	OPT_PARENT_EXIT,
 	OPT_LIST_LABELS,
+	OPT_RAW_LATE,
 };
 
 static const struct option longopts[] = {
@@ -80,6 +82,7 @@ static const struct option longopts[] = {
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "max-seconds", required_argument, NULL, OPT_MAX_SECONDS },
 	{ "parent-exit", no_argument, NULL, OPT_PARENT_EXIT },
+	{ "raw-late", no_argument, NULL, OPT_RAW_LATE },
 	{ "list-labels", no_argument, NULL, OPT_LIST_LABELS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -123,6 +126,9 @@ static bool option_take(struct options *o, int opt)
 		return true;
 	case OPT_PARENT_EXIT:
 		o->parent_exit = true;
+		return true;
+	case OPT_RAW_LATE:
+		o->raw_late = true;
 		return true;
 	default: {
 		const char **const text[] = { [OPT_DIR - OPT_DIR] = &o->dir,

@@ -47,6 +47,16 @@ void raw_event(struct raw_conn *c, const char *event, const char *text)
 	log_write(&c->srv->log, obj);
 }
 
+void raw_asked(struct raw_conn *c, const struct request *rq, const char *error)
+{
+	struct json_object *obj = event_new(c, "asked");
+
+	(void)json_object_object_add(obj, "error", error ? json_object_new_string(error) : NULL);
+	(void)json_object_object_add(obj, "client_subject",
+		rq->tls.subject ? log_string(est_span_str(rq->tls.subject)) : NULL);
+	log_write(&c->srv->log, obj);
+}
+
 /* "1301", or for known versions "TLS1.3". */
 static struct json_object *number_list(const uint16_t *v, size_t n, bool versions)
 {
@@ -117,14 +127,16 @@ static int session_start(struct raw_conn *c)
 	struct raw *raw = c->srv->raw;
 	int r;
 
-	r = gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	r = gnutls_init(&c->session,
+		GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH);
 	if (r < 0)
 		return r;
 	gnutls_session_set_ptr(c->session, c);
 	gnutls_transport_set_int(c->session, c->fd);
 	gnutls_handshake_set_hook_function(c->session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
 		GNUTLS_HOOK_PRE, on_hello);
-	gnutls_certificate_server_set_request(c->session, GNUTLS_CERT_REQUEST);
+	gnutls_certificate_server_set_request(c->session,
+		c->srv->opt.raw_late ? GNUTLS_CERT_IGNORE : GNUTLS_CERT_REQUEST);
 	if ((r = gnutls_priority_set(c->session, raw->priority)) < 0 ||
 		(r = gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, raw->cred)) < 0 ||
 		(r = gnutls_session_ticket_enable_server(c->session, &c->srv->ticket_key)) < 0)
@@ -158,6 +170,8 @@ static void *serve(void *arg)
 	if (c->fd >= 0)
 		conn_finish(c, ok ? CONN_CLOSE : CONN_DROP);
 	gnutls_deinit(c->session);
+	if (c->other)
+		gnutls_certificate_free_credentials(c->other);
 	est_buf_free(&c->in);
 	free(c);
 	(void)pthread_mutex_lock(&raw->lock);

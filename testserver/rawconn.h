@@ -21,14 +21,18 @@ struct raw_conn {
 	int fd;
 	unsigned long id;
 	struct hello hello;
-	struct est_buf in; /* read ahead */
-	bool ended;        /* closed, reset or broken */
+	struct est_buf in;                      /* read ahead */
+	bool ended;                             /* closed, reset or broken */
+	gnutls_certificate_credentials_t other; /* after conn_switch(); or NULL */
 };
 
 /* All false when the connection is over or the server stops. */
 bool conn_handshake(struct raw_conn *c, int *code);
 bool conn_send(struct raw_conn *c, struct est_span out);
 bool conn_sleep(struct raw_conn *c, long ms);
+/* Asks for the client's certificate now that the request is there: by renegotiation in TLS 1.2,
+ * after the handshake in TLS 1.3 (RFC 8446 section 4.6.2).  What came of it is logged. */
+void conn_ask(struct raw_conn *c, struct request *rq);
 /* Reads one request; NULL when none came (*err says why), else the caller owns it. */
 struct request *conn_request(struct raw_conn *c, struct est_error *err);
 
@@ -39,6 +43,11 @@ void conn_finish(struct raw_conn *c, enum conn_end how);
 
 /* Plays scripts/LABEL.script for the request that was read; takes rq over. */
 void script_serve(struct raw_conn *c, struct request *rq);
+/* From the next handshake on the server has the certificate and key of scripts/NAME. */
+enum est_code conn_switch(struct raw_conn *c, const char *name,
+	struct est_error *err) EST_MUST_CHECK;
+/* {"listener":"raw","event":"asked","conn":N,"error":text or null,"client_subject":...} */
+void raw_asked(struct raw_conn *c, const struct request *rq, const char *error);
 /* {"listener":"raw","event":event,"conn":N,"error":text} */
 void raw_event(struct raw_conn *c, const char *event, const char *text);
 

@@ -30,7 +30,7 @@ struct options {
 	const char *names[NAMES_MAX + 1];
 	size_t n_names;
 	long port, raw_port, wrap, validity_s, max_s; /* raw_port -1: no raw listener */
-	bool parent_exit;
+	bool parent_exit, raw_late;
 };
 
 struct log {

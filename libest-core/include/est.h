@@ -491,9 +491,13 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	void *waiting_ctx;
 	unsigned compat; /* EST_COMPAT_ bits */
 	bool strict;
-	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
-	bool tls13_only;      /* not TLS 1.2 */
-	const char *priority; /* GnuTLS priority string in place of the default, or NULL */
+	bool no_cmc_ra;            /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
+	bool tls13_only;           /* not TLS 1.2 */
+	const char *priority;      /* GnuTLS priority string in place of the default, or NULL */
+	const char *session_cache; /* file (0600) with TLS sessions of earlier runs, to resume them;
+				    * est_client_free() writes it; NULL: this run's alone.  Who can
+				    * read or write it can read what such a session carries, or play
+				    * the server. */
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
 	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
@@ -509,6 +513,7 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
 	const char *proxy;       /* address of the proxy, or NULL */
 	bool client_cert_sent;
+	bool resumed;         /* no full handshake: an earlier one with this server counts */
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
 	bool pending;         /* the server has taken a request and not issued yet (202) */
