@@ -49,6 +49,11 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 
 	if (rc != EST_OK)
 		return rc;
+	if (v->srp_user && ((v->auth && auth != EST_AUTH_NONE) || v->token_file))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--srp-user and --%s contradict each other: no HTTP credentials go to a server "
+			"without a certificate (RFC 7030 section 4.1.1)",
+			v->token_file ? "token-file" : "auth");
 	if ((auth == EST_AUTH_BASIC || auth == EST_AUTH_DIGEST) && !v->user)
 		return est_fail(&cmd->err, EST_E_USAGE, "--auth %s needs --user", v->auth);
 	if (auth == EST_AUTH_BEARER && !cmd_has_token(cmd))
@@ -57,11 +62,12 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	if (v->token_file && auth != EST_AUTH_AUTO && auth != EST_AUTH_BEARER)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--token-file and --auth %s contradict each other", v->auth);
-	if (v->password_file && (auth == EST_AUTH_BEARER || auth == EST_AUTH_NONE))
+	if (v->password_file && !v->srp_user && (auth == EST_AUTH_BEARER || auth == EST_AUTH_NONE))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--password-file and --auth %s contradict each other", v->auth);
-	if (v->password_file && !v->user)
-		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
+	if (v->password_file && !v->user && !v->srp_user)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--password-file needs --user or --srp-user");
 	stdin_users += v->password_file && strcmp(v->password_file, "-") == 0;
 	stdin_users += v->token_file && strcmp(v->token_file, "-") == 0;
 	stdin_users += v->p12_password_file && strcmp(v->p12_password_file, "-") == 0;
@@ -208,6 +214,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.key_file = v->key,
 		.key_password = cmd_secret,
 		.user = v->user,
+		.srp_user = v->srp_user,
 		.password = cmd_secret,
 		.token = cmd_has_token(cmd) ? cmd_token : NULL,
 		.secret_ctx = cmd,

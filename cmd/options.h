@@ -23,7 +23,8 @@ struct cmd_values {
 	unsigned retry;
 	size_t max_size;
 	/* who we are */
-	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
+	const char *cert, *key, *key_password_file, *user, *srp_user, *password_file, *token_file,
+		*auth;
 	/* what is asked for */
 	const char *alt_cert, *alt_key, *change_subject;
 	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat;

@@ -11,6 +11,7 @@
 #include "exchange.h"
 #include "priority.h"
 #include "quirk.h"
+#include "srp.h"
 
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
@@ -73,7 +74,9 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
 		rc = proxy_load(config->proxy, &c->proxy, err);
-	if (rc == EST_OK)
+	if (rc == EST_OK && config->srp_user)
+		rc = srp_load(config, &c->params.srp, &c->params.priority, err);
+	else if (rc == EST_OK)
 		rc = priority_make(config->priority,
 			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
 			err);
@@ -96,6 +99,8 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	c->config = *config;
 	set_defaults(&c->config);
 	c->quirks.strict = config->strict;
+	if (config->srp_user) /* RFC 7030 section 4.1.1 */
+		c->config.auth = EST_AUTH_NONE;
 	rc = client_load(c, err);
 	if (rc != EST_OK) {
 		est_client_free(c);
@@ -133,6 +138,7 @@ void est_client_free(struct est_client *c)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	if (c->params.priority)
 		gnutls_priority_deinit(c->params.priority);
+	srp_free(c->params.srp);
 	trust_free(c->trust);
 	proxy_wipe(&c->proxy);
 	place_wipe(&c->at);

@@ -42,7 +42,9 @@ static void describe_session(struct est_client *c)
 	(void)snprintf(c->proxy_address, sizeof(c->proxy_address), "%s",
 		session_proxy(c->session) ? session_proxy(c->session) : "");
 	c->info.proxy = *c->proxy_address ? c->proxy_address : NULL;
-	c->info.vouched_by = trust_db_name(authz_db(authz));
+	c->info.vouched_by = session_is_certificateless(c->session)
+				     ? "srp"
+				     : trust_db_name(authz_db(authz));
 	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
 	c->info.resumed = session_is_resumed(c->session);
@@ -55,8 +57,12 @@ static void describe_session(struct est_client *c)
 			"the server's certificate does not name %s; its key purpose id-kp-cmcRA "
 			"authorises it (RFC 7030 section 3.6.1)",
 			c->url.host);
-	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
-		c->info.vouched_by);
+	if (session_is_certificateless(c->session))
+		client_log(c, EST_LOG_INFO, "the server knows the password of %s (SRP)",
+			c->identity);
+	else
+		client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched",
+			c->identity, c->info.vouched_by);
 }
 
 /* It may ask before the handshake ends, or when it has seen the request. */
@@ -247,6 +253,9 @@ static enum est_code ask_consent(struct est_client *c, const struct place *place
 	bool same = place_same_origin(&place->url, &c->at.url) ||
 		    place_same_origin(&place->url, &c->url);
 
+	if (!same && c->config.srp_user)
+		return fail_redirect(place,
+			"one server alone shares the SRP password (RFC 7030 section 6)", err);
 	for (; !same && allowed && *allowed; allowed++) {
 		struct url url = { 0 };
 

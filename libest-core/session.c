@@ -12,6 +12,7 @@
 #include <gnutls/gnutls.h>
 
 #include "priority.h"
+#include "srp.h"
 
 #define PEERS_MAX 16 /* certificates a server may send */
 
@@ -48,6 +49,11 @@ bool session_is_resumed(const struct session *session)
 bool session_was_renegotiated(const struct session *session)
 {
 	return session->renegotiated;
+}
+
+bool session_is_certificateless(const struct session *session)
+{
+	return session->params->srp != NULL;
 }
 
 void session_set_bound(struct session *session, bool bound)
@@ -181,8 +187,9 @@ static enum est_code session_setup(struct session *s, gnutls_certificate_verify_
 	if (ret >= 0)
 		ret = gnutls_priority_set(s->tls, s->params->priority);
 	if (ret >= 0)
-		ret = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
-			s->params->credentials);
+		ret = s->params->srp ? srp_setup(s->tls, s->params->srp)
+				     : gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
+					       s->params->credentials);
 	if (ret >= 0 && !url->is_ip) /* RFC 6066 section 3: names only */
 		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
 	if (ret >= 0)
@@ -211,15 +218,24 @@ enum est_code session_wait(struct session *s, ssize_t ret, const struct deadline
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
+static void hint_srp(struct est_error *err)
+{
+	est_hint(err,
+		"user or password for SRP is wrong, or the server has no SRP; no second guess is "
+		"made");
+}
+
 static enum est_code fail_alert(struct session *s, struct est_error *err)
 {
 	gnutls_alert_description_t alert = gnutls_alert_get(s->tls);
 
 	est_fail(err, EST_E_TLS, "%s ended TLS with the alert \"%s\"", s->address,
 		gnutls_alert_get_name(alert));
-	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED || alert == GNUTLS_A_BAD_CERTIFICATE ||
-		alert == GNUTLS_A_UNKNOWN_CA || alert == GNUTLS_A_CERTIFICATE_EXPIRED ||
-		alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
+	if (s->params->srp && !s->established)
+		hint_srp(err);
+	else if (alert == GNUTLS_A_CERTIFICATE_REQUIRED || alert == GNUTLS_A_BAD_CERTIFICATE ||
+		 alert == GNUTLS_A_UNKNOWN_CA || alert == GNUTLS_A_CERTIFICATE_EXPIRED ||
+		 alert == GNUTLS_A_UNSUPPORTED_CERTIFICATE)
 		est_hint(err, "the server did not take the client certificate (--cert, --key)");
 	else if (s->authz && gnutls_certificate_client_get_request_status(s->tls) &&
 		 !gnutls_certificate_get_ours(s->tls))
@@ -250,6 +266,8 @@ enum est_code session_fail_handshake(struct session *s, int ret, struct est_erro
 	case GNUTLS_E_PUSH_ERROR:
 		est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
 			s->address);
+		if (s->params->srp)
+			hint_srp(err);
 		if (s->authz && gnutls_certificate_client_get_request_status(s->tls))
 			est_hint(err,
 				"it had asked for a client certificate: --cert FILE --key FILE");
@@ -303,11 +321,15 @@ enum est_code session_check_negotiated(struct session *s, struct est_error *err)
 {
 	gnutls_protocol_t version = gnutls_protocol_get_version(s->tls);
 
-	if (priority_bad_version(version) || priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
-		(version == GNUTLS_TLS1_2 && priority_bad_kx(gnutls_kx_get(s->tls))) ||
-		gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
-		priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
-		priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
+	if (s->params->srp
+			? !srp_negotiated(s->tls)
+			: priority_bad_version(version) ||
+				  priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
+				  (version == GNUTLS_TLS1_2 &&
+					  priority_bad_kx(gnutls_kx_get(s->tls))) ||
+				  gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
+				  priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
+				  priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
 		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
 			s->address, s->description ? s->description : "nothing known");
 	return EST_OK;

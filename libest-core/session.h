@@ -16,6 +16,7 @@ struct session_params {             /* borrowed for the session's life */
 	struct trust *trust;
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t credentials;
+	gnutls_srp_client_credentials_t srp; /* certificate-less TLS with these; or NULL */
 	struct net_target target;
 	struct proxy *proxy;             /* the client's; NULL: none */
 	struct resume *resume;           /* sessions to take up again; NULL: none, and keep none */
@@ -47,6 +48,7 @@ bool session_client_cert_sent(const struct session *session);
  * certificate at all, which goes without name and anchor. */
 bool session_is_resumed(const struct session *session);
 bool session_was_renegotiated(const struct session *session);
+bool session_is_certificateless(const struct session *session);
 /* While a request that is bound to this session is under way (RFC 7030 section 3.5) a server that
  * asks for renegotiation is told no. */
 void session_set_bound(struct session *session, bool bound);

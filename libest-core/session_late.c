@@ -48,6 +48,8 @@ enum est_code session_accept(struct session *s, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
+	if (s->params->srp)
+		return authz_certificateless(s->params->config->srp_user, &s->authz, err);
 	s->resumed = gnutls_session_is_resumed(s->tls) != 0;
 	if (!s->authz) { /* the verify callback does not run for a resumed session */
 		rc = session_check_peer(s, err);
@@ -167,7 +169,7 @@ enum est_code session_late(struct session *s, ssize_t ret, const struct deadline
 		return authenticate_late(s, deadline, err);
 	/* A provisional server gets nothing, and RFC 7030 section 3.5 wants none between the
 	 * channel binding and the answer. */
-	if (s->authz && !s->bound && gnutls_safe_renegotiation_status(s->tls))
+	if (s->authz && !s->bound && !s->params->srp && gnutls_safe_renegotiation_status(s->tls))
 		return renegotiate(s, deadline, err);
 	(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 	return deadline_left_ms(deadline) > 0

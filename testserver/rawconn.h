@@ -19,6 +19,7 @@ struct raw_conn {
 	struct server *srv;
 	gnutls_session_t session;
 	int fd;
+	bool srp; /* of that listener */
 	unsigned long id;
 	struct hello hello;
 	struct est_buf in;                      /* read ahead */
@@ -40,6 +41,11 @@ enum conn_end { CONN_CLOSE, CONN_DROP, CONN_RESET };
 
 /* With close_notify, without it, or by a TCP reset. */
 void conn_finish(struct raw_conn *c, enum conn_end how);
+
+/* srp.c: sets a session up, after the time that earlier failures cost; and carries what is said
+ * inside to the HTTP server until either side ends.  ok: the handshake has succeeded. */
+int srp_setup(struct raw_conn *c);
+void srp_serve(struct raw_conn *c, bool ok);
 
 /* Plays scripts/LABEL.script for the request that was read; takes rq over. */
 void script_serve(struct raw_conn *c, struct request *rq);

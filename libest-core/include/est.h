@@ -469,7 +469,12 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *user;        /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
 	est_secret_fn *password; /* called after a challenge of an authorised server, once */
 	est_secret_fn *token;    /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
-	void *secret_ctx;        /* of the secret functions and consent */
+	const char
+		*srp_user; /* certificate-less TLS by SRP with this user and password(), which is
+			    * called at once; NULL: certificates.  Not with a client identity, an
+			    * HTTP user, bootstrap, priority, tls13_only, session_cache.  No HTTP
+			    * credentials are given then, and no other server is redirected to. */
+	void *secret_ctx;  /* of the secret functions and consent */
 	const char *const *redirect_to; /* origins that a redirect may lead to besides the server's,
 					 * "host[:port]", or NULL */
 	bool (*consent)(void *ctx, const char *origin); /* asks about another; NULL: never */
@@ -508,8 +513,8 @@ struct est_client;
 struct est_session_info {        /* borrowed, of the last connection */
 	const char *tls_version; /* "TLS1.3" */
 	const char *cipher;      /* GnuTLS's description of the session */
-	const char *vouched_by;  /* "explicit" or "implicit" TA database */
-	const char *identity;    /* the name that matched */
+	const char *vouched_by;  /* "explicit" or "implicit" TA database; "srp": a password */
+	const char *identity;    /* the name that matched; of SRP the user */
 	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
 	const char *proxy;       /* address of the proxy, or NULL */
 	bool client_cert_sent;
