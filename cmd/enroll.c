@@ -56,11 +56,12 @@ static enum est_code check_options(struct cmd *cmd)
 		est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
 		return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
 	}
-	if (!v->cert && !v->user && !cmd_has_token(cmd) && !v->dry_run) {
+	if (!v->cert && !v->user && !v->srp_user && !cmd_has_token(cmd) && !v->dry_run) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"nothing to authenticate with (RFC 7030 section 3.3.2)");
 		return est_hint(&cmd->err,
-			"give --cert and --key, --user and --password-file, or --token-file");
+			"give --cert and --key, --user and --password-file, --token-file, or "
+			"--srp-user");
 	}
 	return EST_OK;
 }

@@ -48,6 +48,11 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 
 	if (rc != EST_OK)
 		return rc;
+	if (v->srp_user && ((v->auth && auth != EST_AUTH_NONE) || v->token_file))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--srp-user and --%s contradict each other: no HTTP credentials go to a server "
+			"without a certificate (RFC 7030 section 4.1.1)",
+			v->token_file ? "token-file" : "auth");
 	if ((auth == EST_AUTH_BASIC || auth == EST_AUTH_DIGEST) && !v->user)
 		return est_fail(&cmd->err, EST_E_USAGE, "--auth %s needs --user", v->auth);
 	if (auth == EST_AUTH_BEARER && !cmd_has_token(cmd))
@@ -56,11 +61,12 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 	if (v->token_file && auth != EST_AUTH_AUTO && auth != EST_AUTH_BEARER)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--token-file and --auth %s contradict each other", v->auth);
-	if (v->password_file && (auth == EST_AUTH_BEARER || auth == EST_AUTH_NONE))
+	if (v->password_file && !v->srp_user && (auth == EST_AUTH_BEARER || auth == EST_AUTH_NONE))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--password-file and --auth %s contradict each other", v->auth);
-	if (v->password_file && !v->user)
-		return est_fail(&cmd->err, EST_E_USAGE, "--password-file needs --user");
+	if (v->password_file && !v->user && !v->srp_user)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--password-file needs --user or --srp-user");
 	return cmd_check_stdin(cmd);
 }
 
@@ -224,6 +230,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.send_chain = v->send_chain,
 		.key_password = cmd_secret,
 		.user = v->user,
+		.srp_user = v->srp_user,
 		.password = cmd_secret,
 		.token = cmd_has_token(cmd) ? cmd_token : NULL,
 		.secret_ctx = cmd,
@@ -247,6 +254,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.no_cmc_ra = v->no_cmc_ra,
 		.tls13_only = v->tls_min && strcmp(v->tls_min, "1.3") == 0,
 		.priority = v->priority,
+		.session_cache = v->session_cache,
 		.log = log_line,
 		.log_ctx = cmd,
 		.stop = &cmd_stop,
@@ -292,6 +300,7 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 		s->binding ? json_object_new_string(s->binding) : NULL);
 	json_object_object_add(o, "client_certificate",
 		json_object_new_boolean(s->client_cert_sent));
+	json_object_object_add(o, "resumed", json_object_new_boolean(s->resumed));
 	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));
 	json_object_object_add(cmd->json, "server", o);
 }

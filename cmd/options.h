@@ -18,12 +18,13 @@ struct cmd_values {
 	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, crl, resolve, redirect_to;
 	bool send_chain, system_trust, no_cmc_ra, ipv4, ipv6;
-	const char *tls_min, *priority, *proxy, *proxy_password_file;
+	const char *tls_min, *priority, *proxy, *proxy_password_file, *session_cache;
 	unsigned connect_timeout_ms, max_time_ms, wait_ms, retry_delay_ms;
 	unsigned retry;
 	size_t max_size;
 	/* who we are */
-	const char *cert, *key, *key_password_file, *user, *password_file, *token_file, *auth;
+	const char *cert, *key, *key_password_file, *user, *srp_user, *password_file, *token_file,
+		*auth;
 	/* what is asked for */
 	const char *alt_cert, *alt_key, *change_subject;
 	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat, *pop;

@@ -113,6 +113,10 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old,
 	enum est_code rc;
 	bool use = false;
 
+	if (cmd->v.srp_user) { /* TLS without certificates: the password says who we are */
+		cmd->v.cert = cmd->v.key = NULL;
+		return EST_OK;
+	}
 	if (est_cert_tls_client(old, cert, &why) == EST_OK) {
 		if (est_key_signs(key))
 			return EST_OK;

@@ -154,7 +154,7 @@ enum est_code cmd_check_stdin(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
 	const char *const files[] = { v->password_file, v->token_file, v->p12_password_file,
-		v->key_password_file, v->challenge_file, v->otp_file,
+		v->key_password_file, v->proxy_password_file, v->challenge_file, v->otp_file,
 		v->revocation_challenge_file };
 	unsigned users = 0;
 

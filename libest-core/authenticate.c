@@ -498,7 +498,10 @@ void auth_hint(const struct est_client *c, const struct http_response *response,
 		password = password || scheme == AUTH_SCHEME_BASIC || scheme == AUTH_SCHEME_DIGEST;
 	}
 	list_schemes(challenges, n, schemes, sizeof(schemes));
-	if (n == 0)
+	if (c->config.srp_user)
+		est_hint(err, "over TLS without certificates no password and no token goes to the "
+			      "server (RFC 7030 section 4.1.1)");
+	else if (n == 0)
 		est_hint(err, "it names no way to authenticate (no WWW-Authenticate)");
 	else if (c->auth.stale > AUTH_STALE_MAX)
 		est_hint(err, "the server calls every nonce stale, those it has just made too");

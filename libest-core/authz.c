@@ -171,6 +171,11 @@ static enum est_code grant(enum trust_db db, const char *host, struct authz **ou
 	return EST_OK;
 }
 
+enum est_code authz_certificateless(const char *user, struct authz **out, struct est_error *err)
+{
+	return grant(TRUST_NONE, user, out, err);
+}
+
 enum est_code authz_check(const struct authz_query *query, struct authz **out,
 	struct est_error *err)
 {

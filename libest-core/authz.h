@@ -24,6 +24,10 @@ struct authz_query {
  */
 enum est_code authz_check(const struct authz_query *query, struct authz **out,
 	struct est_error *err) EST_MUST_CHECK;
+/* Certificate-less TLS has taken place with this user's password, which is the authorisation
+ * (section 3.3.3): no name is compared, and no database vouched. */
+enum est_code authz_certificateless(const char *user, struct authz **out,
+	struct est_error *err) EST_MUST_CHECK;
 void authz_free(struct authz *authz);
 enum trust_db authz_db(const struct authz *authz);
 /* The reference identity that matched; "id-kp-cmcRA" when none did and none had to. */

@@ -12,6 +12,7 @@
 #include "priority.h"
 #include "quirk.h"
 #include "revocation.h"
+#include "srp.h"
 
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
@@ -45,6 +46,23 @@ static enum est_code check_redirect_to(const char *const *origins, struct est_er
 	return EST_OK;
 }
 
+/* A bootstrap believes nothing that was known before. */
+static enum est_code load_sessions(struct est_client *c, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	const char *note = NULL;
+
+	if (c->config.bootstrap)
+		return EST_OK;
+	if (c->config.session_cache)
+		rc = resume_load(&c->resume, c->config.session_cache, &note, err);
+	if (note)
+		client_log(c, EST_LOG_NOTICE, "%s: %s", c->config.session_cache, note);
+	c->params.resume = &c->resume;
+	c->params.config = &c->config;
+	return rc;
+}
+
 static enum est_code client_load(struct est_client *c, struct est_error *err)
 {
 	const struct est_config *config = &c->config;
@@ -57,8 +75,10 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
 		rc = proxy_load(config->proxy, &c->proxy, err);
-	c->tls12_only = config->pop == EST_POP_REQUIRE;
-	if (rc == EST_OK && c->tls12_only)
+	c->tls12_only = config->pop == EST_POP_REQUIRE || config->srp_user;
+	if (rc == EST_OK && config->srp_user)
+		rc = srp_load(config, &c->params.srp, &c->params.priority, err);
+	else if (rc == EST_OK && c->tls12_only)
 		rc = linking_priority(config, &c->params.priority, err);
 	else if (rc == EST_OK)
 		rc = priority_make(config->priority,
@@ -71,6 +91,8 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = crls_load(config->crl, &c->crls, err);
 	if (rc == EST_OK && c->trust)
 		trust_set_crls(c->trust, c->crls);
+	if (rc == EST_OK)
+		rc = load_sessions(c, err);
 	return rc == EST_OK ? identity_load(config, &c->params.credentials, &c->key, err) : rc;
 }
 
@@ -85,6 +107,8 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	c->config = *config;
 	set_defaults(&c->config);
 	c->quirks.strict = config->strict;
+	if (config->srp_user) /* RFC 7030 section 4.1.1 */
+		c->config.auth = EST_AUTH_NONE;
 	rc = client_load(c, err);
 	if (rc != EST_OK) {
 		est_client_free(c);
@@ -109,15 +133,21 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 
 void est_client_free(struct est_client *c)
 {
+	struct est_error err = { 0 };
+
 	if (!c)
 		return;
 	session_close(c->session);
+	if (resume_save(&c->resume, &err) != EST_OK)
+		client_log(c, EST_LOG_NOTICE, "the TLS session is not kept: %s", err.msg);
+	resume_wipe(&c->resume);
 	auth_wipe(&c->auth);
 	if (c->params.credentials)
 		gnutls_certificate_free_credentials(c->params.credentials);
 	if (c->params.priority)
 		gnutls_priority_deinit(c->params.priority);
 	est_key_free(c->key);
+	srp_free(c->params.srp);
 	trust_free(c->trust);
 	proxy_wipe(&c->proxy);
 	crls_free(c->crls);

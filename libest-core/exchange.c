@@ -42,24 +42,44 @@ static void describe_session(struct est_client *c)
 	(void)snprintf(c->proxy_address, sizeof(c->proxy_address), "%s",
 		session_proxy(c->session) ? session_proxy(c->session) : "");
 	c->info.proxy = *c->proxy_address ? c->proxy_address : NULL;
-	c->info.vouched_by = trust_db_name(authz_db(authz));
+	c->info.vouched_by = session_is_certificateless(c->session)
+				     ? "srp"
+				     : trust_db_name(authz_db(authz));
 	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
+	c->info.resumed = session_is_resumed(c->session);
 	c->info.connections++;
-	client_log(c, EST_LOG_INFO, "connected to %s%s%s, %s", c->address,
-		c->info.proxy ? " through the proxy " : "", c->proxy_address, c->cipher);
+	client_log(c, EST_LOG_INFO, "connected to %s%s%s, %s%s", c->address,
+		c->info.proxy ? " through the proxy " : "", c->proxy_address, c->cipher,
+		c->info.resumed ? ", resumed" : "");
 	if (c->info.cmc_ra)
 		client_log(c, EST_LOG_NOTICE,
 			"the server's certificate does not name %s; its key purpose id-kp-cmcRA "
 			"authorises it (RFC 7030 section 3.6.1)",
 			c->url.host);
-	client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched", c->identity,
-		c->info.vouched_by);
+	if (session_is_certificateless(c->session))
+		client_log(c, EST_LOG_INFO, "the server knows the password of %s (SRP)",
+			c->identity);
+	else
+		client_log(c, EST_LOG_INFO, "%s matched; an anchor of the %s database vouched",
+			c->identity, c->info.vouched_by);
 	if (session_staple(c->session))
 		client_log(c, EST_LOG_INFO, "OCSP answer of the server: %s",
 			session_staple(c->session));
-	if (c->config.cert_file && !c->info.client_cert_sent)
+}
+
+/* It may ask before the handshake ends, or when it has seen the request. */
+static void describe_identity(struct est_client *c)
+{
+	bool before = c->info.client_cert_sent;
+
+	c->info.client_cert_sent = session_client_cert_sent(c->session);
+	if (c->info.client_cert_sent && !before)
+		client_log(c, EST_LOG_INFO,
+			"the server has asked for the client certificate after the request");
+	if (c->config.cert_file && !c->info.client_cert_sent && !c->unasked)
 		client_log(c, EST_LOG_NOTICE, "the server did not ask for the client certificate");
+	c->unasked |= !c->info.client_cert_sent;
 }
 
 /* A connection that can carry a request; *reused: it has carried one before. */
@@ -123,6 +143,7 @@ static enum est_code exchange_once(struct est_client *c, const struct operation 
 			*sent = true;
 		rc = http_exchange(c->session, session_authz(c->session), &request, &limits,
 			&c->deadline, out, &silent, err);
+		describe_identity(c);
 		if (rc == EST_OK && out->reusable)
 			break;
 		session_close(c->session);
@@ -238,6 +259,9 @@ static enum est_code ask_consent(struct est_client *c, const struct place *place
 	bool same = place_same_origin(&place->url, &c->at.url) ||
 		    place_same_origin(&place->url, &c->url);
 
+	if (!same && c->config.srp_user)
+		return fail_redirect(place,
+			"one server alone shares the SRP password (RFC 7030 section 6)", err);
 	for (; !same && allowed && *allowed; allowed++) {
 		struct url url = { 0 };
 

@@ -8,6 +8,7 @@
 #include "identity.h"
 #include "linking.h"
 #include "redirect.h"
+#include "resume.h"
 
 struct est_client {
 	struct est_config config; /* its strings are the caller's */
@@ -18,9 +19,11 @@ struct est_client {
 	struct est_key *key; /* of the TLS client certificate; NULL: none */
 	struct session_params params;
 	struct proxy proxy;
+	struct resume resume;
 	struct deadline deadline;
+	bool unasked;    /* it was said that the server did not ask for the client certificate */
 	bool started;    /* the deadline runs from the first request */
-	bool tls12_only; /* params.priority offers nothing else: linking needs it */
+	bool tls12_only; /* params.priority offers nothing else: linking, or SRP, needs it */
 	struct session *session;
 	struct auth auth;
 	struct est_quirks quirks;

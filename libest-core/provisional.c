@@ -29,6 +29,7 @@ enum est_code provisional_open(const struct session_params *params, struct deadl
 	p->params = *params;
 	p->params.trust = NULL;
 	p->params.credentials = NULL;
+	p->params.resume = NULL;
 	/* Empty ones answer a CertificateRequest with an empty list. */
 	if (gnutls_certificate_allocate_credentials(&p->params.credentials) < 0)
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");

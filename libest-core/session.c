@@ -14,9 +14,9 @@
 
 #include "alert.h"
 #include "priority.h"
+#include "srp.h"
 
 #define PEERS_MAX 16 /* certificates a server may send */
-#define RENEG_MAX 4  /* requests for renegotiation that are declined before the session ends */
 
 const struct authz *session_authz(const struct session *session)
 {
@@ -43,8 +43,30 @@ const char *session_description(const struct session *session)
 	return session->description;
 }
 
+bool session_is_resumed(const struct session *session)
+{
+	return session->resumed;
+}
+
+bool session_was_renegotiated(const struct session *session)
+{
+	return session->renegotiated;
+}
+
+bool session_is_certificateless(const struct session *session)
+{
+	return session->params->srp != NULL;
+}
+
+void session_set_bound(struct session *session, bool bound)
+{
+	session->bound = bound;
+}
+
 bool session_client_cert_sent(const struct session *session)
 {
+	if (session->resumed && session->facts.client_cert)
+		return true;
 	return gnutls_certificate_client_get_request_status(session->tls) &&
 	       gnutls_certificate_get_ours(session->tls) != NULL;
 }
@@ -108,7 +130,7 @@ static enum est_code peer_certs(struct session *s, struct est_span *certs, size_
 	return EST_OK;
 }
 
-static enum est_code check_peer(struct session *s, struct est_error *err)
+enum est_code session_check_peer(struct session *s, struct est_error *err)
 {
 	struct est_span certs[PEERS_MAX];
 	struct trust_query query = {
@@ -154,7 +176,16 @@ static int verify_callback(gnutls_session_t tls)
 {
 	struct session *s = gnutls_session_get_ptr(tls);
 
-	return check_peer(s, &s->verdict) == EST_OK ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+	if (s->established)
+		return session_check_again(s, &s->verdict) == EST_OK ? 0
+								     : GNUTLS_E_CERTIFICATE_ERROR;
+	if (session_check_peer(s, &s->verdict) == EST_OK) {
+		s->verdict = (struct est_error){ 0 };
+		return 0;
+	}
+	if (s->params->resume)
+		s->params->resume->offered = false; /* it was declined: this verdict is final */
+	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 static enum est_code session_setup(struct session *s, gnutls_certificate_verify_function *verify,
@@ -169,8 +200,9 @@ static enum est_code session_setup(struct session *s, gnutls_certificate_verify_
 	if (ret >= 0)
 		ret = gnutls_priority_set(s->tls, s->params->priority);
 	if (ret >= 0)
-		ret = gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
-			s->params->credentials);
+		ret = s->params->srp ? srp_setup(s->tls, s->params->srp)
+				     : gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE,
+					       s->params->credentials);
 	if (ret >= 0 && !url->is_ip) /* RFC 6066 section 3: names only */
 		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
 	if (ret >= 0)
@@ -187,9 +219,7 @@ static enum est_code session_setup(struct session *s, gnutls_certificate_verify_
 	return EST_OK;
 }
 
-/* After ret, which is not fatal: waits for the socket, or only looks at the clock, for records
- * without data must not outrun the deadline. */
-static enum est_code wait_ready(struct session *s, ssize_t ret, const struct deadline *deadline,
+enum est_code session_wait(struct session *s, ssize_t ret, const struct deadline *deadline,
 	const char *doing, struct est_error *err)
 {
 	short events = gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
@@ -201,7 +231,14 @@ static enum est_code wait_ready(struct session *s, ssize_t ret, const struct dea
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
-static enum est_code fail_handshake(struct session *s, int ret, struct est_error *err)
+static void hint_srp(struct est_error *err)
+{
+	est_hint(err,
+		"user or password for SRP is wrong, or the server has no SRP; no second guess is "
+		"made");
+}
+
+enum est_code session_fail_handshake(struct session *s, int ret, struct est_error *err)
 {
 	char shown[40];
 
@@ -218,16 +255,26 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	}
 	switch (ret) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		return alert_fail(s->tls, s->address, err);
+		(void)alert_fail(s->tls, s->address, err);
+		if (s->params->srp && !s->established)
+			hint_srp(err);
+		return EST_E_TLS;
 	case GNUTLS_E_PREMATURE_TERMINATION:
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_PUSH_ERROR:
 		est_fail(err, EST_E_NETWORK, "%s broke the connection during the handshake",
 			s->address);
+		if (s->params->srp)
+			hint_srp(err);
 		if (s->authz && gnutls_certificate_client_get_request_status(s->tls))
 			est_hint(err,
 				"it had asked for a client certificate: --cert FILE --key FILE");
 		return EST_E_NETWORK;
+	case GNUTLS_E_SESSION_USER_ID_CHANGED:
+		est_fail(err, EST_E_UNTRUSTED,
+			"%s shows another certificate in the renegotiation than before",
+			s->address);
+		return est_reason(err, "renegotiation");
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 		est_fail(err, EST_E_TLS,
 			"%s speaks no version of TLS that is offered, and those before TLS 1.2 "
@@ -240,36 +287,47 @@ static enum est_code fail_handshake(struct session *s, int ret, struct est_error
 	}
 }
 
-static enum est_code handshake(struct session *s, const struct deadline *deadline,
+enum est_code session_handshake(struct session *s, const struct deadline *deadline,
 	struct est_error *err)
 {
 	enum est_code rc;
 	int ret;
 
 	while ((ret = gnutls_handshake(s->tls)) != GNUTLS_E_SUCCESS) {
+		if (ret == GNUTLS_E_GOT_APPLICATION_DATA && s->rehandshaking) {
+			s->data_first = true;
+			return EST_OK;
+		}
 		if (gnutls_error_is_fatal(ret)) {
 			(void)gnutls_alert_send_appropriate(s->tls, ret);
-			return fail_handshake(s, ret, err);
+			return session_fail_handshake(s, ret, err);
 		}
-		rc = wait_ready(s, ret, deadline, "in the TLS handshake", err);
+		rc = session_wait(s, ret, deadline, "in the TLS handshake", err);
 		if (rc != EST_OK)
 			return rc;
 	}
 	s->established = true;
+	s->rehandshaking = false;
+	gnutls_free(s->description);
+	s->description = gnutls_session_get_desc(s->tls);
 	return EST_OK;
 }
 
 /* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data.  What was
  * offered had no other, but it is the outcome that counts. */
-static enum est_code check_negotiated(struct session *s, struct est_error *err)
+enum est_code session_check_negotiated(struct session *s, struct est_error *err)
 {
 	gnutls_protocol_t version = gnutls_protocol_get_version(s->tls);
 
-	if (priority_bad_version(version) || priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
-		(version == GNUTLS_TLS1_2 && priority_bad_kx(gnutls_kx_get(s->tls))) ||
-		gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
-		priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
-		priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
+	if (s->params->srp
+			? !srp_negotiated(s->tls)
+			: priority_bad_version(version) ||
+				  priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
+				  (version == GNUTLS_TLS1_2 &&
+					  priority_bad_kx(gnutls_kx_get(s->tls))) ||
+				  gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
+				  priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
+				  priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
 		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
 			s->address, s->description ? s->description : "nothing known");
 	return EST_OK;
@@ -291,11 +349,11 @@ enum est_code session_start(const struct session_params *params,
 	if (rc == EST_OK)
 		rc = session_setup(s, verify, flags, err);
 	if (rc == EST_OK)
-		rc = handshake(s, deadline, err);
-	if (rc == EST_OK) {
-		s->description = gnutls_session_get_desc(s->tls);
-		rc = check_negotiated(s, err);
-	}
+		rc = session_offer(s, err);
+	if (rc == EST_OK)
+		rc = session_handshake(s, deadline, err);
+	if (rc == EST_OK)
+		rc = session_check_negotiated(s, err);
 	if (rc != EST_OK) {
 		session_close(s);
 		return rc;
@@ -307,21 +365,25 @@ enum est_code session_start(const struct session_params *params,
 enum est_code session_open(const struct session_params *params, struct deadline *deadline,
 	struct session **out, struct est_error *err)
 {
-	struct session *s;
+	struct session *s = NULL;
 	enum est_code rc;
 
 	if (!params->trust) /* a client that was made to bootstrap, and has not done so */
 		return est_fail(err, EST_E_USAGE,
 			"before the bootstrap there is nobody to trust (RFC 7030 section 4.1.1)");
-	rc = session_start(params, verify_callback, 0, deadline, &s, err);
-	if (rc != EST_OK)
-		return rc;
-	/* The verify callback does not run for a resumed session. */
-	if (!s->authz)
-		rc = check_peer(s, err);
-	if (rc != EST_OK) {
+	for (;;) {
+		rc = session_start(params, verify_callback, GNUTLS_POST_HANDSHAKE_AUTH, deadline,
+			&s, err);
+		if (rc == EST_OK)
+			rc = session_accept(s, err);
+		if (rc == EST_OK)
+			break;
 		session_close(s);
-		return rc;
+		s = NULL;
+		/* What was resumed has been taken out: once more, with a full handshake. */
+		if (!params->resume || !params->resume->offered ||
+			(rc != EST_E_TLS && rc != EST_E_UNTRUSTED))
+			return rc;
 	}
 	*out = s;
 	return EST_OK;
@@ -331,8 +393,10 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->established && !s->broken)
+	if (s->established && !s->broken) {
+		session_keep(s);
 		(void)gnutls_bye(s->tls, GNUTLS_SHUT_WR); /* sent if the socket takes it at once */
+	}
 	if (s->tls)
 		gnutls_deinit(s->tls);
 	if (s->fd >= 0)
@@ -371,7 +435,7 @@ enum est_code session_send(struct session *s, struct est_span bytes,
 	while (bytes.n > 0) {
 		n = gnutls_record_send(s->tls, bytes.p, bytes.n);
 		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
-			rc = wait_ready(s, n, deadline, "while sending the request", err);
+			rc = session_wait(s, n, deadline, "while sending the request", err);
 			if (rc != EST_OK)
 				return rc;
 		} else if (n < 0) {
@@ -391,7 +455,9 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 	ssize_t got;
 
 	for (;;) {
-		got = gnutls_record_recv(s->tls, out, size);
+		got = s->rehandshaking && !s->data_first ? GNUTLS_E_REHANDSHAKE
+							 : gnutls_record_recv(s->tls, out, size);
+		s->data_first = false;
 		if (got >= 0 || got == GNUTLS_E_PREMATURE_TERMINATION) {
 			*n = got > 0 ? (size_t)got : 0;
 			*clean = got == 0;
@@ -400,15 +466,11 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 		}
 		if (gnutls_error_is_fatal((int)got))
 			return fail_record(s, (int)got, err);
-		if (got == GNUTLS_E_REHANDSHAKE) {
-			/* RFC 7030 section 3.5: none while a request is under way. */
-			if (++s->renegotiations > RENEG_MAX)
-				return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation",
-					s->address);
-			(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
-				GNUTLS_A_NO_RENEGOTIATION);
-		}
-		rc = wait_ready(s, got, deadline, "while waiting for the server's answer", err);
+		if (got == GNUTLS_E_REHANDSHAKE || got == GNUTLS_E_REAUTH_REQUEST)
+			rc = session_late(s, got, deadline, err);
+		else
+			rc = session_wait(s, got, deadline, "while waiting for the server's answer",
+				err);
 		if (rc != EST_OK)
 			return rc;
 	}

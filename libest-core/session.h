@@ -6,6 +6,7 @@
 #include "authz.h"
 #include "proxy.h"
 
+struct resume;
 struct session;
 
 struct session_params {             /* borrowed for the session's life */
@@ -15,8 +16,11 @@ struct session_params {             /* borrowed for the session's life */
 	struct trust *trust;
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t credentials;
+	gnutls_srp_client_credentials_t srp; /* certificate-less TLS with these; or NULL */
 	struct net_target target;
-	struct proxy *proxy; /* the client's; NULL: none */
+	struct proxy *proxy;             /* the client's; NULL: none */
+	struct resume *resume;           /* sessions to take up again; NULL: none, and keep none */
+	const struct est_config *config; /* what these are bound to */
 	int64_t idle_ms;
 };
 
@@ -39,7 +43,17 @@ const char *session_description(const struct session *session);
 const char *session_staple(const struct session *session);
 /* Adds to an error that the server had asked for a client certificate and got none. */
 void session_hint_cert(const struct session *session, struct est_error *err);
+/* In this handshake, in a later one (renegotiation, RFC 8446 section 4.6.2), or in the session that
+ * was resumed. */
 bool session_client_cert_sent(const struct session *session);
+/* For channel bindings: tls-unique is then the server's Finished; it has changed; and there was no
+ * certificate at all, which goes without name and anchor. */
+bool session_is_resumed(const struct session *session);
+bool session_was_renegotiated(const struct session *session);
+bool session_is_certificateless(const struct session *session);
+/* While a request that is bound to this session is under way (RFC 7030 section 3.5) a server that
+ * asks for renegotiation is told no. */
+void session_set_bound(struct session *session, bool bound);
 
 /* Sends all of it. */
 enum est_code session_send(struct session *session, struct est_span bytes,

@@ -5,6 +5,7 @@
 
 #include <gnutls/gnutls.h>
 
+#include "resume.h"
 #include "session.h"
 
 struct session {
@@ -12,8 +13,14 @@ struct session {
 	gnutls_session_t tls;
 	int fd;
 	bool established, broken; /* broken: no close_notify would arrive */
-	unsigned renegotiations;  /* declined so far */
-	uint8_t first[8];         /* of what the server sent, for a diagnosis */
+	unsigned renegotiations;  /* asked for so far */
+	bool resumed, renegotiated;
+	bool bound;                /* a request that is bound to the session is under way */
+	bool rehandshaking;        /* a renegotiation has begun */
+	bool data_first;           /* it goes on when data that came in between are read */
+	bool checked_again;        /* the server has proved itself in it */
+	struct resume_facts facts; /* of the session that was offered for resumption */
+	uint8_t first[8];          /* of what the server sent, for a diagnosis */
 	size_t n_first;
 	struct authz *authz;
 	struct est_error verdict; /* of the check inside the handshake */
@@ -28,5 +35,31 @@ struct session {
 enum est_code session_start(const struct session_params *params,
 	gnutls_certificate_verify_function *verify, unsigned flags, struct deadline *deadline,
 	struct session **out, struct est_error *err) EST_MUST_CHECK;
+
+/* session.c */
+enum est_code session_handshake(struct session *s, const struct deadline *deadline,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code session_check_negotiated(struct session *s, struct est_error *err) EST_MUST_CHECK;
+enum est_code session_check_peer(struct session *s, struct est_error *err) EST_MUST_CHECK;
+/* After ret, which is not fatal: waits for the socket, or only looks at the clock, for records
+ * without data must not outrun the deadline. */
+enum est_code session_wait(struct session *s, ssize_t ret, const struct deadline *deadline,
+	const char *doing, struct est_error *err) EST_MUST_CHECK;
+enum est_code session_fail_handshake(struct session *s, int ret, struct est_error *err);
+
+/* session_late.c */
+/* Before the handshake: offers a session of an earlier one. */
+enum est_code session_offer(struct session *s, struct est_error *err) EST_MUST_CHECK;
+/* After it: the server is authorised, in a resumed session anew and as it was before. */
+enum est_code session_accept(struct session *s, struct est_error *err) EST_MUST_CHECK;
+/* At the end: keeps what a later one can be resumed with. */
+void session_keep(struct session *s);
+/* Inside a renegotiation, before the client shows anything: the server is still authorised.  That
+ * it has the same certificate GnuTLS sees to. */
+enum est_code session_check_again(struct session *s, struct est_error *err) EST_MUST_CHECK;
+/* gnutls_record_recv() has returned GNUTLS_E_REHANDSHAKE or GNUTLS_E_REAUTH_REQUEST, or a
+ * renegotiation goes on. */
+enum est_code session_late(struct session *s, ssize_t ret, const struct deadline *deadline,
+	struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -47,6 +47,10 @@ static enum est_code account_load(struct server *srv, struct est_error *err)
 		rc = gnutls_fail(err, "SHA-256", r);
 	else
 		srv->has_account = true;
+	if (rc == EST_OK && srv->opt.srp_port >= 0)
+		rc = est_buf_append(&pair, (struct est_span){ (const uint8_t *)"", 1 }, err);
+	if (rc == EST_OK && srv->opt.srp_port >= 0)
+		rc = srp_account(srv, (const char *)pair.p + user, err);
 out:
 	est_buf_free(&pair);
 	est_buf_free(&triple);

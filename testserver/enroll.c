@@ -47,6 +47,8 @@ static enum est_code authorise(struct server *srv, struct request *rq, struct an
 			return answer_text(ans, err, 403, "there is no account (--user)\n");
 		return challenge_basic(ans, "a user name and a password are needed", err);
 	}
+	/* Who came in over SRP knows the password of the account. */
+	basic |= strcmp(rq->listener, "srp") == 0;
 	if (rq->tls.trusted || (!reenroll && (basic || mode == LABEL_ANON)) ||
 		(mode == LABEL_REENROLL_BASIC && basic)) {
 		rq->auth_ok = 1;

@@ -79,7 +79,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 	(void)cls;
 	if (!rq)
 		return NULL;
-	rq->listener = "http";
+	rq->listener = session_of(conn) ? "http" : "srp"; /* the other daemon has no TLS */
 	rq->mhd = conn;
 	rq->auth_ok = -1;
 	rq->target = strdup(target);
@@ -176,6 +176,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 		part.n = REQUEST_BODY_MAX - rq->body.n;
 	}
 	return est_buf_append(&rq->body, part, &err) == EST_OK ? MHD_YES : MHD_NO;
+}
+
+struct MHD_Daemon *http_plain_start(struct server *srv)
+{
+	return MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
+					MHD_USE_ITC,
+		0, NULL, NULL, on_request, srv, MHD_OPTION_URI_LOG_CALLBACK, on_target, srv,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, srv, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, srv, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)128 << 10, MHD_OPTION_END);
 }
 
 enum est_code http_start(struct server *srv, struct est_error *err)

@@ -21,6 +21,8 @@ static const char usage[] =
 	"  --dir DIR             keep the CA, the log and the requests here (a fresh folder)\n"
 	"  --port N              port, 0: a free one (0)\n"
 	"  --raw-port N          second listener that plays scripts, 0: a free port (none)\n"
+	"  --srp-port N          listener without certificates: SRP with the account (none)\n"
+	"  --raw-late            it asks for client certificates only where a script says so\n"
 	"  --bind ADDR           IP address of both listeners (127.0.0.1)\n"
 	"  --name NAME           in the server certificate; repeat (localhost, 127.0.0.1, ::1)\n"
 	"  --cert FILE           another server certificate, PEM, with --key FILE\n"
@@ -59,6 +61,8 @@ enum {
 	OPT_MAX_SECONDS,
 	OPT_PARENT_EXIT,
 	OPT_LIST_LABELS,
+	OPT_RAW_LATE,
+	OPT_SRP_PORT,
 };
 
 static const struct option longopts[] = {
@@ -80,6 +84,8 @@ static const struct option longopts[] = {
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "max-seconds", required_argument, NULL, OPT_MAX_SECONDS },
 	{ "parent-exit", no_argument, NULL, OPT_PARENT_EXIT },
+	{ "srp-port", required_argument, NULL, OPT_SRP_PORT },
+	{ "raw-late", no_argument, NULL, OPT_RAW_LATE },
 	{ "list-labels", no_argument, NULL, OPT_LIST_LABELS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -108,6 +114,8 @@ static bool option_take(struct options *o, int opt)
 		return number("port", optarg, 0, 65535, &o->port);
 	case OPT_RAW_PORT:
 		return number("raw-port", optarg, 0, 65535, &o->raw_port);
+	case OPT_SRP_PORT:
+		return number("srp-port", optarg, 0, 65535, &o->srp_port);
 	case OPT_WRAP:
 		return number("wrap", optarg, 0, 4096, &o->wrap);
 	case OPT_VALIDITY:
@@ -123,6 +131,9 @@ static bool option_take(struct options *o, int opt)
 		return true;
 	case OPT_PARENT_EXIT:
 		o->parent_exit = true;
+		return true;
+	case OPT_RAW_LATE:
+		o->raw_late = true;
 		return true;
 	default: {
 		const char **const text[] = { [OPT_DIR - OPT_DIR] = &o->dir,
@@ -148,6 +159,8 @@ static bool options_check(const struct options *o)
 {
 	if (!o->cert != !o->key)
 		complain("--cert and --key go together");
+	else if (o->srp_port >= 0 && !o->user)
+		complain("--srp-port needs --user and --password-file");
 	else if (!o->user != !o->password_file)
 		complain("--user and --password-file go together");
 	else if (o->user && strchr(o->user, ':'))
@@ -165,6 +178,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){ .bind = "127.0.0.1",
 		.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2",
 		.raw_port = -1,
+		.srp_port = -1,
 		.wrap = 64,
 		.validity_s = 90L * 24 * 60 * 60,
 		.max_s = 3600 };
@@ -284,6 +298,7 @@ static void server_wipe(struct server *srv)
 {
 	http_stop(srv);
 	raw_stop(srv);
+	srp_stop(srv);
 	ca_close(&srv->ca);
 	log_close(&srv->log);
 	est_buf_free(&srv->cert_pem);
@@ -313,9 +328,12 @@ static enum est_code say_ready(const struct server *srv, struct est_error *err)
 		bind = "localhost";
 	(void)snprintf(host, sizeof(host), strchr(bind, ':') ? "[%s]" : "%s", bind);
 	(void)printf("ready url=https://%s:%d", host, srv->port);
-	if (srv->raw)
+	if (srv->raw_port >= 0)
 		(void)printf(" raw=https://%s:%d", host, srv->raw_port);
-	(void)printf(" dir=%s pid=%ld\n", srv->dir, (long)getpid());
+	(void)printf(" dir=%s pid=%ld", srv->dir, (long)getpid());
+	if (srv->srp_port >= 0)
+		(void)printf(" srp=https://%s:%d", host, srv->srp_port);
+	(void)printf("\n");
 	if (fclose(stdout) != 0)
 		return est_fail(err, EST_E_OUTPUT, "standard output: %s", strerror(errno));
 	return EST_OK;
@@ -366,7 +384,8 @@ int main(int argc, char **argv)
 			     : server_load(&srv, &err);
 	if (rc == EST_OK)
 		rc = http_start(&srv, &err);
-	if (rc == EST_OK && srv.opt.raw_port >= 0)
+	srv.raw_port = srv.srp_port = -1;
+	if (rc == EST_OK && (srv.opt.raw_port >= 0 || srv.opt.srp_port >= 0))
 		rc = raw_start(&srv, &err);
 	if (rc == EST_OK)
 		rc = say_ready(&srv, &err);

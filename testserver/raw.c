@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The raw listener: a thread per connection on plain GnuTLS sockets, for answers that
- * libmicrohttpd refuses to give. */
+/* The raw listener and that for SRP: a thread per connection on plain GnuTLS sockets, for answers
+ * that libmicrohttpd refuses to give, and TLS that it does not know. */
 #include "server.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define THREADS_MAX 64
 
 struct raw {
-	int fd;
+	int fd, srp_fd; /* -1: not listening */
 	bool running;
 	pthread_t thread;
 	gnutls_certificate_credentials_t cred;
@@ -33,7 +33,8 @@ static struct json_object *event_new(const struct raw_conn *c, const char *event
 {
 	struct json_object *obj = json_object_new_object();
 
-	(void)json_object_object_add(obj, "listener", json_object_new_string("raw"));
+	(void)json_object_object_add(obj, "listener",
+		json_object_new_string(c->srp ? "srp" : "raw"));
 	(void)json_object_object_add(obj, "event", json_object_new_string(event));
 	(void)json_object_object_add(obj, "conn", json_object_new_int64((int64_t)c->id));
 	return obj;
@@ -44,6 +45,16 @@ void raw_event(struct raw_conn *c, const char *event, const char *text)
 	struct json_object *obj = event_new(c, event);
 
 	(void)json_object_object_add(obj, "error", log_string(est_span_str(text)));
+	log_write(&c->srv->log, obj);
+}
+
+void raw_asked(struct raw_conn *c, const struct request *rq, const char *error)
+{
+	struct json_object *obj = event_new(c, "asked");
+
+	(void)json_object_object_add(obj, "error", error ? json_object_new_string(error) : NULL);
+	(void)json_object_object_add(obj, "client_subject",
+		rq->tls.subject ? log_string(est_span_str(rq->tls.subject)) : NULL);
 	log_write(&c->srv->log, obj);
 }
 
@@ -117,14 +128,18 @@ static int session_start(struct raw_conn *c)
 	struct raw *raw = c->srv->raw;
 	int r;
 
-	r = gnutls_init(&c->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	r = gnutls_init(&c->session,
+		GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_POST_HANDSHAKE_AUTH);
 	if (r < 0)
 		return r;
 	gnutls_session_set_ptr(c->session, c);
 	gnutls_transport_set_int(c->session, c->fd);
 	gnutls_handshake_set_hook_function(c->session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
 		GNUTLS_HOOK_PRE, on_hello);
-	gnutls_certificate_server_set_request(c->session, GNUTLS_CERT_REQUEST);
+	if (c->srp)
+		return srp_setup(c);
+	gnutls_certificate_server_set_request(c->session,
+		c->srv->opt.raw_late ? GNUTLS_CERT_IGNORE : GNUTLS_CERT_REQUEST);
 	if ((r = gnutls_priority_set(c->session, raw->priority)) < 0 ||
 		(r = gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, raw->cred)) < 0 ||
 		(r = gnutls_session_ticket_enable_server(c->session, &c->srv->ticket_key)) < 0)
@@ -148,7 +163,9 @@ static void *serve(void *arg)
 		log_handshake(c, ok, code);
 	if (!ok && c->session && code != GNUTLS_E_TIMEDOUT)
 		(void)gnutls_alert_send_appropriate(c->session, code);
-	if (ok) {
+	if (c->srp) {
+		srp_serve(c, ok);
+	} else if (ok) {
 		rq = conn_request(c, &err);
 		if (rq)
 			script_serve(c, rq);
@@ -158,6 +175,8 @@ static void *serve(void *arg)
 	if (c->fd >= 0)
 		conn_finish(c, ok ? CONN_CLOSE : CONN_DROP);
 	gnutls_deinit(c->session);
+	if (c->other)
+		gnutls_certificate_free_credentials(c->other);
 	est_buf_free(&c->in);
 	free(c);
 	(void)pthread_mutex_lock(&raw->lock);
@@ -168,7 +187,7 @@ static void *serve(void *arg)
 }
 
 /* Takes fd over. */
-static void serve_in_thread(struct server *srv, int fd)
+static void serve_in_thread(struct server *srv, int fd, bool srp)
 {
 	struct raw_conn *c = calloc(1, sizeof(*c));
 	struct raw *raw = srv->raw;
@@ -183,6 +202,7 @@ static void serve_in_thread(struct server *srv, int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->srv = srv;
 	c->fd = fd;
+	c->srp = srp;
 	c->id = atomic_fetch_add(&srv->conns, 1) + 1;
 	(void)pthread_mutex_lock(&raw->lock);
 	raw->threads++;
@@ -204,23 +224,27 @@ static void *accept_loop(void *arg)
 {
 	struct server *srv = arg;
 	struct raw *raw = srv->raw;
-	struct pollfd p[2] = { { .fd = raw->fd, .events = POLLIN },
-		{ .fd = srv->stop_fd, .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = raw->fd, .events = POLLIN },
+		{ .fd = raw->srp_fd, .events = POLLIN }, { .fd = srv->stop_fd, .events = POLLIN } };
 	int fd;
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, 3, -1) < 0 && errno != EINTR)
 			return NULL;
-		if (p[1].revents & POLLIN)
+		if (p[2].revents & POLLIN)
 			return NULL;
 		(void)pthread_mutex_lock(&raw->lock);
 		while (raw->threads >= THREADS_MAX)
 			(void)pthread_cond_wait(&raw->less, &raw->lock);
 		(void)pthread_mutex_unlock(&raw->lock);
-		/* cppcheck-suppress nullPointer ; accept(2) takes NULL for an address not wanted */
-		fd = accept4(raw->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0)
-			serve_in_thread(srv, fd);
+		for (size_t i = 0; i < 2; i++) {
+			if (!(p[i].revents & POLLIN))
+				continue;
+			/* cppcheck-suppress nullPointer ; accept(2) takes NULL for no address */
+			fd = accept4(p[i].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+			if (fd >= 0)
+				serve_in_thread(srv, fd, i == 1);
+		}
 	}
 }
 
@@ -243,12 +267,12 @@ static int credentials_make(const struct server *srv, struct raw *raw)
 enum est_code raw_start(struct server *srv, struct est_error *err)
 {
 	struct raw *raw = calloc(1, sizeof(*raw));
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 	int r;
 
 	if (!raw)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	raw->fd = -1;
+	raw->fd = raw->srp_fd = -1;
 	(void)pthread_mutex_init(&raw->lock, NULL);
 	(void)pthread_cond_init(&raw->less, NULL);
 	srv->raw = raw;
@@ -256,7 +280,13 @@ enum est_code raw_start(struct server *srv, struct est_error *err)
 	if (r < 0)
 		return gnutls_fail(err, "certificate, key or --tls-priority", r);
 	srv->raw_port = (int)srv->opt.raw_port;
-	rc = listen_on(srv->opt.bind, &srv->raw_port, &raw->fd, err);
+	srv->srp_port = (int)srv->opt.srp_port;
+	if (srv->raw_port >= 0)
+		rc = listen_on(srv->opt.bind, &srv->raw_port, &raw->fd, err);
+	if (rc == EST_OK && srv->srp_port >= 0)
+		rc = srp_start(srv, err);
+	if (rc == EST_OK && srv->srp_port >= 0)
+		rc = listen_on(srv->opt.bind, &srv->srp_port, &raw->srp_fd, err);
 	if (rc != EST_OK)
 		return rc;
 	r = pthread_create(&raw->thread, NULL, accept_loop, srv);
@@ -281,6 +311,8 @@ void raw_stop(struct server *srv)
 	(void)pthread_mutex_unlock(&raw->lock);
 	if (raw->fd >= 0)
 		(void)close(raw->fd);
+	if (raw->srp_fd >= 0)
+		(void)close(raw->srp_fd);
 	gnutls_priority_deinit(raw->priority);
 	if (raw->cred)
 		gnutls_certificate_free_credentials(raw->cred);

@@ -77,6 +77,62 @@ bool conn_sleep(struct raw_conn *c, long ms)
 	return !c->ended;
 }
 
+/* After r, which did not end it: waits when that is what is due. */
+static bool late_goes_on(struct raw_conn *c, int r)
+{
+	return (r == GNUTLS_E_AGAIN && conn_wait(c, IDLE_MS)) || r == GNUTLS_E_INTERRUPTED;
+}
+
+void conn_ask(struct raw_conn *c, struct request *rq)
+{
+	bool old = gnutls_protocol_get_version(c->session) == GNUTLS_TLS1_2;
+	int r;
+
+	gnutls_certificate_server_set_request(c->session, GNUTLS_CERT_REQUEST);
+	if (old) {
+		do
+			r = gnutls_rehandshake(c->session);
+		while (r < 0 && late_goes_on(c, r));
+		while (r >= 0 || late_goes_on(c, r))
+			if ((r = gnutls_handshake(c->session)) == GNUTLS_E_SUCCESS)
+				break;
+	} else {
+		do
+			r = gnutls_reauth(c->session, 0);
+		while (r < 0 && late_goes_on(c, r));
+	}
+	if (r < 0 && r != GNUTLS_E_INVALID_REQUEST && gnutls_error_is_fatal(r)) {
+		(void)gnutls_alert_send_appropriate(c->session, r);
+		c->ended = true;
+	}
+	tls_facts_wipe(&rq->tls);
+	tls_facts_get(c->srv, c->session, &rq->tls);
+	raw_asked(c, rq, r < 0 ? gnutls_strerror(r) : NULL);
+}
+
+enum est_code conn_switch(struct raw_conn *c, const char *name, struct est_error *err)
+{
+	struct est_buf file = { 0 };
+	gnutls_datum_t pem;
+	enum est_code rc;
+	int r;
+
+	if (c->other)
+		return est_fail(err, EST_E_INPUT, "switch: once in a connection");
+	rc = file_read(c->srv->opt.scripts, name, EST_FILE_MAX, &file, err);
+	if (rc != EST_OK)
+		return rc;
+	pem = (gnutls_datum_t){ file.p, (unsigned)file.n };
+	r = gnutls_certificate_allocate_credentials(&c->other);
+	if (r >= 0)
+		r = gnutls_certificate_set_x509_key_mem(c->other, &pem, &pem, GNUTLS_X509_FMT_PEM);
+	if (r >= 0)
+		r = gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, c->other);
+	est_buf_free(&file);
+	return r < 0 ? est_fail(err, EST_E_INPUT, "switch %s: %s", name, gnutls_strerror(r))
+		     : EST_OK;
+}
+
 /* Some more bytes into c->in. */
 static bool conn_read(struct raw_conn *c)
 {

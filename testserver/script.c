@@ -21,6 +21,8 @@ enum verb {
 	DRIP,
 	DRIP_INSERT,
 	NEXT,
+	ASK,
+	SWITCH,
 	CLOSE,
 	DROP,
 	RESET
@@ -39,6 +41,8 @@ static const struct {
 	[SLEEP] = { "sleep", true, false, false },
 	[DRIP] = { "drip", true, true, false },
 	[DRIP_INSERT] = { "drip-insert", true, false, true },
+	[ASK] = { "ask", false, false, false },
+	[SWITCH] = { "switch", false, false, true },
 	[NEXT] = { "next", false, false, false },
 	[CLOSE] = { "close", false, false, false },
 	[DROP] = { "drop", false, false, false },
@@ -342,6 +346,12 @@ static void script_play(struct raw_conn *c, struct request **rq, const struct sc
 	rc = request_take(c, *rq, wants_issued(s, 0), &issued, &err);
 	for (i = 0; i < s->n && rc == EST_OK && !c->ended; i++) {
 		switch (s->step[i].verb) {
+		case ASK:
+			conn_ask(c, *rq);
+			break;
+		case SWITCH:
+			rc = conn_switch(c, s->step[i].name, &err);
+			break;
 		case SLEEP:
 			(void)conn_sleep(c, s->step[i].number);
 			break;

@@ -29,8 +29,8 @@ struct options {
 	const char *scripts, *log;
 	const char *names[NAMES_MAX + 1];
 	size_t n_names;
-	long port, raw_port, wrap, validity_s, max_s; /* raw_port -1: no raw listener */
-	bool parent_exit;
+	long port, raw_port, srp_port, wrap, validity_s, max_s; /* -1: no such listener */
+	bool parent_exit, raw_late;
 };
 
 struct log {
@@ -41,6 +41,7 @@ struct log {
 struct pending;
 struct filler;
 struct raw;
+struct srp;
 struct nonce;
 struct MHD_Daemon;
 struct MHD_Connection;
@@ -62,9 +63,10 @@ struct server {
 	struct MHD_Daemon *daemon;
 	uint8_t digest_seed[16]; /* of libmicrohttpd's nonces */
 	struct raw *raw;
-	int stop_fd; /* an eventfd, readable for good once the server stops */
-	int port, raw_port;
-	atomic_ulong conns;      /* TCP connections, both listeners */
+	struct srp *srp; /* NULL: no --srp-port */
+	int stop_fd;     /* an eventfd, readable for good once the server stops */
+	int port, raw_port, srp_port;
+	atomic_ulong conns;      /* TCP connections, all listeners */
 	pthread_mutex_t lock;    /* of what follows */
 	unsigned requests;       /* files in requests/ */
 	struct pending *pending; /* label pending-N: POSTs per public key */
@@ -90,7 +92,7 @@ void tls_facts_get(struct server *srv, gnutls_session_t session, struct tls_fact
 void tls_facts_wipe(struct tls_facts *facts);
 
 struct request {
-	const char *listener; /* "http", "raw" */
+	const char *listener; /* "http", "raw", "srp" */
 	unsigned long conn;
 	struct MHD_Connection *mhd; /* NULL: the raw listener */
 	char *method, *target, *version;
@@ -213,10 +215,18 @@ struct json_object *log_string(struct est_span in);
 
 enum est_code http_start(struct server *srv, struct est_error *err) EST_MUST_CHECK;
 void http_stop(struct server *srv);
+/* A daemon without TLS, which is handed its connections; NULL: it does not start. */
+struct MHD_Daemon *http_plain_start(struct server *srv);
 /* A listening socket; *port 0 becomes the port that was free. */
 enum est_code listen_on(const char *addr, int *port, int *fd, struct est_error *err) EST_MUST_CHECK;
 
 enum est_code raw_start(struct server *srv, struct est_error *err) EST_MUST_CHECK;
 void raw_stop(struct server *srv);
+
+/* The verifier of the account; srp_start() makes the daemon for what is said inside SRP. */
+enum est_code srp_account(struct server *srv, const char *password,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code srp_start(struct server *srv, struct est_error *err) EST_MUST_CHECK;
+void srp_stop(struct server *srv);
 
 #endif

@@ -498,7 +498,12 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const char *user;        /* HTTP user name, may be ""; NULL: neither Basic nor Digest */
 	est_secret_fn *password; /* called after a challenge of an authorised server, once */
 	est_secret_fn *token;    /* likewise; RFC 6750, sent as it is; NULL: no bearer token */
-	void *secret_ctx;        /* of the secret functions and consent */
+	const char
+		*srp_user; /* certificate-less TLS by SRP with this user and password(), which is
+			    * called at once; NULL: certificates.  Not with a client identity, an
+			    * HTTP user, bootstrap, priority, tls13_only, session_cache.  No HTTP
+			    * credentials are given then, and no other server is redirected to. */
+	void *secret_ctx;  /* of the secret functions and consent */
 	const char *const *redirect_to; /* origins that a redirect may lead to besides the server's,
 					 * "host[:port]", or NULL */
 	bool (*consent)(void *ctx, const char *origin); /* asks about another; NULL: never */
@@ -521,9 +526,13 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	unsigned compat; /* EST_COMPAT_ bits */
 	enum est_pop pop;
 	bool strict;
-	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
-	bool tls13_only;      /* not TLS 1.2 */
-	const char *priority; /* GnuTLS priority string in place of the default, or NULL */
+	bool no_cmc_ra;            /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
+	bool tls13_only;           /* not TLS 1.2 */
+	const char *priority;      /* GnuTLS priority string in place of the default, or NULL */
+	const char *session_cache; /* file (0600) with TLS sessions of earlier runs, to resume them;
+				    * est_client_free() writes it; NULL: this run's alone.  Who can
+				    * read or write it can read what such a session carries, or play
+				    * the server. */
 	void (*log)(void *ctx, enum est_log_level level, const char *line);
 	void *log_ctx;
 	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
@@ -534,13 +543,14 @@ struct est_client;
 struct est_session_info {        /* borrowed, of the last connection */
 	const char *tls_version; /* "TLS1.3" */
 	const char *cipher;      /* GnuTLS's description of the session */
-	const char *vouched_by;  /* "explicit" or "implicit" TA database */
-	const char *identity;    /* the name that matched */
+	const char *vouched_by;  /* "explicit" or "implicit" TA database; "srp": a password */
+	const char *identity;    /* the name that matched; of SRP the user */
 	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
 	const char *proxy;       /* address of the proxy, or NULL */
 	const char *binding;     /* the last request was linked by it: "tls-unique",
 				  * "tls-exporter"; NULL: by none */
 	bool client_cert_sent;
+	bool resumed;         /* no full handshake: an earlier one with this server counts */
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
 	bool pending;         /* the server has taken a request and not issued yet (202) */

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# bats file_tags=once
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
+# TLS without certificates: both sides know a password.  The servers are ours and gnutls-serv.
+
+bats_require_minimum_version 1.5.0
+
+load lib/est
+
+setup_file() {
+	est_setup_file --srp-port 0
+}
+
+teardown_file() {
+	server_stop
+}
+
+setup() {
+	est_setup
+	[ -z "${EST_TEST_STDERR:-}" ] ||
+		srp=(-s "$(sed -n 's/.* srp=//p' "${EST_TEST_STDERR%/*}/ready")" "${anchor[@]}")
+	me=(--srp-user tester --password-file "$BATS_FILE_TMPDIR/password")
+}
+
+teardown() {
+	est_teardown
+}
+
+@test "srp: an enrolment without certificates, under any name (R7030-3.3.3-01 R7030-3.3.3-03)" {
+	works enroll "${srp[@]}" "${me[@]}" "${new[@]}" --json -v
+	good_cert cert.pem key.pem
+	[ "$(jq -c '.server | [.tls, .vouched_by, .identity, .resumed, .client_certificate]' "$OUT")" = \
+		'["TLS1.2","srp","tester",false,false]' ]
+	stderr_has 'knows the password of tester'
+	[ "$(server_log 'select(.method == "POST") | [.listener, .method, .authorization, .status]')" = \
+		'["srp","POST",null,200]' ]
+	works reenroll "${srp[@]}" -l reenroll-basic "${me[@]}" --cert cert.pem --key key.pem --force
+	good_cert cert.pem key.pem
+	works cacerts -s "https://no.such.name:${srp[1]##*:}" "${anchor[@]}" \
+		--resolve "no.such.name:${srp[1]##*:}:127.0.0.1" "${me[@]}"
+	EST_PASSWORD=pass-Wd-43 works csrattrs "${srp[@]}" --srp-user tester
+}
+
+@test "srp: nothing else is offered: TLS 1.2, two suites with AES, neither certificates nor PSK (R7030-3.3.3-02)" {
+	works cacerts "${srp[@]}" "${me[@]}"
+	server_log 'select(.event == "handshake")' >hello
+	[ "$(jq -c '.client_hello_versions | sort' hello)" = '["TLS1.2"]' ]
+	[ "$(jq -c '.ciphers - ["00ff"] | sort' hello)" = '["c01d","c020"]' ]
+}
+
+@test "srp: a wrong password is one guess, exit 8, and the server has heard nothing (R7030-3.3.3-04 R7030-3.3.3-05)" {
+	echo wrong >wrong
+	LEAVES='key.pem.est-new' ONCE=1 refused 8 'user or password for SRP' enroll "${srp[@]}" --srp-user tester \
+		--password-file wrong "${new[@]}" --retry 3 --retry-delay 0.01
+	[ "$(server_count '.event == "handshake"')" = 1 ]
+	ONCE=1 refused 8 'user or password for SRP' cacerts "${srp[@]}" --srp-user nobody --password-file wrong
+	nothing_sent
+	# After two failures the server takes 0.4 s before it listens again.
+	local start=${EPOCHREALTIME/./}
+	works cacerts "${srp[@]}" "${me[@]}"
+	[ $((${EPOCHREALTIME/./} - start)) -ge 400000 ]
+}
+
+@test "srp: a server without SRP, and one that knows nothing but SRP" {
+	# libmicrohttpd hangs up without an alert.
+	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}"
+	ONCE=1 refused 8 'alert|TLS' cacerts "${srp[@]}"
+	nothing_sent
+}
+
+@test "srp: no HTTP credentials, and no other server (R7030-4.1.1-05)" {
+	ONCE=1 refused 9 'without certificates no password' cacerts "${srp[@]}" -l basic "${me[@]}"
+	EST_TOKEN=to-ken ONCE=1 refused 9 'without certificates' cacerts "${srp[@]}" -l any-auth "${me[@]}"
+	no_credentials
+	server_log_reset
+	ONCE=1 refused 10 'one server alone' cacerts "${srp[@]}" -l redirect-out "${me[@]}" \
+		--redirect-to 127.0.0.2:9
+	seen 1 true
+}
+
+@test "srp: what contradicts it is a mistake" {
+	local option
+	identity id /CN=id
+	for option in '--user x' '--token-file key' '--auth basic' '--cert id.pem --key id.key' \
+		'--tls-min 1.3' '--priority -AES-128-GCM' '--session-cache c'; do
+		# shellcheck disable=SC2086 # options
+		ONCE=1 refused 2 'srp-user' cacerts "${srp[@]}" "${me[@]}" $option
+	done
+	ONCE=1 refused 2 'srp-user' cacerts "${srp[@]:0:2}" "${me[@]}" --bootstrap --ca-fingerprint "sha256:$(printf '%064d' 0)"
+	ONCE=1 refused 3 'password of tester for SRP' cacerts "${srp[@]}" --srp-user tester
+	nothing_sent
+}
+
+@test "srp: a GnuTLS without SRP is named" {
+	cat >no-srp.c <<-'C'
+		int gnutls_srp_allocate_client_credentials(void **out) { *out = 0; return -1250; }
+	C
+	cc -shared -fPIC -o no-srp.so no-srp.c
+	LD_PRELOAD=$PWD/no-srp.so ONCE=1 refused 2 'built without SRP' cacerts "${srp[@]}" "${me[@]}"
+}
+
+# serv BITS-INDEX: gnutls-serv with an SRP password file; PORT.
+serv() {
+	srptool --create-conf "conf$1" >/dev/null 2>&1
+	srptool --passwd "pw$1" --passwd-conf "conf$1" -u tester -i "$1" <<<"$(printf 'pass-Wd-43\npass-Wd-43')" \
+		>/dev/null 2>&1
+	PORT=$((20000 + RANDOM % 20000))
+	gnutls-serv --http -p "$PORT" --srppasswd "pw$1" --srppasswdconf "conf$1" \
+		--priority 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+SRP' >"$BATS_TEST_TMPDIR/serv.log" 2>&1 3>&- &
+	HELPERS="${HELPERS:-} $!"
+	eventually grep -q 'listening on IPv4' "$BATS_TEST_TMPDIR/serv.log"
+	at=(-s "https://127.0.0.1:$PORT" "${anchor[@]}")
+}
+
+@test "srp: gnutls-serv; its group has to have 2048 bits (R7030-3.3.3-01)" {
+	serv 3
+	run_est cacerts "${at[@]}" "${me[@]}" -v
+	stderr_has 'knows the password of tester'
+	stderr_has '\(SRP'
+	serv 2 # 1536 bits
+	ONCE=1 refused 8 'prime|group|acceptable|parameter' cacerts "${at[@]}" "${me[@]}"
+}
