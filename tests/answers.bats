@@ -98,7 +98,7 @@ answers() {
 	openssl cms -sign -binary -nodetach -econtent_type 1.3.6.1.5.5.7.12.3 -signer c -inkey k \
 		-in pki -outform DER | base64 >body
 	answers 400 'application/pkcs7-mime; smime-type=CMC-response' body
-	refused 10 '.CMC.: failed, popFailed: the link is missing$' enroll "${raw[@]}" -l odd "${me[@]}"
+	refused 10 '.CMC.: failed, popFailed: the link is missing' enroll "${raw[@]}" -l odd "${me[@]}"
 	openssl crl2pkcs7 -nocrl -certfile c -outform DER | base64 >body
 	answers 400 'application/pkcs7-mime; smime-type=certs-only' body
 	refused 10 '400; the body is a Simple PKI Response' enroll "${raw[@]}" -l odd "${me[@]}"

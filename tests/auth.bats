@@ -254,6 +254,7 @@ enrolls() {
 @test "auth: what was taken goes along with the next request, and is challenged no more (R7030-3.2.3-11)" {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout "$BATS_TEST_TMPDIR/own.key" -out "$BATS_TEST_TMPDIR/own.pem" -subj /CN=own \
+		-config <(printf '[req]\ndistinguished_name=dn\n[dn]\n') -addext basicConstraints=CA:FALSE \
 		-addext subjectAltName=DNS:localhost -days 2
 	server_start --user tester --password-file "$BATS_FILE_TMPDIR/password" \
 		--cert "$BATS_TEST_TMPDIR/own.pem" --key "$BATS_TEST_TMPDIR/own.key"
