@@ -280,7 +280,7 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 		files = store_files(current, &store);
 	}
 	rc = hook_installed(cmd, action, &files, chain);
-	if (d->swap)
+	if (d->swap && rc != EST_E_INTERRUPTED)
 		est_swap_hook_done(d->swap);
 	return rc;
 }
@@ -298,7 +298,7 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
 	cmd_json_bool(cmd, "changed", d->recovered);
-	if (!est_swap_hook_owed(d->swap))
+	if (!est_swap_hook_owed(d->swap) || v->dry_run)
 		return EST_OK;
 	if (!v->hook)
 		cmd_notice(cmd, "its hook has not been run, and this run has no --hook");

@@ -83,6 +83,17 @@ memory:
 	return est_fail(err, EST_E_INTERNAL, "out of memory");
 }
 
+/* A password may have come to us through an inherited descriptor. */
+static void close_descriptors(void)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0)
+		return;
+#endif
+	for (int fd = 3; fd < 1024; fd++)
+		(void)close(fd);
+}
+
 /* In the child.  Handlers of ours are gone with exec(); what is ignored would stay so. */
 __attribute__((noreturn)) static void become(const char *command, char **env, int in, int out)
 {
@@ -93,11 +104,7 @@ __attribute__((noreturn)) static void become(const char *command, char **env, in
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2) {
-		/* A password may have come to us through an inherited descriptor. */
-		if (syscall(SYS_close_range, 3u, ~0u, 0u) != 0) {
-			for (int fd = 3; fd < 1024; fd++)
-				(void)close(fd);
-		}
+		close_descriptors();
 		(void)execle("/bin/sh", "sh", "-c", command, (char *)NULL, env);
 	}
 	_exit(127);

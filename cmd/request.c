@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool any_name(const struct cmd_values *v)
 {
@@ -136,6 +137,23 @@ static bool forbids_signatures(const struct cmd_list *usage)
 	return usage->n > 0 && i == usage->n;
 }
 
+/* Without --key-out the new key's only place is one file that is replaced as a whole. */
+static const char *newkey_file(const struct cmd_values *v, char stored[PATH_MAX])
+{
+	(void)snprintf(stored, PATH_MAX, "%s/key.pem", v->store ? v->store : "");
+	return v->key_out ? v->key_out : v->combined ? v->combined : v->store ? stored : v->p12;
+}
+
+bool request_unfinished(const struct cmd *cmd)
+{
+	char stored[PATH_MAX], path[PATH_MAX];
+	const char *file = newkey_file(&cmd->v, stored);
+
+	return (cmd->v.key_out || cmd->v.rekey) && file &&
+	       (size_t)snprintf(path, sizeof(path), "%s.est-new", file) < sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
 {
 	const struct cmd_values *v = &cmd->v;
@@ -148,13 +166,7 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	}
 	if (r->key)
 		return EST_OK; /* the old key, kept */
-	/* Without --key-out the new key's only place is one file that is replaced as a whole. */
-	(void)snprintf(stored, sizeof(stored), "%s/key.pem", v->store ? v->store : "");
-	rc = est_newkey_open(v->key_out    ? v->key_out
-			     : v->combined ? v->combined
-			     : v->store    ? stored
-					   : v->p12,
-		v->new_key ? v->new_key : key_type,
+	rc = est_newkey_open(newkey_file(v, stored), v->new_key ? v->new_key : key_type,
 		(v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW) |
 			(forbids_signatures(&v->key_usage) ? EST_NEWKEY_NO_SIGNATURES : 0),
 		&r->newkey, &r->resumed, &cmd->err);

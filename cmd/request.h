@@ -25,6 +25,9 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	struct request *out) EST_MUST_CHECK;
 /* The key with which the request was signed; NULL with --csr. */
 const struct est_key *request_key(const struct request *request);
+/* Whether this run would go on with the key of an earlier one, which does not know how its request
+ * ended. */
+bool request_unfinished(const struct cmd *cmd);
 /* After the POST: decides from how it ended whether the server may have certified the new key, and
  * says where that key is kept. */
 void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *request,
@@ -37,8 +40,9 @@ void request_wipe(struct request *request);
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
 	struct est_swap *swap; /* NULL when there is none but standard output */
-	bool recovered; /* an unfinished run's files are in place now */
-	bool finished;  /* so, or its hook is owed: nothing else is open, delivery_recovered() next */
+	bool recovered;        /* an unfinished run's files are in place now */
+	bool finished; /* so, or its hook is owed: nothing else is open, delivery_recovered() next
+			*/
 	struct est_output *cert, *chain, *combined, *p12;
 	struct est_generation *generation;
 	struct est_buf cert_text, chain_text, combined_text, p12_bytes, key_text;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a run of reenroll has something to do: --renew-before, --jitter, --status. */
 #include "schedule.h"
+#include "request.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,19 +65,6 @@ enum est_code schedule_check(struct cmd *cmd)
 const char *schedule_name(const struct est_cert_info *info)
 {
 	return *info->subject ? info->subject : info->n_sans ? info->sans[0] : info->serial;
-}
-
-/* A run that does not know how its request ended has left the key beside its place. */
-static bool unfinished(const struct cmd *cmd)
-{
-	const struct cmd_values *v = &cmd->v;
-	char path[4096];
-
-	return (size_t)snprintf(path, sizeof(path), "%s.est-new",
-		       v->key_out ? v->key_out
-		       : v->key   ? v->key
-				  : v->cert) < sizeof(path) &&
-	       access(path, F_OK) == 0;
 }
 
 /* The certificate whose dates count: with -o, once it is there, the renewed one, else each run
@@ -196,8 +184,12 @@ static enum est_code wait_turn(struct cmd *cmd, uint32_t ms)
 static enum est_code status(struct cmd *cmd, const struct est_certs *certs, const char *cert_file,
 	const struct est_cert_info *info, const struct est_schedule *s)
 {
-	const bool pending = unfinished(cmd), due = s->due >= EST_DUE_NOW;
-	const char *next = pending ? "resume" : due ? "renew" : "skip";
+	const bool left = delivery_unfinished(cmd, cmd->v.output);
+	const bool pending = left || request_unfinished(cmd);
+	const char *next = left                    ? "recover"
+			   : pending               ? "resume"
+			   : s->due >= EST_DUE_NOW ? "renew"
+						   : "skip";
 	int64_t left_s = (int64_t)info->not_after - time(NULL);
 	struct est_buf line = { 0 };
 	char text[200];
@@ -238,7 +230,7 @@ enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *o
 		if (rc == EST_OK)
 			rc = decide(cmd, certs, &info, &s);
 		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0 ||
-			unfinished(cmd))
+			request_unfinished(cmd))
 			break;
 		rc = wait_turn(cmd, s.wait_ms);
 		if (rc != EST_OK)
@@ -251,7 +243,7 @@ enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *o
 		*due = false;
 		rc = status(cmd, certs, cert_file, &info, &s);
 	} else if (rc == EST_OK) {
-		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || unfinished(cmd);
+		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || request_unfinished(cmd);
 		if (!*due)
 			rc = skip(cmd, certs, &info, &s);
 	}

@@ -331,6 +331,40 @@ values_complete() {
 	[ "$(server_count '.operation == "simplereenroll" and .status == 200')" = 1 ]
 }
 
+@test "README: the examples of renewal from cron and a timer work" {
+	cd "$BATS_TEST_TMPDIR"
+	printf 'pass-Do-17\n' >password
+	server_start --user fleet --password-file password
+	mkdir etc
+	cp "$EST_TEST_DIR/root.pem" etc/ca.pem
+	sed -n '/^## Renewal from cron/,/^## Applets/p' "$BATS_TEST_DIRNAME/../README.md" |
+		sed "s|/etc/est/|$PWD/etc/|g; s|/etc/est |$PWD/etc |g; s|https://ca.example.com|$EST_TEST_URL|
+			s|systemctl reload nginx|echo \$EST_ACTION >>$PWD/reloaded|
+			s|--jitter 3600|--jitter 0.1|; s|/usr/bin/est|est|" >text
+	sed -n "/^# .*device.conf$/,/^\`\`\`/p" text | grep -v '^```' >etc/device.conf
+	first=$(sed -n '/^est enroll/p' text)
+	cron=$(sed -n 's/^[0-9]* [0-9]* \* \* \* root //p' text)
+	timer=$(sed -n 's/^ExecStart=//p' text)
+	show=$(sed -n 's/^`\(est reenroll .* --status\)` .*/\1/p' text)
+	[[ "$first" && "$cron" && "$timer" && "$show" ]]
+	run -0 sh -c "$first"
+	grep -qx enrolled reloaded
+	key=$(sha256sum etc/device/current/key.pem)
+	run -0 --separate-stderr sh -c "$cron"
+	[ -z "$output$stderr" ]
+	run -0 --separate-stderr sh -c "$timer"
+	[[ "$stderr" == "est: reenroll: device: skipped: "* ]]
+	run -0 sh -c "$show"
+	[[ "$output" == "device: CN=device7: "*" days left, nothing pending, next: skip; "* ]]
+	[ "$(server_count '.operation == "simplereenroll"')" = 0 ]
+	run -0 sh -c "$cron --force"
+	run -0 sh -c "$timer --renew-before 100%"
+	[ "$(cat reloaded)" = $'enrolled\nrekeyed\nrekeyed' ]
+	[ "$(server_count '.operation == "simplereenroll" and .status == 200')" = 2 ]
+	[ "$(sha256sum etc/device/current/key.pem)" != "$key" ]
+	openssl verify -CAfile etc/ca.pem -untrusted etc/device/current/chain.pem etc/device/current/cert.pem
+}
+
 @test "README: the folders and make targets that it names exist" {
 	for folder in $(sed -n '/^## Where things are/,/^## /s/^| `\([a-z-]*\)\/`.*/\1/p' README.md); do
 		[ -d "$folder" ] || { echo "$folder"; return 1; }

@@ -101,6 +101,36 @@ teardown() {
 	[ "$status" = 143 ]
 	run ! kill -0 "$(cat pid)"
 	good_cert dev.pem dev.key
+	# It is owed: the next run makes up for it, asks for nothing, and then it is done.
+	server_log_reset
+	works reenroll --cert dev.pem --key dev.key --status
+	grep -q 'pending, next: recover' "$OUT"
+	works "${renew[@]}" --hook 'touch dry' -n
+	works "${renew[@]}" --hook 'echo "$EST_ACTION $EST_CERT_FILE $EST_SERIAL" >ran' --json
+	jq -e '.action == "recovered" and .hook == "done" and .changed == false' "$OUT"
+	grep -qx "recovered $PWD/dev.pem [0-9a-f]*" ran
+	rm ran
+	works "${renew[@]}" --hook 'touch ran'
+	stderr_has skipped
+	[ ! -e ran ] && [ ! -e dry ]
+	nothing_sent
+}
+
+@test "hook: est is killed while it runs: owed, with --store and --rekey too; one that fails is not" {
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=st --store st
+	store=(reenroll "${trust[@]}" --store st --rekey)
+	"$EST" "${store[@]}" --force --hook 'kill -9 $PPID' >"$OUT" 2>"$ERR" 3>&- || true
+	server_log_reset
+	run_est "${store[@]}" --hook 'cmp "$EST_CERT_FILE" st/current/cert.pem && echo "$EST_KEY_FILE" >ran; exit 5'
+	[ "$status" = 16 ]
+	[ "$(cat ran)" = "$PWD/st/current/key.pem" ]
+	rm ran
+	works "${store[@]}" --hook 'touch ran'
+	stderr_has skipped
+	[ ! -e ran ]
+	nothing_sent
+	works "${store[@]}" --force --verify-with '[ "$(cat "$EST_CERT_FILE" "$EST_CHAIN_FILE" | grep -c BEGIN)" = 2 ] &&
+		! cmp -s "$EST_CERT_FILE" st/current/cert.pem && openssl pkey -in "$EST_KEY_FILE" -noout'
 }
 
 @test "verify-with: sees the new pair while the old one is in place" {

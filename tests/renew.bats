@@ -229,6 +229,28 @@ renewed() {
 	works "${newkey[@]}"
 	grep -q skipped "$ERR"
 	nothing_sent
+	# In place.  A run that keeps the old key has nothing to do with it, and does not renew each time.
+	lasts 30 5
+	run_est "${renew[@]}" --rekey -l status-500
+	lasts 30 30
+	server_log_reset
+	skipped "${renew[@]}"
+	run_est "${renew[@]}" --rekey --status
+	grep -q 'pending, next: resume' "$OUT"
+	works "${renew[@]}" --rekey
+	stderr_has 'recovered CN=dev'
+	good_cert dev.pem dev.key
+}
+
+@test "renew: two runs at the same time renew once" {
+	lasts 30 5
+	"$EST" "${renew[@]}" --lock-wait 20 >"$BATS_TEST_TMPDIR/out1" 2>"$BATS_TEST_TMPDIR/err1" 3>&- &
+	works "${renew[@]}" --lock-wait 20
+	wait $!
+	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': renewed CN=dev')" = 1 ]
+	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': skipped: CN=dev')" = 1 ]
+	seen 1 .csr
+	good_cert dev.pem dev.key
 }
 
 @test "renew: --status says what the next run would do, offline" {

@@ -152,6 +152,35 @@ def inspect_rows(found):
         lambda value: value <= 16, " MiB")
 
 
+def system_calls(command):
+    """The lines of strace, or None where that does not work."""
+    if not shutil.which("strace"):
+        return None
+    subprocess.run(["strace", "-f", "-o", "trace", *command], stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    with open("trace", encoding="ascii", errors="replace") as file:
+        return [line for line in file if "execve(" not in line]
+
+
+def not_due_rows():
+    """A reenroll from cron that finds nothing to do; neither server nor trust anchor exists."""
+    version, idle = "est --version", "est reenroll, not due"
+    commands = {version: [BUILD + "/est", "--version"],
+                idle: [BUILD + "/est", "reenroll", "-s", "localhost:1", "--cacert", "none.pem",
+                       "--cert", "id.crt", "--key", "id.key"]}
+    results = measure({name: lambda n, c=command: c for name, command in commands.items()}, RUNS)
+    calls = {name: system_calls(command) for name, command in commands.items()}
+    ratio_row(results, idle + ": CPU, --version = 1", idle, version, CPU, 3)
+    ratio_row(results, idle + ": peak memory, --version = 1", idle, version, MEMORY, 3)
+    row(idle + ": system calls, --version = 1",
+        len(calls[idle]) / len(calls[version]) if calls[version] else None, "<= 3.00",
+        lambda value: value <= 3)
+    busy = re.compile(r'socket\(|connect\(|none\.pem|id\.key"|O_WRONLY|O_RDWR|O_CREAT|rename|link')
+    row(idle + ": of these for network, trust, files written",
+        sum(map(bool, map(busy.search, calls[idle]))) if calls[idle] else None, "0",
+        lambda value: value == 0)
+
+
 def stripped_size():
     """Bytes of est with every applet, -Os, stripped."""
     tree = BUILD + "/bench-os"
@@ -192,6 +221,7 @@ def main():
     ratio_row(results, "est enroll: peak memory, strongSwan pki = 1", "est enroll", "pki enroll",
               MEMORY, 0.8)
     inspect_rows(bags)
+    not_due_rows()
     row("est with every applet, -Os, stripped", size, "<= 200 kB", lambda value: value <= 200,
         " kB")
 
