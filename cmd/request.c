@@ -59,6 +59,11 @@ static enum est_code check_pop(struct cmd *cmd)
 			"--challenge-file and --pop %s exclude each other: both go into "
 			"challengePassword (RFC 7030 section 3.5)",
 			v->pop);
+	if (v->srp_user)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--srp-user and --pop %s exclude each other: the request is linked to "
+			"sessions with a server certificate (RFC 7030 section 3.5)",
+			v->pop);
 	if (v->csr)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--csr is sent as it is: it cannot be linked to the TLS session (--pop %s)",

@@ -75,10 +75,10 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 		rc = check_redirect_to(config->redirect_to, err);
 	if (rc == EST_OK)
 		rc = proxy_load(config->proxy, &c->proxy, err);
-	c->tls12_only = config->pop == EST_POP_REQUIRE || config->srp_user;
+	c->params.tls12_only = config->pop == EST_POP_REQUIRE || config->srp_user;
 	if (rc == EST_OK && config->srp_user)
 		rc = srp_load(config, &c->params.srp, &c->params.priority, err);
-	else if (rc == EST_OK && c->tls12_only)
+	else if (rc == EST_OK && c->params.tls12_only)
 		rc = linking_priority(config, &c->params.priority, err);
 	else if (rc == EST_OK)
 		rc = priority_make(config->priority,

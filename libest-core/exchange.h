@@ -23,7 +23,6 @@ struct est_client {
 	struct deadline deadline;
 	bool unasked;    /* it was said that the server did not ask for the client certificate */
 	bool started;    /* the deadline runs from the first request */
-	bool tls12_only; /* params.priority offers nothing else: linking, or SRP, needs it */
 	struct session *session;
 	struct auth auth;
 	struct est_quirks quirks;

@@ -58,7 +58,7 @@ static enum est_code need_tls12(struct est_client *c, struct est_error *err)
 	gnutls_priority_t priority;
 	enum est_code rc;
 
-	if (c->tls12_only)
+	if (c->params.tls12_only)
 		return EST_OK;
 	rc = linking_priority(&c->config, &priority, err);
 	if (rc != EST_OK)
@@ -71,7 +71,7 @@ static enum est_code need_tls12(struct est_client *c, struct est_error *err)
 	}
 	gnutls_priority_deinit(c->params.priority);
 	c->params.priority = priority;
-	c->tls12_only = true;
+	c->params.tls12_only = true;
 	return EST_OK;
 }
 
@@ -166,10 +166,11 @@ static enum est_code get_binding(struct est_client *c, struct linking *l, struct
 		*err = why;
 		return rc;
 	}
-	if (!l->told) /* that TLS 1.3 has none is no news */
+	if (!l->told) /* that TLS 1.3 has none is no news, nor what SRP lacks */
 		client_log(c,
-			gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3 ? EST_LOG_INFO
-									  : EST_LOG_NOTICE,
+			gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3 || c->config.srp_user
+				? EST_LOG_INFO
+				: EST_LOG_NOTICE,
 			"%s", why.msg);
 	l->told = true;
 	return EST_OK;
@@ -203,6 +204,8 @@ enum est_code linking_prepare(struct est_client *c, struct linking *l, struct es
 	enum est_code rc;
 
 	rc = get_binding(c, l, &binding, err);
+	if (rc == EST_OK)
+		session_set_bound(c->session, binding.name != NULL);
 	/* The same request again is the same bytes (RFC 7030 section 4.2.3). */
 	if (rc != EST_OK ||
 		(l->body.n && est_span_eq(est_buf_span(&binding.text), est_buf_span(&l->now.text))))
@@ -255,7 +258,7 @@ void linking_explain(const struct est_client *c, const struct linking *l, struct
 {
 	const char *name = l->now.name;
 
-	if (err->code == EST_E_TLS && !name && c->tls12_only && !err->hint[0])
+	if (err->code == EST_E_TLS && !name && l->required && c->params.tls12_only && !err->hint[0])
 		est_hint(err,
 			"linking by tls-unique needs TLS 1.2 with the extended master secret; a "
 			"server that knows RFC 9266 takes --pop tls-exporter");

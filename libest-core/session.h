@@ -14,6 +14,7 @@ struct session_params {             /* borrowed for the session's life */
 	const struct url *redirect; /* where a redirect has led; NULL: nowhere else */
 	bool no_cmc_ra;
 	struct trust *trust;
+	bool tls12_only; /* priority offers nothing else: linking, or SRP, needs it */
 	gnutls_priority_t priority;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_srp_client_credentials_t srp; /* certificate-less TLS with these; or NULL */

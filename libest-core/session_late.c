@@ -21,8 +21,13 @@ static const struct url *origin(const struct session *s)
 static enum est_code binding(const struct session *s, uint8_t out[RESUME_BINDING],
 	struct est_error *err)
 {
-	return resume_binding(s->params->config, origin(s), s->params->trust,
+	enum est_code rc = resume_binding(s->params->config, origin(s), s->params->trust,
 		s->params->credentials, out, err);
+
+	/* What linking leaves of the offer is another one. */
+	if (rc == EST_OK && s->params->tls12_only)
+		out[0] ^= 1;
+	return rc;
 }
 
 enum est_code session_offer(struct session *s, struct est_error *err)

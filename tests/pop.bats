@@ -115,6 +115,16 @@ resigned() {
 	[ "$(linked)" = '["TLS1.2","tls-unique","challengePassword"]' ]
 }
 
+@test "pop: a session that is resumed has a binding of its own, and TLS 1.3 is not taken up where TLS 1.2 is due (R7030-3.5-05)" {
+	enrol --session-cache cache
+	[ -s cache ]
+	enrol --session-cache cache --pop require
+	seen 2 '.tls == "TLS1.2" and .resumed == false'
+	enrol --session-cache cache --pop require -l pop
+	seen 2 '.label == "pop" and .resumed and .linked == "tls-unique"'
+	[ "$(server_log 'select(.linked) | .tls_unique' | sort -u | wc -l)" = 2 ]
+}
+
 @test "pop: a renewal is linked as an enrolment is" {
 	enrol
 	server_log_reset
@@ -213,6 +223,8 @@ resigned() {
 	[ ! -s got ]
 	refused 2 '--tls-min 1.3' enroll "${trust[@]}" "${me[@]}" --pop require --tls-min 1.3
 	refused 2 '--priority' enroll "${trust[@]}" "${me[@]}" --pop require --priority -VERS-TLS1.2
+	refused 2 '--srp-user' enroll "${trust[@]}" "${new[@]}" --srp-user u --password-file \
+		"$BATS_FILE_TMPDIR/password" --pop require
 	refused 2 '--pop is auto' enroll "${trust[@]}" "${me[@]}" --pop nonsense
 	refused 2 'no such option' csr --subject CN=x --key-out k --pop require
 	nothing_sent

@@ -191,7 +191,7 @@ asks() {
 	for options in --priority=-VERS-TLS1.3 --tls-min=1.3; do
 		rm -f key.pem cert.pem
 		server_log_reset
-		works enroll "${raw[@]}" -l late "$options" "${me[@]}" "${new[@]}" --json -v
+		works enroll "${raw[@]}" -l late "$options" --pop off "${me[@]}" "${new[@]}" --json -v
 		[ "$(jq -r '.server.client_certificate' "$OUT")" = true ]
 		good_cert cert.pem key.pem
 		stderr_has 'asked for the client certificate after the request'
@@ -204,6 +204,14 @@ asks() {
 	works enroll "${raw[@]}" -l late "${account[@]}" "${new[@]}" --json
 	[ "$(jq -r '.server.client_certificate' "$OUT")" = false ]
 	[ "$(server_log 'select(.event == "asked") | .client_subject')" = null ]
+}
+
+@test "late: while a request that is linked to the session is under way there is no renegotiation (R7030-3.5-08)" {
+	asks late
+	works enroll "${raw[@]}" -l late --pop require "${me[@]}" "${new[@]}" --json
+	[ "$(jq -c '[.server.binding, .server.client_certificate]' "$OUT")" = '["tls-unique",false]' ]
+	[ "$(server_log 'select(.event == "asked") | .error != null')" = true ]
+	seen 1 '.method == "POST" and .linked == "tls-unique"'
 }
 
 @test "late: a server that never stops asking, and a provisional one, get nothing (R7030-4.1.1-06)" {
@@ -229,7 +237,7 @@ asks() {
 	cat other.pem "$EST_TEST_DIR/issuing.pem" other.key >"$EST_TEST_SCRIPTS/other"
 	plays changed 'switch other' ask 'line HTTP/1.1 200 OK' 'line'
 	ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
-		--priority=-VERS-TLS1.3 "${me[@]}" "${new[@]}"
+		--priority=-VERS-TLS1.3 --pop off "${me[@]}" "${new[@]}"
 	eventually asked
 	[ "$(server_log 'select(.event == "asked") | [.client_subject, .error != null]')" = '[null,true]' ]
 }
@@ -243,7 +251,7 @@ asked() {
 	for how in R-tls1_2 c-tls1_3; do
 		letter=${how%%-*}
 		s_server "-${how#*-}"
-		"$EST" enroll "${at[@]}" "${me[@]}" "${new[@]}" >"$OUT" 2>"$ERR" 3>&- 7>&- &
+		"$EST" enroll "${at[@]}" --pop off "${me[@]}" "${new[@]}" >"$OUT" 2>"$ERR" 3>&- 7>&- &
 		HELPERS="$HELPERS $!"
 		eventually grep -q '^Content-Type: application/pkcs10' "$BATS_TEST_TMPDIR/s_server"
 		echo "$letter" >&7

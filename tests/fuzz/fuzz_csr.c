@@ -8,7 +8,8 @@
 
 #include <gnutls/x509.h>
 
-#include "der.h"
+#include "cert.h"
+#include "key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +42,28 @@ static void as_request(struct est_span in)
 	check(view.subject.p[0] == DER_SEQUENCE && view.spki.p[0] == DER_SEQUENCE);
 }
 
+/* One attribute more: in DER's order, and the rest as it was. */
+static void linked(struct est_span in, const struct est_key *key)
+{
+	struct csr_view before, after;
+	struct est_buf der = { 0 };
+	struct est_error err;
+
+	if (csr_view(in, "input", &before, &err) != EST_OK)
+		return;
+	if (csr_link(in, key, CSR_OID_IDENTITY_LINKING, est_span_str("bGluaw=="), &der, &err) !=
+		EST_OK) {
+		check(der.n == 0);
+		check_message(&err);
+		return;
+	}
+	check(csr_view(est_buf_span(&der), "linked", &after, &err) == EST_OK);
+	check(est_span_eq(before.subject, after.subject) && est_span_eq(before.spki, after.spki));
+	check(csr_attribute(after.attributes, CSR_OID_IDENTITY_LINKING));
+	check(after.attributes.n > before.attributes.n);
+	est_buf_free(&der);
+}
+
 static void as_oid(const char *text)
 {
 	struct csr_oid oid = { .n = 1000 };
@@ -55,9 +78,8 @@ static void as_oid(const char *text)
 		check(strcmp(again, text) == 0);
 }
 
-static void as_subject(const char *text)
+static void as_subject(const char *text, const struct est_key *key)
 {
-	static struct est_key *key;
 	struct est_buf subject = { 0 }, der = { 0 };
 	struct csr_view view;
 	struct est_error err;
@@ -72,8 +94,6 @@ static void as_subject(const char *text)
 		return;
 	}
 	check(der_walk(est_buf_span(&subject), false, "subject", NULL, &err) == EST_OK);
-	if (!key)
-		check(est_key_generate("ed25519", &key, &err) == EST_OK);
 	rc = est_csr_build(&(struct est_csr_spec){ .subject = text }, key, &der, &err);
 	check(rc == EST_OK);
 	check(csr_view(est_buf_span(&der), "built", &view, &err) == EST_OK);
@@ -91,15 +111,22 @@ static void as_subject(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct est_key *key;
+	struct est_span in = { data, size };
 	char *text = malloc(size + 1);
+	struct est_error err;
 
 	if (!text)
 		return 0;
+	if (!key)
+		check(est_key_generate("ed25519", &key, &err) == EST_OK);
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	as_request((struct est_span){ data, size });
-	as_subject(text);
+	as_request(in);
+	linked(in, key);
+	(void)key_signs(in);
+	as_subject(text, key);
 	as_oid(text);
 	free(text);
 	return 0;

@@ -148,7 +148,7 @@ static void each_wish_against_each_demand_and_each_request(void **state)
 		if (rc == EST_OK && (l.wanted != rows[i].wanted || l.required != rows[i].required ||
 					    l.own_attribute != rows[i].own))
 			fail_msg("row %zu: %d %d %d", i, l.wanted, l.required, l.own_attribute);
-		assert_int_equal(c.tls12_only, rows[i].tls12);
+		assert_int_equal(c.params.tls12_only, rows[i].tls12);
 		assert_int_equal(c.params.priority != NULL, rows[i].tls12);
 		gnutls_priority_deinit(c.params.priority);
 		linking_wipe(&l);
