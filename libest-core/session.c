@@ -294,11 +294,9 @@ enum est_code session_handshake(struct session *s, const struct deadline *deadli
 	int ret;
 
 	while ((ret = gnutls_handshake(s->tls)) != GNUTLS_E_SUCCESS) {
-		if (ret == GNUTLS_E_GOT_APPLICATION_DATA && s->rehandshaking) {
-			s->data_first = true;
-			return EST_OK;
-		}
-		if (gnutls_error_is_fatal(ret)) {
+		/* Data in the middle of a renegotiation could be taken for part of either side of
+		 * it. */
+		if (gnutls_error_is_fatal(ret) || ret == GNUTLS_E_GOT_APPLICATION_DATA) {
 			(void)gnutls_alert_send_appropriate(s->tls, ret);
 			return session_fail_handshake(s, ret, err);
 		}
@@ -307,7 +305,6 @@ enum est_code session_handshake(struct session *s, const struct deadline *deadli
 			return rc;
 	}
 	s->established = true;
-	s->rehandshaking = false;
 	gnutls_free(s->description);
 	s->description = gnutls_session_get_desc(s->tls);
 	return EST_OK;
@@ -455,9 +452,7 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 	ssize_t got;
 
 	for (;;) {
-		got = s->rehandshaking && !s->data_first ? GNUTLS_E_REHANDSHAKE
-							 : gnutls_record_recv(s->tls, out, size);
-		s->data_first = false;
+		got = gnutls_record_recv(s->tls, out, size);
 		if (got >= 0 || got == GNUTLS_E_PREMATURE_TERMINATION) {
 			*n = got > 0 ? (size_t)got : 0;
 			*clean = got == 0;

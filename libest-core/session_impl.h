@@ -16,8 +16,6 @@ struct session {
 	unsigned renegotiations;  /* asked for so far */
 	bool resumed, renegotiated;
 	bool bound;                /* a request that is bound to the session is under way */
-	bool rehandshaking;        /* a renegotiation has begun */
-	bool data_first;           /* it goes on when data that came in between are read */
 	bool checked_again;        /* the server has proved itself in it */
 	struct resume_facts facts; /* of the session that was offered for resumption */
 	uint8_t first[8];          /* of what the server sent, for a diagnosis */
@@ -57,8 +55,7 @@ void session_keep(struct session *s);
 /* Inside a renegotiation, before the client shows anything: the server is still authorised.  That
  * it has the same certificate GnuTLS sees to. */
 enum est_code session_check_again(struct session *s, struct est_error *err) EST_MUST_CHECK;
-/* gnutls_record_recv() has returned GNUTLS_E_REHANDSHAKE or GNUTLS_E_REAUTH_REQUEST, or a
- * renegotiation goes on. */
+/* gnutls_record_recv() has returned GNUTLS_E_REHANDSHAKE or GNUTLS_E_REAUTH_REQUEST. */
 enum est_code session_late(struct session *s, ssize_t ret, const struct deadline *deadline,
 	struct est_error *err) EST_MUST_CHECK;
 

@@ -129,15 +129,13 @@ enum est_code session_check_again(struct session *s, struct est_error *err)
 	return rc;
 }
 
-/* TLS 1.2, RFC 5746.  Data that come in between are read first; rehandshaking stays set then. */
+/* TLS 1.2, RFC 5746. */
 static enum est_code renegotiate(struct session *s, const struct deadline *deadline,
 	struct est_error *err)
 {
-	enum est_code rc;
+	enum est_code rc = session_handshake(s, deadline, err);
 
-	s->rehandshaking = true;
-	rc = session_handshake(s, deadline, err);
-	if (rc != EST_OK || s->rehandshaking)
+	if (rc != EST_OK)
 		return rc;
 	if (!s->checked_again)
 		return est_fail(err, EST_E_UNTRUSTED,
@@ -166,8 +164,6 @@ static enum est_code authenticate_late(struct session *s, const struct deadline 
 enum est_code session_late(struct session *s, ssize_t ret, const struct deadline *deadline,
 	struct est_error *err)
 {
-	if (s->rehandshaking)
-		return renegotiate(s, deadline, err);
 	if (++s->renegotiations > RENEG_MAX)
 		return est_fail(err, EST_E_TLS, "%s keeps asking for renegotiation", s->address);
 	if (ret == GNUTLS_E_REAUTH_REQUEST)
