@@ -16,6 +16,8 @@ struct bag_cert {
 	const char *file;    /* borrowed from struct inspect */
 	const char *subject; /* only where a gate speaks of it */
 	size_t index;
+	size_t others; /* bytes of other objects' text before it */
+	int operand;   /* of the command line */
 	bool ca;
 	char sha256[EST_SHA256_HEX];
 };
@@ -30,26 +32,49 @@ struct inspect {
 	const char *file; /* escaped */
 	char **files;     /* all of these, owned */
 	size_t n_files;
+	int operand; /* the file is one, or from a folder that is one */
 	struct est_quirks quirks;
-	struct est_buf text; /* of the object at hand */
-	bool prepared;       /* files are read */
-	struct gates *gates; /* NULL: nothing was asked */
-	time_t at;           /* the time that questions are about */
+	uint32_t all_quirks;   /* of all files */
+	struct est_buf secret; /* of PKCS #12 files */
+	const char *password;  /* in it; NULL: none was given */
+	struct est_buf text;   /* of the object at hand */
+	bool begun;            /* some of it is out */
+	bool prepared;         /* files are read */
+	struct gates *gates;   /* NULL: nothing was asked */
+	time_t at;             /* the time that questions are about */
 	struct bag bag;
-	bool keep;                   /* certificates go into it */
-	bool tree;                   /* and are shown as a tree */
-	bool hold;                   /* a list or a tree, as their number will tell */
-	bool work;                   /* certificates are compared or written, not shown */
-	bool silent;                 /* the questions alone are answered */
-	struct est_buf held, others; /* the list, and what no tree shows of it */
-	size_t n_shown, n_objects;   /* in all files: printed as text, met */
-	size_t n_broken;             /* in this file */
-	uint64_t *seen;              /* beginnings of this file's fingerprints */
+	bool keep;             /* certificates go into it */
+	bool tree;             /* and are shown as a tree */
+	bool hold;             /* a list or a tree, as their number will tell */
+	bool work;             /* certificates are compared or written, not shown */
+	bool silent;           /* the questions alone are answered */
+	struct est_buf others; /* while it holds: what no tree shows, an empty line behind each */
+	size_t n_shown, n_objects; /* in all files: printed as text, met */
+	size_t n_broken;           /* in this file */
+	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
+	const struct est_object *object; /* a CRL whose entries are listed */
+	struct json_object *entries;     /* and where they go */
+	bool may_tell, telling;          /* a line on the terminal */
+	uint64_t begun_ms, told_ms;
+	unsigned n_told;
 	enum est_code rc;      /* the first failure among the files: the exit code */
 	struct est_error kept; /* its message */
 };
 
+/* A file, or with -r a folder of them.  EST_OK also when it is bad, which in->rc then says. */
+enum est_code inspect_operand(struct inspect *in, const char *path) EST_MUST_CHECK;
+/* An est_object_fn. */
+enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err);
+/* The certificates held back, as a list; from now on each is shown as it comes. */
+enum est_code inspect_release(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
+/* Into the array of this name, or on a line of its own; takes the object over. */
+enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
+	struct est_error *err);
+/* On a terminal that has waited for a second: how far it is.  Taken away by the second one, which
+ * whoever prints calls first. */
+void inspect_progress(struct inspect *in, const char *fmt, ...) EST_PRINTF(2, 3);
+void inspect_progress_end(struct inspect *in);
 /* A failure of one object, file or question; the work goes on.  Every message but one is printed
  * now, that one at the end. */
 void inspect_failure(struct inspect *in, const struct est_error *why);

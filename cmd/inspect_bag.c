@@ -28,6 +28,8 @@ enum est_code bag_add(struct inspect *in, const struct est_object *object,
 	c->der = (struct est_span){ c->bytes, object->der.n };
 	c->file = in->file;
 	c->index = object->index;
+	c->others = in->others.n;
+	c->operand = in->operand;
 	c->ca = info->ca || info->self_signed;
 	memcpy(c->sha256, info->sha256, sizeof(c->sha256));
 	return EST_OK;

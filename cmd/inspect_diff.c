@@ -215,7 +215,7 @@ static enum est_code fill(struct diff *d, struct est_error *err)
 
 	for (size_t i = 0; rc == EST_OK && i < bag->n; i++) {
 		struct entry *e = &d->entry[d->n];
-		bool second = bag->cert[i].file != d->in->files[0];
+		bool second = bag->cert[i].operand > 0;
 
 		*e = (struct entry){ .cert = &bag->cert[i], .pair = NONE };
 		e->number = ++number[second];

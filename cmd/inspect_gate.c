@@ -351,6 +351,7 @@ static enum est_code verify_all(struct gates *g, struct est_error *err)
 			rc = est_fail(err, EST_E_INTERRUPTED, "interrupted");
 		if (rc != EST_OK)
 			break;
+		inspect_progress(g->in, "verifying, %zu of %zu", i + 1, bag->n);
 		certs[0] = bag->cert[i].der;
 		rc = est_verifier_check(g->verifier, certs, n, &why);
 		if (rc == EST_E_UNTRUSTED || rc == EST_E_PROTOCOL)

@@ -33,23 +33,33 @@ static void add_bits(struct json_object *o, const char *name, unsigned bits)
 		bits == UINT_MAX ? NULL : json_object_new_int64((int64_t)bits));
 }
 
-struct json_object *json_details(const struct est_cert_details *d)
+static void add_extensions(struct json_object *o, const char *name, const struct est_extension *e,
+	size_t n)
 {
-	struct json_object *o = json_object_new_object(), *list = json_object_new_array(), *ext;
+	struct json_object *list = json_object_new_array(), *one;
+
+	json_object_object_add(o, name, list);
+	for (size_t i = 0; i < n; i++) {
+		one = json_object_new_object();
+		add_string(one, "oid", e[i].oid);
+		add_string(one, "name", e[i].name);
+		add_bool(one, "critical", e[i].critical);
+		add_string(one, "value", e[i].value);
+		json_object_array_add(list, one);
+	}
+}
+
+struct json_object *json_details(enum est_file_kind kind, const struct est_cert_details *d)
+{
+	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "version", json_object_new_int(d->version));
-	add_bits(o, "key_bits", d->key_bits);
+	add_bits(o, "key_bits", kind == EST_FILE_CRL ? UINT_MAX : d->key_bits);
 	add_bits(o, "signature_bits", d->signature_bits);
-	add_string(o, "spki_sha256", d->spki_sha256);
-	json_object_object_add(o, "extensions", list);
-	for (size_t i = 0; i < d->n_extensions; i++) {
-		ext = json_object_new_object();
-		add_string(ext, "oid", d->extension[i].oid);
-		add_string(ext, "name", d->extension[i].name);
-		add_bool(ext, "critical", d->extension[i].critical);
-		add_string(ext, "value", d->extension[i].value);
-		json_object_array_add(list, ext);
-	}
+	add_string(o, "spki_sha256", *d->spki_sha256 ? d->spki_sha256 : NULL);
+	add_extensions(o, "extensions", d->extension, d->n_extensions);
+	if (kind == EST_FILE_CSR)
+		add_extensions(o, "attributes", d->attribute, d->n_attributes);
 	return o;
 }
 
@@ -81,6 +91,30 @@ struct json_object *json_crl(const struct est_crl_info *info)
 	add_string(o, "number", info->number);
 	add_string(o, "signature", info->signature);
 	json_object_object_add(o, "revoked", json_object_new_int64((int64_t)info->n_revoked));
+	add_string(o, "sha256", info->sha256);
+	return o;
+}
+
+struct json_object *json_entry(const struct est_crl_entry *entry)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "serial", entry->serial);
+	json_object_object_add(o, "revoked", cmd_json_time(entry->revoked));
+	add_string(o, "reason", entry->reason);
+	json_object_object_add(o, "since", entry->has_since ? cmd_json_time(entry->since) : NULL);
+	return o;
+}
+
+struct json_object *json_cms(const struct est_cms_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "content_type", info->type);
+	add_string(o, "content", info->content);
+	add_string(o, "encryption", info->encryption);
+	add_strings(o, "recipients", info->recipients, info->n_recipients);
+	add_strings(o, "signers", info->signers, info->n_signers);
 	add_string(o, "sha256", info->sha256);
 	return o;
 }

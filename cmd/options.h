@@ -36,7 +36,7 @@ struct cmd_values {
 	bool fullchain, force, rekey;
 	unsigned keep, lock_wait_ms;
 	/* what inspect is asked */
-	bool verify, tree, diff, sort, dedup, json_lines;
+	bool verify, tree, diff, sort, dedup, json_lines, recursive, entries, dot, svg;
 	const char *expires_within, *hostname, *purpose, *at, *match_key, *min_strength, *color,
 		*split;
 	struct cmd_list has_root, extract;

@@ -13,11 +13,19 @@ enum est_code certs_add(struct est_certs *certs, struct est_span der, bool uniqu
 
 /* The members of a certs-only message, in its order and without a limit on their number: nothing
  * is copied, and each is looked at once. */
+struct certs_frame {                                    /* what a message is but its sets */
+	struct est_span version, digests, content_type; /* whole TLVs */
+	struct est_span tail;                           /* what follows the certificates */
+	bool open, has_certs, ber;
+	bool message; /* it is signed or has contents, so it is more than a bag */
+};
+
 struct certs_iter { /* borrows from the message */
 	struct est_span message;
 	struct est_span rest; /* members not yet taken */
-	struct est_span crls; /* contents of the revocation set */
+	struct est_span crls; /* contents of the revocation set, after certs_iter_close() */
 	size_t n;             /* members taken */
+	struct certs_frame frame;
 };
 
 struct certs_member {
@@ -26,11 +34,16 @@ struct certs_member {
 	bool other;    /* an alternative of CertificateChoices that is no Certificate */
 };
 
-/* Checks everything of a certs-only message (RFC 5652 section 5.1, DER or BER) but the members of
- * its two sets; a bare certificate becomes a set of one.  EST_E_PROTOCOL; what begins the message.
- * No member at all is an error here. */
-enum est_code certs_iter_open(struct est_span cms, const char *what, struct est_quirks *quirks,
-	struct certs_iter *out, struct est_error *err) EST_MUST_CHECK;
+/* Checks a certs-only message (RFC 5652 section 5.1, DER or BER) up to its certificates, of which
+ * no byte is looked at; a bare certificate becomes a set of one.  any: SignedData with contents and
+ * signatures, without certificates or without its ContentInfo are taken too.  EST_E_PROTOCOL; what
+ * begins the message.  Without any, no member at all is an error. */
+enum est_code certs_iter_open(struct est_span cms, const char *what, bool any,
+	struct est_quirks *quirks, struct certs_iter *out, struct est_error *err) EST_MUST_CHECK;
+/* The rest of the message: no certificate may be used before this has succeeded too, unless to
+ * show it.  Needs no member to be taken. */
+enum est_code certs_iter_close(struct certs_iter *iter, const char *what, bool any,
+	struct est_quirks *quirks, struct est_error *err) EST_MUST_CHECK;
 /* The next member, not yet checked in any way: cert_view() does.  *found is false at the end.
  * EST_E_PROTOCOL when the set is broken here; then there is no way to go on. */
 enum est_code certs_iter_next(struct certs_iter *iter, const char *what, struct certs_member *out,

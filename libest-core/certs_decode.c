@@ -17,19 +17,12 @@
 
 #define CONSTRUCTED_OCTETS (DER_OCTET_STRING | 0x20)
 
-/* SignedData in parts. */
-struct signed_data {
-	struct der_tlv version, digests, encap, certs, crls, signers;
-	bool has_certs, has_crls;
-	struct est_span content_type; /* whole TLV of eContentType */
-};
-
 struct source {
 	struct est_span message;
 	const char *what;
 	struct est_quirks *quirks;
 	struct est_error *err;
-	bool ber;
+	bool ber, any;
 };
 
 static enum est_code malformed(const struct source *src, const uint8_t *at, const char *why)
@@ -130,19 +123,21 @@ static bool content_is_empty(struct est_span body)
 }
 
 /* encapContentInfo: id-data with no eContent, or what is tolerated in its place. */
-static enum est_code encap_content(struct source *src, struct signed_data *sd)
+static enum est_code encap_content(struct source *src, struct est_span body, struct certs_frame *f)
 {
-	struct est_span body = sd->encap.body;
 	struct der_tlv type, content;
 	enum est_code rc = EST_OK;
 
 	if (!take(src, &body, DER_OID, &type))
 		return malformed(src, body.p, "no eContentType");
-	sd->content_type = type.whole;
+	f->content_type = type.whole;
 	if (body.n > 0) {
 		if (!take(src, &body, DER_CONTEXT_C(0), &content) || body.n > 0)
 			return malformed(src, body.p, "something other than one eContent");
-		if (!content_is_empty(content.body))
+		f->message = !content_is_empty(content.body);
+		if (f->message && src->any)
+			return EST_OK;
+		if (f->message)
 			return not_certs_only(src, "it has an eContent");
 		rc = quirk_note(src->quirks, EST_Q_ECONTENT, src->what, src->err);
 	}
@@ -151,51 +146,55 @@ static enum est_code encap_content(struct source *src, struct signed_data *sd)
 	return rc;
 }
 
-static enum est_code signed_data(struct source *src, struct est_span body, struct signed_data *sd)
+/* SignedData up to its certificates, which are not looked at. */
+static enum est_code signed_data(struct source *src, struct est_span body, struct certs_iter *iter)
 {
+	struct certs_frame *f = &iter->frame;
+	struct der_tlv version, digests, encap, certs;
 	enum est_code rc;
 
-	if (!take(src, &body, DER_INTEGER, &sd->version))
+	if (!take(src, &body, DER_INTEGER, &version))
 		return malformed(src, body.p, "no version");
 	/* Which of 1 to 5 it has to be depends on what else is there; servers get it wrong. */
-	if (sd->version.body.n != 1 || sd->version.body.p[0] < 1 || sd->version.body.p[0] > 5)
-		return malformed(src, sd->version.whole.p, "a version other than 1 to 5");
-	if (!take(src, &body, DER_SET, &sd->digests))
+	if (version.body.n != 1 || version.body.p[0] < 1 || version.body.p[0] > 5)
+		return malformed(src, version.whole.p, "a version other than 1 to 5");
+	if (!take(src, &body, DER_SET, &digests))
 		return malformed(src, body.p, "no digestAlgorithms");
-	if (!take(src, &body, DER_SEQUENCE, &sd->encap))
+	if (!take(src, &body, DER_SEQUENCE, &encap))
 		return malformed(src, body.p, "no encapContentInfo");
-	rc = encap_content(src, sd);
+	f->version = version.whole;
+	f->digests = digests.whole;
+	rc = encap_content(src, encap.body, f);
 	if (rc != EST_OK)
 		return rc;
-	sd->has_certs = take(src, &body, DER_CONTEXT_C(0), &sd->certs);
-	sd->has_crls = take(src, &body, DER_CONTEXT_C(1), &sd->crls);
-	if (!take(src, &body, DER_SET, &sd->signers) || body.n > 0)
-		return malformed(src, body.p, "not one signerInfos at the end");
-	if (sd->signers.body.n > 0)
-		return not_certs_only(src, "it has a signature (SignerInfo)");
+	iter->rest = (struct est_span){ body.p, 0 };
+	f->has_certs = take(src, &body, DER_CONTEXT_C(0), &certs);
+	if (f->has_certs)
+		iter->rest = certs.body;
+	f->tail = body;
 	return EST_OK;
 }
 
 /* The message with both sets empty and no eContent. */
-static enum est_code skeleton_put(const struct source *src, const struct signed_data *sd,
-	struct est_buf *out)
+static enum est_code skeleton_put(const struct certs_frame *f, bool crls, struct est_buf *out,
+	struct est_error *err)
 {
 	struct est_buf body = { 0 };
 	enum est_code rc;
 
-	rc = est_buf_append(&body, sd->version.whole, src->err);
+	rc = est_buf_append(&body, f->version, err);
 	if (rc == EST_OK)
-		rc = est_buf_append(&body, sd->digests.whole, src->err);
+		rc = est_buf_append(&body, f->digests, err);
 	if (rc == EST_OK)
-		rc = der_put(&body, DER_SEQUENCE, sd->content_type, src->err);
-	if (rc == EST_OK && sd->has_certs)
-		rc = der_put_header(&body, DER_CONTEXT_C(0), 0, src->err);
-	if (rc == EST_OK && sd->has_crls)
-		rc = der_put_header(&body, DER_CONTEXT_C(1), 0, src->err);
+		rc = der_put(&body, DER_SEQUENCE, f->content_type, err);
+	if (rc == EST_OK && f->has_certs)
+		rc = der_put_header(&body, DER_CONTEXT_C(0), 0, err);
+	if (rc == EST_OK && crls)
+		rc = der_put_header(&body, DER_CONTEXT_C(1), 0, err);
 	if (rc == EST_OK)
-		rc = der_put_header(&body, DER_SET, 0, src->err);
+		rc = der_put_header(&body, DER_SET, 0, err);
 	if (rc == EST_OK)
-		rc = der_put(out, DER_SEQUENCE, est_buf_span(&body), src->err);
+		rc = der_put(out, DER_SEQUENCE, est_buf_span(&body), err);
 	est_buf_free(&body);
 	return rc;
 }
@@ -228,17 +227,17 @@ out:
 }
 
 /* Everything of the message but the members of its sets, by schema. */
-static enum est_code check_frame(struct source *src, const struct signed_data *sd)
+static enum est_code check_frame(struct source *src, const struct certs_frame *f, bool crls)
 {
 	struct est_buf skeleton = { 0 };
 	struct der_stats stats = { 0 };
 	enum est_code rc;
 
-	if (sd->version.whole.n + sd->digests.whole.n + sd->encap.whole.n > FRAME_MAX)
+	if (f->version.n + f->digests.n + f->content_type.n > FRAME_MAX)
 		return est_fail(src->err, EST_E_PROTOCOL,
 			"%s: more than %d bytes beside the certificates, the limit", src->what,
 			FRAME_MAX);
-	rc = skeleton_put(src, sd, &skeleton);
+	rc = skeleton_put(f, crls, &skeleton, src->err);
 	if (rc == EST_OK)
 		rc = der_walk(est_buf_span(&skeleton), true, src->what, &stats, src->err);
 	if (rc == EST_OK)
@@ -248,14 +247,36 @@ static enum est_code check_frame(struct source *src, const struct signed_data *s
 	return rc;
 }
 
-enum est_code certs_iter_open(struct est_span cms, const char *what, struct est_quirks *quirks,
-	struct certs_iter *out, struct est_error *err)
+/* SignedData in its ContentInfo or, only when any is asked for, without. */
+static enum est_code open_signed(struct source *src, const struct der_tlv *outer,
+	struct certs_iter *iter)
 {
-	struct source src = { .message = cms, .what = what, .quirks = quirks, .err = err };
+	struct der_tlv inner = *outer;
+	enum est_code rc;
+
+	if (outer->body.n > 0 && outer->body.p[0] == DER_OID)
+		rc = content_info(src, outer, &inner);
+	else
+		rc = quirk_note(src->quirks, EST_Q_BARE_SIGNED, src->what, src->err);
+	if (rc == EST_OK)
+		rc = signed_data(src, inner.body, iter);
+	iter->frame.ber = src->ber;
+	iter->frame.open = true;
+	return rc;
+}
+
+enum est_code certs_iter_open(struct est_span cms, const char *what, bool any,
+	struct est_quirks *quirks, struct certs_iter *out, struct est_error *err)
+{
+	struct source src = { .message = cms,
+		.what = what,
+		.quirks = quirks,
+		.err = err,
+		.any = any };
 	struct certs_iter iter = { .message = cms };
-	struct signed_data sd = { 0 };
 	struct est_span rest = cms;
-	struct der_tlv outer, inner;
+	enum est_file_kind kind;
+	struct der_tlv outer;
 	enum est_code rc;
 
 	if (cms.n > 0 && cms.p[0] != DER_SEQUENCE)
@@ -265,28 +286,51 @@ enum est_code certs_iter_open(struct est_span cms, const char *what, struct est_
 		return rc;
 	if (!take(&src, &rest, DER_SEQUENCE, &outer))
 		return der_walk(cms, true, what, NULL, err); /* says where it is wrong */
-	if (outer.body.n > 0 && outer.body.p[0] == DER_OID) {
-		rc = content_info(&src, &outer, &inner);
-		if (rc == EST_OK)
-			rc = signed_data(&src, inner.body, &sd);
-		if (rc == EST_OK)
-			rc = check_frame(&src, &sd);
-		if (rc == EST_OK && src.ber)
-			rc = quirk_note(quirks, EST_Q_BER, what, err);
-		if (sd.has_certs)
-			iter.rest = sd.certs.body;
-		if (sd.has_crls)
-			iter.crls = sd.crls.body;
-	} else if (est_file_kind(outer.whole, NULL) == EST_FILE_CERT) {
+	kind = outer.body.n > 0 && outer.body.p[0] == DER_OID ? EST_FILE_SIGNED_DATA
+							      : est_file_kind(outer.whole, NULL);
+	if (kind == EST_FILE_SIGNED_DATA || (any && kind == EST_FILE_BARE_SIGNED)) {
+		rc = open_signed(&src, &outer, &iter);
+	} else if (kind == EST_FILE_CERT) {
 		rc = quirk_note(quirks, EST_Q_BARE_CERT, what, err);
 		iter.rest = outer.whole;
 	} else {
 		rc = something_else(&src, outer.whole);
 	}
-	if (rc == EST_OK && iter.rest.n == 0)
+	if (rc == EST_OK && iter.rest.n == 0 && !any)
 		rc = est_fail(err, EST_E_PROTOCOL, "%s: no certificate in it", what);
 	if (rc == EST_OK)
 		*out = iter;
+	return rc;
+}
+
+enum est_code certs_iter_close(struct certs_iter *iter, const char *what, bool any,
+	struct est_quirks *quirks, struct est_error *err)
+{
+	struct source src = { .message = iter->message,
+		.what = what,
+		.quirks = quirks,
+		.err = err,
+		.any = any };
+	struct certs_frame *f = &iter->frame;
+	struct est_span body = f->tail;
+	struct der_tlv crls = { 0 }, signers;
+	bool has_crls;
+	enum est_code rc;
+
+	if (!f->open)
+		return EST_OK; /* a bare certificate */
+	src.ber = f->ber;
+	has_crls = take(&src, &body, DER_CONTEXT_C(1), &crls);
+	if (!take(&src, &body, DER_SET, &signers) || body.n > 0)
+		return malformed(&src, body.p, "not one signerInfos at the end");
+	f->message |= signers.body.n > 0;
+	if (signers.body.n > 0 && !any)
+		return not_certs_only(&src, "it has a signature (SignerInfo)");
+	rc = check_frame(&src, f, has_crls);
+	if (rc == EST_OK && src.ber)
+		rc = quirk_note(quirks, EST_Q_BER, what, err);
+	if (rc == EST_OK)
+		iter->crls = crls.body;
 	return rc;
 }
 
@@ -357,12 +401,14 @@ enum est_code est_certs_decode(struct est_span cms, struct est_quirks *quirks,
 {
 	static const char what[] = "certs-only message";
 	struct est_certs *certs = NULL;
-	struct certs_member member;
+	struct certs_member member = { 0 };
 	struct certs_iter iter;
 	enum est_code rc;
 	bool found;
 
-	rc = certs_iter_open(cms, what, quirks, &iter, err);
+	rc = certs_iter_open(cms, what, false, quirks, &iter, err);
+	if (rc == EST_OK)
+		rc = certs_iter_close(&iter, what, false, quirks, err);
 	if (rc == EST_OK)
 		rc = check_crls(iter.crls, what, err);
 	if (rc == EST_OK)

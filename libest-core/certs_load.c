@@ -50,7 +50,9 @@ static enum est_code load_bag(struct load *load, struct est_span der, const char
 	char name[96];
 	bool found;
 
-	rc = certs_iter_open(der, what, NULL, &iter, load->err);
+	rc = certs_iter_open(der, what, false, NULL, &iter, load->err);
+	if (rc == EST_OK)
+		rc = certs_iter_close(&iter, what, false, NULL, load->err);
 	while (rc == EST_OK) {
 		rc = certs_iter_next(&iter, what, &member, &found, load->err);
 		if (rc != EST_OK || !found)

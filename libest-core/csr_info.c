@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cert.h"
+#include "csr_parts.h"
 #include "x509_text.h"
 
 #define WHAT "certification request"
@@ -13,12 +14,6 @@
 #define OID_EXT_REQ   CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e)
 #define OID_CHALLENGE CERT_OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x07)
 
-struct parts {                         /* borrowed */
-	struct est_span subject, spki; /* whole TLVs */
-	struct est_span attributes;    /* contents of the set */
-	struct est_span signature_oid; /* contents */
-};
-
 static enum est_code malformed(struct est_span der, const uint8_t *at, const char *why,
 	struct est_error *err)
 {
@@ -26,7 +21,7 @@ static enum est_code malformed(struct est_span der, const uint8_t *at, const cha
 		(size_t)(at - der.p));
 }
 
-static enum est_code slice(struct est_span der, struct parts *out, struct est_error *err)
+enum est_code csr_parts(struct est_span der, struct csr_parts *out, struct est_error *err)
 {
 	struct der_tlv csr, info, tlv;
 	struct der_stats stats;
@@ -144,7 +139,7 @@ static enum est_code read_attributes(struct est_span in, struct est_csr_info *in
 	return rc;
 }
 
-static enum est_code fill(const struct parts *parts, struct est_csr_info *info,
+static enum est_code fill(const struct csr_parts *parts, struct est_csr_info *info,
 	struct est_error *err)
 {
 	struct x509_list lists[3] = { 0 }, names = { 0 };
@@ -180,10 +175,10 @@ static enum est_code fill(const struct parts *parts, struct est_csr_info *info,
 enum est_code est_csr_info(struct est_span der, struct est_csr_info *out, struct est_error *err)
 {
 	struct est_csr_info info = { 0 };
-	struct parts parts = { 0 };
+	struct csr_parts parts = { 0 };
 	enum est_code rc;
 
-	rc = slice(der, &parts, err);
+	rc = csr_parts(der, &parts, err);
 	if (rc != EST_OK)
 		return rc;
 	rc = fill(&parts, &info, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every extension of a certificate in words: those of RFC 5280 section 4.2 and the timestamps of
  * RFC 6962 decoded, the others as hex.  Addresses are shown, never asked. */
-#include "est-inspect.h"
+#include "details.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -289,37 +289,117 @@ static void timestamps(struct writer *w, struct est_span value)
 		w->rc = est_buf_printf(w->out, w->err, "%zu signed certificate timestamps", n);
 }
 
+/* SEQUENCE OF Attribute (section 4.2.1.8). */
+static void attributes(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv attr, oid, set, one;
+
+	while (more(w, in) && take(w, &in, DER_SEQUENCE, &attr) &&
+		take(w, &attr.body, DER_OID, &oid) && take(w, &attr.body, DER_SET, &set)) {
+		while (more(w, set.body) && (w->valid = der_next(&set.body, &one))) {
+			next(w, "");
+			put_oid(w, oid.body);
+			put(w, " ");
+			if (w->rc == EST_OK)
+				w->rc = x509_value(one.whole, w->out, w->err);
+		}
+	}
+}
+
+static void serial(struct writer *w, struct est_span value)
+{
+	struct der_tlv tlv;
+
+	if (take(w, &value, DER_INTEGER, &tlv) && w->rc == EST_OK)
+		w->rc = x509_integer(tlv.body, w->out, w->err);
+}
+
+/* IssuingDistributionPoint (section 5.2.5). */
+static void issuing_point(struct writer *w, struct est_span value)
+{
+	static const char *const words[] = { "user certificates alone", "CA certificates alone",
+		"some reasons alone", "indirect", "attribute certificates alone" };
+	struct est_span in = sequence(w, value);
+	struct der_tlv part, names, name;
+
+	if (der_expect(&in, DER_CONTEXT_C(0), &part) &&
+		der_expect(&part.body, DER_CONTEXT_C(0), &names)) {
+		while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
+			next(w, "");
+			put_name(w, &name);
+		}
+	}
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (der_expect(&in, DER_CONTEXT(i + 1), &part))
+			next(w, words[i]);
+	}
+	w->valid &= in.n == 0;
+}
+
+/* One of the lists of words that x509_text.c has. */
+static void words(struct writer *w, struct est_span value,
+	enum est_code (*read)(struct est_span value, struct x509_list *out, bool *valid,
+		struct est_error *err))
+{
+	struct x509_list list = { 0 };
+
+	w->rc = read(value, &list, &w->valid, w->err);
+	if (w->rc == EST_OK)
+		w->rc = x509_list_text(&list, w->out, w->err);
+	x509_list_wipe(&list);
+}
+
+static void names(struct writer *w, struct est_span value)
+{
+	words(w, value, x509_sans);
+}
+
+static void key_usage(struct writer *w, struct est_span value)
+{
+	words(w, value, x509_key_usage);
+}
+
+static void ext_key_usage(struct writer *w, struct est_span value)
+{
+	words(w, value, x509_ext_key_usage);
+}
+
 static const struct {
 	const char *oid;
 	void (*write)(struct writer *w, struct est_span value);
 } decoders[] = {
-	{ "2.5.29.19", basic_constraints },
+	{ "2.5.29.9", attributes },
 	{ "2.5.29.14", subject_key_id },
-	{ "2.5.29.35", authority_key_id },
+	{ "2.5.29.15", key_usage },
+	{ "2.5.29.17", names },
+	{ "2.5.29.18", names },
+	{ "2.5.29.19", basic_constraints },
+	{ "2.5.29.20", serial },
+	{ "2.5.29.27", serial },
+	{ "2.5.29.28", issuing_point },
 	{ "2.5.29.30", name_constraints },
+	{ "2.5.29.31", distribution_points },
 	{ "2.5.29.32", policies },
 	{ "2.5.29.33", policy_mappings },
+	{ "2.5.29.35", authority_key_id },
 	{ "2.5.29.36", policy_constraints },
-	{ "2.5.29.54", inhibit_any_policy },
-	{ "2.5.29.31", distribution_points },
+	{ "2.5.29.37", ext_key_usage },
 	{ "2.5.29.46", distribution_points },
+	{ "2.5.29.54", inhibit_any_policy },
 	{ "1.3.6.1.5.5.7.1.1", access_descriptions },
 	{ "1.3.6.1.5.5.7.1.11", access_descriptions },
 	{ "1.3.6.1.4.1.11129.2.4.2", timestamps },
 };
 
-/* Lists of names and usages by x509_text.c, the rest by the table, what neither knows as hex. */
-static enum est_code extension_text(struct est_span oid, const char *dotted, struct est_span value,
-	struct est_buf *out, struct est_error *err)
+enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
+	struct est_error *err)
 {
 	struct writer w = { .out = out, .err = err, .valid = true };
+	char dotted[DER_OID_TEXT_MAX] = "";
 	size_t start = out->n;
 
-	if (est_span_eq(oid, CERT_OID_SAN) || est_span_eq(oid, CERT_OID_KEY_USAGE) ||
-		est_span_eq(oid, CERT_OID_EXT_KEY_USAGE))
-		return x509_extension_value(oid, value, out, err);
-	if (strcmp(dotted, "2.5.29.18") == 0) /* issuerAltName: the same as the subject's */
-		return x509_extension_value(CERT_OID_SAN, value, out, err);
+	(void)der_oid_text(oid, dotted);
 	for (size_t i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++) {
 		if (strcmp(dotted, decoders[i].oid) != 0)
 			continue;
@@ -334,29 +414,56 @@ static enum est_code extension_text(struct est_span oid, const char *dotted, str
 	return w.rc;
 }
 
+/* One Extension into the list, and true for one more of them. */
 static enum est_code read_extension(const struct der_tlv *ext, struct est_extension *out,
 	struct est_error *err)
 {
 	struct est_span in = ext->body;
 	struct est_buf text = { 0 };
-	char dotted[DER_OID_TEXT_MAX];
 	struct der_tlv oid, tlv;
 	enum est_code rc;
 
-	if (!der_expect(&in, DER_OID, &oid) || !der_oid_text(oid.body, dotted))
-		return est_fail(err, EST_E_PROTOCOL, "certificate: an extension without an OID");
+	if (!der_expect(&in, DER_OID, &oid))
+		return est_fail(err, EST_E_PROTOCOL, "an extension without an OID");
 	out->critical = der_expect(&in, DER_BOOLEAN, &tlv) && tlv.body.n == 1 && tlv.body.p[0];
 	if (!der_expect(&in, DER_OCTET_STRING, &tlv))
-		return est_fail(err, EST_E_PROTOCOL, "certificate: an extension without a value");
-	out->name = est_oid_name(dotted);
-	rc = extension_text(oid.body, dotted, tlv.body, &text, err);
+		return est_fail(err, EST_E_PROTOCOL, "an extension without a value");
+	rc = x509_extension_value(oid.body, tlv.body, &text, err);
+	if (rc == EST_OK)
+		rc = details_name(oid.body, out, err);
 	if (rc == EST_OK)
 		rc = x509_string(&text, &out->value, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(&text, est_span_str(dotted), err);
-	if (rc == EST_OK)
-		rc = x509_string(&text, &out->oid, err);
 	est_buf_free(&text);
+	return rc;
+}
+
+enum est_code details_name(struct est_span oid, struct est_extension *out, struct est_error *err)
+{
+	char dotted[DER_OID_TEXT_MAX];
+
+	if (!der_oid_text(oid, dotted))
+		return est_fail(err, EST_E_PROTOCOL, "an OID that is malformed or too long");
+	out->name = est_oid_name(dotted);
+	out->oid = strdup(dotted);
+	return out->oid ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory");
+}
+
+enum est_code details_extensions(struct est_span in, struct est_cert_details *d,
+	struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+	struct der_tlv ext;
+
+	if (!d->extension)
+		d->extension = calloc(EST_EXTENSIONS_MAX, sizeof(*d->extension));
+	if (!d->extension)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	while (rc == EST_OK && in.n > 0) {
+		if (d->n_extensions == EST_EXTENSIONS_MAX || !der_expect(&in, DER_SEQUENCE, &ext))
+			return est_fail(err, EST_E_PROTOCOL,
+				"a malformed extension, or more than %d", EST_EXTENSIONS_MAX);
+		rc = read_extension(&ext, &d->extension[d->n_extensions++], err);
+	}
 	return rc;
 }
 
@@ -365,8 +472,6 @@ enum est_code est_cert_details(struct est_span der, struct est_cert_details *out
 {
 	struct est_cert_details d = { 0 };
 	struct cert_view view;
-	struct der_tlv ext;
-	struct est_span in;
 	enum est_code rc = cert_view(der, "certificate", &view, err);
 
 	if (rc == EST_OK)
@@ -376,12 +481,7 @@ enum est_code est_cert_details(struct est_span der, struct est_cert_details *out
 	if (rc != EST_OK)
 		return rc;
 	d.version = view.version;
-	d.extension = calloc(EST_EXTENSIONS_MAX, sizeof(*d.extension));
-	if (!d.extension)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (in = view.extensions; rc == EST_OK && d.n_extensions < EST_EXTENSIONS_MAX &&
-				   der_expect(&in, DER_SEQUENCE, &ext);)
-		rc = read_extension(&ext, &d.extension[d.n_extensions++], err);
+	rc = details_extensions(view.extensions, &d, err);
 	if (rc == EST_OK)
 		*out = d;
 	else
@@ -389,12 +489,18 @@ enum est_code est_cert_details(struct est_span der, struct est_cert_details *out
 	return rc;
 }
 
+static void wipe_list(struct est_extension *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(list[i].oid);
+		free(list[i].value);
+	}
+	free(list);
+}
+
 void est_cert_details_wipe(struct est_cert_details *d)
 {
-	for (size_t i = 0; i < d->n_extensions; i++) {
-		free(d->extension[i].oid);
-		free(d->extension[i].value);
-	}
-	free(d->extension);
+	wipe_list(d->extension, d->n_extensions);
+	wipe_list(d->attribute, d->n_attributes);
 	*d = (struct est_cert_details){ 0 };
 }

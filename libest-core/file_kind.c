@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Names what a file looks like, so that the wrong one is called by its name. */
-#include "der.h"
-#include "pem.h"
+#include "file_kind.h"
 
 #include <string.h>
+
+#include "der.h"
+#include "wrapped.h"
 
 #define CHILDREN 7 /* as many as it takes to tell the structures apart */
 
@@ -117,7 +119,7 @@ static enum est_file_kind sequence_kind(const struct shape *s)
 	return EST_FILE_UNKNOWN;
 }
 
-static enum est_file_kind der_kind(struct est_span data)
+enum est_file_kind file_kind_der(struct est_span data)
 {
 	struct der_tlv outer;
 	struct shape s;
@@ -140,7 +142,7 @@ static enum est_file_kind der_kind(struct est_span data)
 	}
 }
 
-static enum est_file_kind pem_kind(struct est_span data)
+enum est_file_kind file_kind_label(const struct pem_block *block)
 {
 	static const struct {
 		const char *label;
@@ -152,14 +154,32 @@ static enum est_file_kind pem_kind(struct est_span data)
 		{ "CERTIFICATE REQUEST", EST_FILE_CSR },
 		{ "NEW CERTIFICATE REQUEST", EST_FILE_CSR },
 		{ "X509 CRL", EST_FILE_CRL },
+		{ "CRL", EST_FILE_CRL },
 		{ "PUBLIC KEY", EST_FILE_PUBLIC_KEY },
-		{ "RSA PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "PKCS7", EST_FILE_SIGNED_DATA },
+		{ "PKCS #7 SIGNED DATA", EST_FILE_SIGNED_DATA },
+		{ "CMS", EST_FILE_SIGNED_DATA },
+		{ "CERTIFICATE CHAIN", EST_FILE_SIGNED_DATA },
+		{ "PKCS12", EST_FILE_PKCS12 },
 		{ "OPENSSH PRIVATE KEY", EST_FILE_OPENSSH_KEY },
-		{ "PGP PUBLIC KEY BLOCK", EST_FILE_PGP },
-		{ "PGP PRIVATE KEY BLOCK", EST_FILE_PGP },
-		{ "PGP MESSAGE", EST_FILE_PGP },
-		{ "PGP SIGNATURE", EST_FILE_PGP },
 	};
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		if (pem_is(block, labels[i].label))
+			return labels[i].kind;
+	}
+	if (pem_is_private_key(block))
+		return pem_is_encrypted(block) ? EST_FILE_ENCRYPTED_KEY : EST_FILE_PRIVATE_KEY;
+	if (block->label.n > 4 && memcmp(block->label.p, "PGP ", 4) == 0)
+		return EST_FILE_PGP;
+	return block->label.n > 10 &&
+			       memcmp(block->label.p + block->label.n - 10, "PUBLIC KEY", 10) == 0
+		       ? EST_FILE_PUBLIC_KEY
+		       : EST_FILE_OTHER_PEM;
+}
+
+static enum est_file_kind pem_kind(struct est_span data)
+{
 	struct est_buf der = { 0 };
 	enum est_file_kind kind;
 	struct pem_reader reader;
@@ -170,18 +190,11 @@ static enum est_file_kind pem_kind(struct est_span data)
 	pem_init(&reader, data);
 	if (pem_next(&reader, &block, &found, &ignored) != EST_OK || !found)
 		return EST_FILE_OTHER_PEM;
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-		if (pem_is(&block, labels[i].label))
-			return labels[i].kind;
-	}
-	if (pem_is_private_key(&block))
-		return pem_is_encrypted(&block) ? EST_FILE_ENCRYPTED_KEY : EST_FILE_PRIVATE_KEY;
-	if (!pem_is(&block, "PKCS7") && !pem_is(&block, "CMS") &&
-		!pem_is(&block, "CERTIFICATE CHAIN"))
-		return EST_FILE_OTHER_PEM;
-	kind = EST_FILE_SIGNED_DATA;
+	kind = file_kind_label(&block);
+	if (kind != EST_FILE_SIGNED_DATA)
+		return kind;
 	if (pem_decode(&block, &der, &ignored) == EST_OK)
-		kind = der_kind(est_buf_span(&der));
+		kind = file_kind_der(est_buf_span(&der));
 	est_buf_free(&der);
 	return kind == EST_FILE_UNKNOWN ? EST_FILE_SIGNED_DATA : kind;
 }
@@ -198,13 +211,17 @@ static bool has_prefix(struct est_span data, const char *prefix, bool any_case)
 static enum est_file_kind text_kind(struct est_span data)
 {
 	static const char *const html[] = { "<!doctype html", "<html", "<head", "<body", "<?xml" };
+	static const char *const ssh[] = { "ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-",
+		"---- BEGIN SSH2 PUBLIC KEY" };
 
 	for (size_t i = 0; i < sizeof(html) / sizeof(html[0]); i++) {
 		if (has_prefix(data, html[i], true))
 			return EST_FILE_HTML;
 	}
-	if (has_prefix(data, "ssh-", false) || has_prefix(data, "ecdsa-sha2-", false))
-		return EST_FILE_OPENSSH_PUBLIC_KEY;
+	for (size_t i = 0; i < sizeof(ssh) / sizeof(ssh[0]); i++) {
+		if (has_prefix(data, ssh[i], false))
+			return EST_FILE_OPENSSH_PUBLIC_KEY;
+	}
 	if (data.p[0] == '{' || data.p[0] == '[')
 		return EST_FILE_JSON;
 	for (size_t i = 0; i < data.n; i++) {
@@ -223,23 +240,57 @@ static struct est_span skip_blank(struct est_span data)
 	return data;
 }
 
-enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding)
+/* What the first bytes tell. */
+static enum est_file_kind magic_kind(struct est_span data)
 {
-	enum est_encoding ignored_encoding;
-	enum est_file_kind kind;
-	struct est_buf der = { 0 };
-	struct est_error ignored;
+	static const struct {
+		const char *magic;
+		uint16_t at, n;
+		enum est_file_kind kind;
+	} magics[] = {
+		{ "\x1f\x8b", 0, 2, EST_FILE_GZIP },
+		{ "\xff\xfe", 0, 2, EST_FILE_UTF16 },
+		{ "\xfe\xff", 0, 2, EST_FILE_UTF16 },
+		{ "\xfe\xed\xfe\xed", 0, 4, EST_FILE_KEYSTORE },
+		{ "\xce\xce\xce\xce", 0, 4, EST_FILE_KEYSTORE },
+		{ "PK\x03\x04", 0, 4, EST_FILE_ARCHIVE },
+		{ "BZh", 0, 3, EST_FILE_ARCHIVE },
+		{ "\xfd"
+		  "7zXZ",
+			0, 5, EST_FILE_ARCHIVE },
+		{ "\x28\xb5\x2f\xfd", 0, 4, EST_FILE_ARCHIVE },
+		{ "ustar", 257, 5, EST_FILE_ARCHIVE },
+		{ "KBXf", 8, 4, EST_FILE_PGP },
+	};
 
-	if (!encoding)
-		encoding = &ignored_encoding;
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		if (data.n >= (size_t)magics[i].at + magics[i].n &&
+			memcmp(data.p + magics[i].at, magics[i].magic, magics[i].n) == 0)
+			return magics[i].kind;
+	}
+	/* A public or secret key packet with a length of two octets, version 4 (RFC 4880). */
+	if (data.n > 4 && (data.p[0] == 0x99 || data.p[0] == 0x95) && data.p[3] == 4)
+		return EST_FILE_PGP;
+	return EST_FILE_UNKNOWN;
+}
+
+enum est_file_kind file_kind_decode(struct est_span data, enum est_encoding *encoding,
+	struct est_buf *der)
+{
+	enum est_file_kind kind;
+	struct est_error ignored;
+	struct wrapped wrapped;
+
 	*encoding = EST_ENCODING_RAW;
 	if (data.n == 0)
 		return EST_FILE_EMPTY;
-	kind = der_kind(data);
+	kind = file_kind_der(data);
+	if (kind == EST_FILE_UNKNOWN)
+		kind = magic_kind(data);
 	if (kind != EST_FILE_UNKNOWN)
 		return kind;
-	if (has_prefix(data, "\x1f\x8b", false))
-		return EST_FILE_GZIP;
+	if (wrapped_read(data, false, &wrapped))
+		return EST_FILE_WRAPPED;
 	if (pem_present(data)) {
 		*encoding = EST_ENCODING_PEM;
 		return pem_kind(data);
@@ -247,14 +298,23 @@ enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encodi
 	data = skip_blank(data);
 	if (data.n == 0)
 		return EST_FILE_EMPTY;
-	if (pem_decode_base64(data, &der, &ignored) == EST_OK)
-		kind = der_kind(est_buf_span(&der));
-	est_buf_free(&der);
+	if (pem_decode_base64(data, der, &ignored) == EST_OK)
+		kind = file_kind_der(est_buf_span(der));
 	if (kind != EST_FILE_UNKNOWN) {
 		*encoding = EST_ENCODING_BASE64;
 		return kind;
 	}
 	return text_kind(data);
+}
+
+enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding)
+{
+	enum est_encoding ignored;
+	struct est_buf der = { 0 };
+	enum est_file_kind kind = file_kind_decode(data, encoding ? encoding : &ignored, &der);
+
+	est_buf_free(&der);
+	return kind;
 }
 
 const char *est_file_kind_text(enum est_file_kind kind)
@@ -282,6 +342,10 @@ const char *est_file_kind_text(enum est_file_kind kind)
 		[EST_FILE_HTML] = "an HTML or XML page",
 		[EST_FILE_JSON] = "JSON",
 		[EST_FILE_GZIP] = "gzip-compressed data",
+		[EST_FILE_WRAPPED] = "an HTTP response or mail with its header fields",
+		[EST_FILE_UTF16] = "UTF-16 text",
+		[EST_FILE_ARCHIVE] = "an archive",
+		[EST_FILE_KEYSTORE] = "a Java keystore",
 	};
 
 	return (unsigned)kind < sizeof(text) / sizeof(text[0]) ? text[kind] : text[0];

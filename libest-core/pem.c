@@ -159,12 +159,13 @@ bool pem_is_encrypted(const struct pem_block *block)
 	       starts_with(block->label, LITERAL("ENCRYPTED "));
 }
 
-enum est_code pem_decode_base64(struct est_span text, struct est_buf *out, struct est_error *err)
+static enum est_code decode(struct est_span text, struct est_quirks *quirks, struct est_buf *out,
+	struct est_error *err)
 {
 	size_t before = out->n;
 	enum est_code rc;
 
-	rc = base64_decode(text, "base64", NULL, out, err);
+	rc = base64_decode(text, "base64", quirks, out, err);
 	if (rc == EST_E_PROTOCOL)
 		return err->code = EST_E_INPUT;
 	if (rc == EST_OK && out->n == before)
@@ -172,11 +173,22 @@ enum est_code pem_decode_base64(struct est_span text, struct est_buf *out, struc
 	return rc;
 }
 
+enum est_code pem_decode_base64(struct est_span text, struct est_buf *out, struct est_error *err)
+{
+	return decode(text, NULL, out, err);
+}
+
 enum est_code pem_decode(const struct pem_block *block, struct est_buf *out, struct est_error *err)
+{
+	return pem_decode_noting(block, NULL, out, err);
+}
+
+enum est_code pem_decode_noting(const struct pem_block *block, struct est_quirks *quirks,
+	struct est_buf *out, struct est_error *err)
 {
 	struct est_span headers;
 
-	return pem_decode_base64(headers_split(block->text, &headers), out, err);
+	return decode(headers_split(block->text, &headers), quirks, out, err);
 }
 
 enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,

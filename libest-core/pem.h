@@ -33,6 +33,9 @@ bool pem_is_encrypted(const struct pem_block *block);
 /* Appends the decoded bytes.  EST_E_INPUT with the reason; no bytes at all is one. */
 enum est_code pem_decode(const struct pem_block *block, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The same, and deviations go to quirks. */
+enum est_code pem_decode_noting(const struct pem_block *block, struct est_quirks *quirks,
+	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* The same for base64 without armour: white space anywhere, padding may be missing. */
 enum est_code pem_decode_base64(struct est_span text, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

@@ -79,7 +79,7 @@ static unsigned rsa_strength(size_t modulus_bits)
 	return 0;
 }
 
-static unsigned key_strength(struct est_span spki)
+unsigned x509_key_strength(struct est_span spki)
 {
 	struct der_tlv outer, algorithm, oid, key;
 
@@ -96,19 +96,22 @@ static unsigned key_strength(struct est_span spki)
 }
 
 /* RSASSA-PSS-params name the hash in [0] (RFC 4055 section 3.1); without it, SHA-1. */
-static unsigned pss_strength(const struct cert_view *view)
+static unsigned pss_strength(struct est_span oid, struct est_span der)
 {
-	struct est_span oid = view->signature_oid, rest;
+	struct est_span rest = { oid.p + oid.n, (size_t)(der.p + der.n - (oid.p + oid.n)) };
 	struct der_tlv params, outer, hash;
 
-	rest = (struct est_span){ oid.p + oid.n,
-		(size_t)(view->der.p + view->der.n - (oid.p + oid.n)) };
 	if (der_expect(&rest, DER_SEQUENCE, &params) &&
 		der_expect(&params.body, DER_CONTEXT_C(0), &outer) &&
 		der_expect(&outer.body, DER_SEQUENCE, &params) &&
 		der_expect(&params.body, DER_OID, &hash))
 		return oid_strength(hash.body);
 	return 61;
+}
+
+unsigned x509_signature_strength(struct est_span oid, struct est_span der)
+{
+	return est_span_eq(oid, CERT_OID_RSA_PSS) ? pss_strength(oid, der) : oid_strength(oid);
 }
 
 enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
@@ -119,13 +122,9 @@ enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *si
 
 	if (rc != EST_OK)
 		return rc;
-	*key = key_strength(view.spki);
-	if (cert_is_root(&view))
-		*signature = UINT_MAX;
-	else if (est_span_eq(view.signature_oid, CERT_OID_RSA_PSS))
-		*signature = pss_strength(&view);
-	else
-		*signature = oid_strength(view.signature_oid);
+	*key = x509_key_strength(view.spki);
+	*signature = cert_is_root(&view) ? UINT_MAX
+					 : x509_signature_strength(view.signature_oid, view.der);
 	return EST_OK;
 }
 

@@ -319,85 +319,94 @@ void x509_list_wipe(struct x509_list *list)
 	*list = (struct x509_list){ 0 };
 }
 
-enum est_code x509_sans(struct est_span value, struct x509_list *out, bool *valid,
+/* Takes what item() makes of the front of *in, which has content, into the list. */
+typedef enum est_code item_fn(struct est_span *in, size_t n, struct est_buf *text, bool *valid,
+	struct est_error *err);
+
+static enum est_code list_of(struct est_span in, item_fn *item, struct x509_list *out, bool *valid,
 	struct est_error *err)
 {
 	struct x509_list list = { 0 };
 	struct est_buf text = { 0 };
-	struct der_tlv seq, name;
 	enum est_code rc = EST_OK;
 
-	*valid = der_expect(&value, DER_SEQUENCE, &seq) && value.n == 0;
-	while (*valid && seq.body.n > 0 && rc == EST_OK) {
-		*valid = list.n < EST_SANS_MAX && der_next(&seq.body, &name);
-		if (!*valid)
-			break;
-		rc = x509_general_name(&name, &text, err);
-		if (rc == EST_OK)
+	for (size_t n = 0; *valid && in.n > 0 && rc == EST_OK; n++) {
+		rc = item(&in, n, &text, valid, err);
+		if (rc == EST_OK && *valid && text.n > 0)
 			rc = x509_list_add(&list, &text, err);
 	}
 	est_buf_free(&text);
-	if (rc == EST_OK && *valid) {
+	if (rc == EST_OK && *valid)
 		*out = list;
-		return EST_OK;
-	}
-	x509_list_wipe(&list);
+	else
+		x509_list_wipe(&list);
 	return rc;
 }
 
-enum est_code x509_key_usage(struct est_span value, struct x509_list *out, bool *valid,
+static enum est_code take_name(struct est_span *in, size_t n, struct est_buf *text, bool *valid,
+	struct est_error *err)
+{
+	struct der_tlv name;
+
+	*valid = n < EST_SANS_MAX && der_next(in, &name);
+	return *valid ? x509_general_name(&name, text, err) : EST_OK;
+}
+
+static enum est_code take_oid(struct est_span *in, size_t n, struct est_buf *text, bool *valid,
+	struct est_error *err)
+{
+	struct der_tlv oid;
+
+	(void)n;
+	*valid = der_expect(in, DER_OID, &oid);
+	return *valid ? x509_oid(oid.body, text, err) : EST_OK;
+}
+
+/* Of a BIT STRING's octets; one bit a call, the octet stays until its eight are done. */
+static enum est_code take_usage(struct est_span *in, size_t n, struct est_buf *text, bool *valid,
 	struct est_error *err)
 {
 	static const char *const names[] = { "digitalSignature", "nonRepudiation",
 		"keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign",
 		"encipherOnly", "decipherOnly" };
-	struct x509_list list = { 0 };
-	struct est_buf text = { 0 };
-	struct der_tlv bits;
-	enum est_code rc = EST_OK;
+	bool set = in->p[0] & 0x80 >> n % 8;
+
+	(void)valid;
+	if (n + 1 == sizeof(names) / sizeof(names[0]))
+		in->n = 0;
+	else if (n % 8 == 7)
+		*in = (struct est_span){ in->p + 1, in->n - 1 };
+	return set ? put(text, names[n], err) : EST_OK;
+}
+
+enum est_code x509_sans(struct est_span value, struct x509_list *out, bool *valid,
+	struct est_error *err)
+{
+	struct der_tlv seq = { 0 };
+
+	*valid = der_expect(&value, DER_SEQUENCE, &seq) && value.n == 0;
+	return list_of(seq.body, take_name, out, valid, err);
+}
+
+enum est_code x509_key_usage(struct est_span value, struct x509_list *out, bool *valid,
+	struct est_error *err)
+{
+	struct der_tlv bits = { 0 };
 
 	*valid = der_expect(&value, DER_BIT_STRING, &bits) && value.n == 0 && bits.body.n >= 1 &&
 		 bits.body.p[0] < 8;
-	for (size_t i = 0; *valid && rc == EST_OK && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (i / 8 + 1 >= bits.body.n || !(bits.body.p[i / 8 + 1] & 0x80 >> i % 8))
-			continue;
-		rc = put(&text, names[i], err);
-		if (rc == EST_OK)
-			rc = x509_list_add(&list, &text, err);
-	}
-	est_buf_free(&text);
-	if (rc == EST_OK && *valid) {
-		*out = list;
-		return EST_OK;
-	}
-	x509_list_wipe(&list);
-	return rc;
+	if (*valid)
+		bits.body = (struct est_span){ bits.body.p + 1, bits.body.n - 1 };
+	return list_of(bits.body, take_usage, out, valid, err);
 }
 
 enum est_code x509_ext_key_usage(struct est_span value, struct x509_list *out, bool *valid,
 	struct est_error *err)
 {
-	struct x509_list list = { 0 };
-	struct est_buf text = { 0 };
-	struct der_tlv seq, oid;
-	enum est_code rc = EST_OK;
+	struct der_tlv seq = { 0 };
 
 	*valid = der_expect(&value, DER_SEQUENCE, &seq) && value.n == 0;
-	while (*valid && seq.body.n > 0 && rc == EST_OK) {
-		*valid = der_expect(&seq.body, DER_OID, &oid);
-		if (!*valid)
-			break;
-		rc = x509_oid(oid.body, &text, err);
-		if (rc == EST_OK)
-			rc = x509_list_add(&list, &text, err);
-	}
-	est_buf_free(&text);
-	if (rc == EST_OK && *valid) {
-		*out = list;
-		return EST_OK;
-	}
-	x509_list_wipe(&list);
-	return rc;
+	return list_of(seq.body, take_oid, out, valid, err);
 }
 
 enum est_code x509_list_text(const struct x509_list *list, struct est_buf *out,
@@ -407,27 +416,6 @@ enum est_code x509_list_text(const struct x509_list *list, struct est_buf *out,
 
 	for (size_t i = 0; i < list->n && rc == EST_OK; i++)
 		rc = est_buf_printf(out, err, "%s%s", i > 0 ? ", " : "", list->item[i]);
-	return rc;
-}
-
-enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
-	struct est_error *err)
-{
-	struct x509_list list = { 0 };
-	bool valid = false;
-	enum est_code rc = EST_OK;
-
-	if (est_span_eq(oid, CERT_OID_SAN))
-		rc = x509_sans(value, &list, &valid, err);
-	else if (est_span_eq(oid, CERT_OID_KEY_USAGE))
-		rc = x509_key_usage(value, &list, &valid, err);
-	else if (est_span_eq(oid, CERT_OID_EXT_KEY_USAGE))
-		rc = x509_ext_key_usage(value, &list, &valid, err);
-	if (rc == EST_OK && valid)
-		rc = x509_list_text(&list, out, err);
-	else if (rc == EST_OK)
-		rc = x509_value(value, out, err);
-	x509_list_wipe(&list);
 	return rc;
 }
 

@@ -38,6 +38,10 @@ enum est_code x509_key_body(struct est_span body, struct est_buf *out,
 /* Of the modulus in the BIT STRING contents of an RSAPublicKey (RFC 8017 appendix A.1.1); 0:
  * malformed. */
 size_t x509_rsa_bits(struct est_span key);
+/* Bits of security as est_cert_strength() has them: of a whole SubjectPublicKeyInfo TLV, and of a
+ * signature algorithm by OID contents that lie in der, its parameters behind them. */
+unsigned x509_key_strength(struct est_span spki);
+unsigned x509_signature_strength(struct est_span oid, struct est_span der);
 /* "dns:a.example" and so on of one GeneralName. */
 enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -54,7 +58,8 @@ enum est_code x509_key_usage(struct est_span value, struct x509_list *out, bool 
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code x509_ext_key_usage(struct est_span value, struct x509_list *out, bool *valid,
 	struct est_error *err) EST_MUST_CHECK;
-/* One extension's value: one of the above as a list with commas, else as x509_value(). */
+/* One extension's value in words: every extension of RFC 5280, and the timestamps of RFC 6962;
+ * others as "#" and hex, malformed ones with "malformed " before that. */
 enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 

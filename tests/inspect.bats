@@ -124,7 +124,7 @@ field() {
 }
 
 @test "inspect: keys are named and never printed" {
-	for file in ec.key rsa.key enc.key; do
+	for file in ec.key rsa.key enc.key ssh.key; do
 		for json in '' --json; do
 			# shellcheck disable=SC2086
 			works inspect $json "$PKI/$file"
@@ -152,6 +152,7 @@ field() {
 	head -c 500 /dev/urandom | tr -d '0' >random
 	mkdir dir
 	gzip -c "$PKI/dev.pem" >dev.gz
+	iconv -f UTF-8 -t UTF-16 "$PKI/dev.pem" >"$PKI/dev.utf16"
 	while IFS='|' read -r file pattern; do
 		refused 3 "$pattern" inspect "$file"
 		stderr_has "${file##*/}"
@@ -164,7 +165,7 @@ field() {
 		dev.gz|gzip
 		not-there|No such file
 		$PKI/store.p12|PKCS.?#?12
-		$PKI/ssh.key|OpenSSH
+		$PKI/dev.utf16|UTF-16
 	FILES
 	run_est inspect random
 	[ "$status" = 3 ]

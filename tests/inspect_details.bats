@@ -96,6 +96,68 @@ shown() { # NAME: the value of an extension
 	no_control_bytes "$OUT"
 }
 
+@test "details: the attributes of a request, and what it asks for; secrets are described, not shown" {
+	cat >conf <<-'CONF'
+		oid_section = oids
+		[oids]
+		identity = 1.2.840.113549.1.9.16.2.58
+		[req]
+		prompt = no
+		distinguished_name = dn
+		attributes = attr
+		req_extensions = ext
+		[dn]
+		CN = x
+		[attr]
+		challengePassword = AAECAwQFBgcICQoL
+		unstructuredName = some thing
+		identity = AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+		[ext]
+		subjectAltName = DNS:a.example
+		basicConstraints = critical,CA:FALSE
+		certificatePolicies = 1.2.3.4
+	CONF
+	openssl req -new -key k -config conf -out csr
+	works inspect -v csr
+	grep -qx 'attribute:     challengePassword: 16 characters, not shown; has the form of a channel binding (tls-unique)' "$OUT"
+	grep -qx 'attribute:     estIdentityLinking: 44 characters, not shown; has the form of a channel binding (tls-exporter)' "$OUT"
+	grep -qx 'attribute:     unstructuredName: some thing' "$OUT"
+	run ! grep -q 'AAECAwQ' "$OUT"
+	[ "$(shown 'basicConstraints, critical')" = 'no CA' ]
+	[ "$(shown certificatePolicies)" = '1.2.3.4' ]
+	grep -qx 'strength:      key 128, signature 128' "$OUT"
+	works inspect -v --json csr
+	run ! grep -q 'AAECAwQ' "$OUT"
+	jq -e '.requests[0].details | (.attributes | length == 4 and (map(.name) | index("challengePassword") != null)) and
+		(.extensions | map(.name) == ["subjectAltName", "basicConstraints", "certificatePolicies"])' "$OUT"
+	works inspect "$EST_TEST_ROOT/tests/data/vectors/rfc9908-3.4-template.der"
+	grep -q 'subject ' "$OUT"
+}
+
+@test "details: the extensions of a CRL, and with --entries what it revokes" {
+	printf '%s\n' '[ca]' 'default_ca=d' '[d]' database=db default_md=sha256 crlnumber=number crl_extensions=e \
+		'[e]' 'authorityKeyIdentifier=keyid' 'issuingDistributionPoint=critical,@p' '[p]' onlyCA=TRUE \
+		'fullname=URI:http://c.example/' >conf
+	openssl req -x509 -new -key k -subj /CN=ca -days 9 -out ca
+	echo 0a >number
+	printf 'R\t351231235959Z\t2%d0101000000Z%s\t%s\tunknown\t/CN=x\n' 6 ,keyCompromise 00AB 5 '' 01 \
+		4 ,CAkeyTime,20230102030405Z 7F >db
+	openssl ca -config conf -gencrl -keyfile k -cert ca -crldays 9 -out crl 2>err
+	works inspect -v --entries crl
+	[ "$(shown 'issuingDistributionPoint, critical')" = 'uri:http://c.example/, CA certificates alone' ]
+	[ "$(shown cRLNumber)" = 0a ]
+	sed -n 's/^entry: *//p' "$OUT" | diff - <(printf '%s\n' '01  2025-01-01T00:00:00Z' \
+		'7f  2024-01-01T00:00:00Z  cACompromise, invalid since 2023-01-02T03:04:05Z' \
+		'ab  2026-01-01T00:00:00Z  keyCompromise')
+	works inspect --json --entries crl
+	jq -e '.crls[0] | .revoked == 3 and (.entries | length == 3 and .[2] == {serial: "ab", revoked:
+		"2026-01-01T00:00:00Z", reason: "keyCompromise", since: null})' "$OUT"
+	works inspect --json-lines --entries crl
+	jq -r .type "$OUT" | diff - <(printf '%s\n' crls entries entries entries result)
+	works inspect crl
+	run ! grep -q '^entry' "$OUT"
+}
+
 @test "details: of every certificate that Debian ships" {
 	works inspect --json -v /etc/ssl/certs/ca-certificates.crt
 	jq -e '[.certificates[].details.extensions[] | select(.value | test("malformed"))] == []' "$OUT"

@@ -15,7 +15,7 @@ setup_file() {
 	openssl req -x509 -new -key k -subj /CN=root -days 60 -out again.pem
 	openssl req -new -key k -subj /CN=x -addext subjectAltName=DNS:x -out csr
 	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >conf
-	: >db
+	printf 'R\t351231235959Z\t260101000000Z\t01\tunknown\t/CN=x\n' >db
 	openssl ca -config conf -gencrl -cert root.pem -keyfile k -crldays 9 -out crl 2>/dev/null
 	printf '%s\n' '-----BEGIN CERTIFICATE-----' MAA= '-----END CERTIFICATE-----' >broken
 }
@@ -55,6 +55,13 @@ valid() {
 	valid object
 	works inspect --json --dedup -o out root.pem
 	valid object
+	openssl cms -encrypt -in csr -recip root.pem -aes128 -outform DER -out message
+	mkdir dir && echo text >dir/text && cp root.pem dir
+	works inspect -r --json -v --entries csr crl root.pem message dir
+	jq -e '(.messages | length == 1) and (.skipped | length == 1)' "$OUT"
+	valid object
+	works inspect -r --json-lines -v --entries csr crl root.pem message dir
+	valid lines
 	run_est inspect --json
 	[ "$status" = 2 ]
 	valid object

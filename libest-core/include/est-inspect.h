@@ -80,17 +80,52 @@ struct est_extension {
 };
 
 struct est_cert_details {
-	int version;
-	unsigned key_bits, signature_bits; /* est_cert_strength() */
-	char spki_sha256[EST_SHA256_HEX];
-	struct est_extension *extension; /* in the certificate's order */
+	int version;                       /* of a request 1 */
+	unsigned key_bits, signature_bits; /* est_cert_strength(); of a CRL: key_bits is 0 */
+	char spki_sha256[EST_SHA256_HEX];  /* of a CRL: empty */
+	struct est_extension *extension;   /* in the certificate's order */
 	size_t n_extensions;
+	struct est_extension *attribute; /* of a request; secrets are described, not shown */
+	size_t n_attributes;
 };
 
-/* All that est_cert_info() leaves out. */
+/* All that est_cert_info(), est_csr_info() and est_crl_info() leave out. */
 EST_API enum est_code est_cert_details(struct est_span der, struct est_cert_details *out,
 	struct est_error *err) EST_MUST_CHECK;
+EST_API enum est_code est_csr_details(struct est_span der, struct est_cert_details *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API enum est_code est_crl_details(struct est_span der, struct est_cert_details *out,
+	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_cert_details_wipe(struct est_cert_details *details);
+
+struct est_crl_entry {         /* borrowed for the call */
+	char serial[140];      /* lower-case hex, "..." behind the first 64 bytes */
+	const char *reason;    /* "keyCompromise"; NULL: none is given */
+	time_t revoked, since; /* revocationDate, invalidityDate */
+	bool has_since;
+};
+
+typedef enum est_code est_crl_entry_fn(void *ctx, const struct est_crl_entry *entry,
+	struct est_error *err);
+/* Each revoked certificate, in the list's order; nothing is kept.  What fn fails with, ends it. */
+EST_API enum est_code est_crl_entries(struct est_span der, est_crl_entry_fn *fn, void *ctx,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* A CMS message (RFC 5652) as it is without being opened. */
+struct est_cms_info {
+	char *type;                   /* "envelopedData", or a dotted OID */
+	char *content;                /* of what is in it, "data"; NULL: not said */
+	char *encryption;             /* algorithm of the contents; NULL: not encrypted */
+	char **recipients, **signers; /* "key transport: issuer CN=x, serial 01, rsaEncryption" */
+	size_t n_recipients, n_signers;
+	char sha256[EST_SHA256_HEX]; /* of the whole message */
+};
+
+/* BER or DER.  No signature is verified and nothing is decrypted.  EST_E_PROTOCOL. */
+EST_API enum est_code est_cms_info(struct est_span der, struct est_cms_info *out,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API void est_cms_info_wipe(struct est_cms_info *info);
+
 /* Whether the certificate or, when csr, the request carries this key. */
 EST_API enum est_code est_key_is_in(const struct est_key *key, struct est_span der, bool csr,
 	bool *out, struct est_error *err) EST_MUST_CHECK;

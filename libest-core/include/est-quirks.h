@@ -25,3 +25,5 @@ QUIRK(EMPTY_BODY, "Q-EMPTY-BODY", "200 with an empty body in place of an empty l
 QUIRK(NO_RETRY_AFTER, "Q-NO-RETRY-AFTER", "202 without a usable Retry-After")
 QUIRK(CSRATTRS_VALUE, "Q-CSRATTRS-VALUE", "attribute value that is not what its type requires")
 QUIRK(EXTRA_BYTES, "Q-EXTRA-BYTES", "bytes after the end of the response, connection closed")
+QUIRK(BARE_SIGNED, "Q-BARE-SIGNED", "SignedData without its ContentInfo; only inspect takes it")
+QUIRK(PEM_LABEL, "Q-PEM-LABEL", "PEM label that does not say what is inside")

@@ -264,7 +264,11 @@ enum est_file_kind {
 	EST_FILE_PGP,
 	EST_FILE_HTML,
 	EST_FILE_JSON,
-	EST_FILE_GZIP
+	EST_FILE_GZIP,
+	EST_FILE_WRAPPED, /* header fields in front: an HTTP response, mail */
+	EST_FILE_UTF16,
+	EST_FILE_ARCHIVE,
+	EST_FILE_KEYSTORE /* Java's own */
 };
 
 enum est_encoding { EST_ENCODING_RAW, EST_ENCODING_BASE64, EST_ENCODING_PEM };
@@ -276,8 +280,10 @@ EST_API const char *est_file_kind_text(enum est_file_kind kind);
 
 /* One thing in a file, borrowed for the call. */
 struct est_object {
-	enum est_file_kind kind;        /* CERT, CSR, CRL, CSRATTRS, a key, OTHER_PEM */
+	enum est_file_kind kind;        /* CERT, CSR, CRL, CSRATTRS, OTHER_CMS (also: signed), a
+					 * key, OTHER_PEM, PGP */
 	struct est_span der;            /* not yet checked in any way; empty for private keys */
+	struct est_span label;          /* of its PEM block, printable; empty: none */
 	size_t index;                   /* in the file, from 1 */
 	size_t offset;                  /* in the file, or in the message a base64 text holds */
 	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
@@ -286,11 +292,17 @@ struct est_object {
 /* Anything but EST_OK ends est_objects(), which returns it. */
 typedef enum est_code est_object_fn(void *ctx, const struct est_object *object,
 	struct est_error *err);
-/* Takes a file apart, whatever it is wrapped in: PEM blocks, base64, DER, certs-only messages.
- * Linear, and without a limit on the number of objects.  A broken one does not hide the others.
- * EST_E_INPUT for a file that holds none of this, named for what it looks like. */
+/* Takes a file apart, whatever it is wrapped in: PEM blocks, base64, DER, one after another,
+ * certs-only messages, mail and HTTP responses, PKCS #12 that needs no password.  Linear, and
+ * without a limit on the number of objects.  A broken one does not hide the others.  EST_E_INPUT
+ * for a file that holds none of this, named for what it looks like. */
 EST_API enum est_code est_objects(struct est_span data, struct est_quirks *quirks,
 	est_object_fn *fn, void *ctx, struct est_error *err) EST_MUST_CHECK;
+/* The same of a file as est_read_file() takes it, with the first objects before the last bytes
+ * are read.  password (may be NULL) opens PKCS #12. */
+EST_API enum est_code est_objects_file(const char *path, size_t max, const char *password,
+	struct est_quirks *quirks, est_object_fn *fn, void *ctx,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* What people ask of a CRL; its signature is not verified. */
 struct est_crl_info {

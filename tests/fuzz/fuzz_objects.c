@@ -1,6 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* Any file: it is taken apart, and what is in it can be shown. */
+#include "est-inspect.h"
 #include "fuzzing.h"
+
+static void check_list(const struct est_extension *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		fuzz_assert_safe(list[i].oid, strlen(list[i].oid));
+		fuzz_assert_safe(list[i].value, strlen(list[i].value));
+	}
+}
+
+static void show_details(struct est_span der, bool csr)
+{
+	struct est_cert_details d;
+	struct est_error err;
+	enum est_code rc = csr ? est_csr_details(der, &d, &err) : est_crl_details(der, &d, &err);
+
+	if (rc != EST_OK) {
+		fuzz_assert_failed(rc, &err);
+		return;
+	}
+	check_list(d.extension, d.n_extensions);
+	check_list(d.attribute, d.n_attributes);
+	est_cert_details_wipe(&d);
+}
+
+static enum est_code count_entry(void *ctx, const struct est_crl_entry *entry,
+	struct est_error *err)
+{
+	size_t *n = ctx;
+
+	(void)err;
+	fuzz_assert_safe(entry->serial, strlen(entry->serial));
+	++*n;
+	return EST_OK;
+}
 
 static void show_csr(struct est_span der)
 {
@@ -18,6 +53,7 @@ static void show_csr(struct est_span der)
 		fuzz_assert_safe(info.sans[i], strlen(info.sans[i]));
 	for (size_t i = 0; i < info.n_attributes; i++)
 		fuzz_assert_safe(info.attributes[i], strlen(info.attributes[i]));
+	show_details(der, true);
 	est_csr_info_wipe(&info);
 }
 
@@ -26,6 +62,7 @@ static void show_crl(struct est_span der)
 	struct est_crl_info info;
 	struct est_error err;
 	enum est_code rc = est_crl_info(der, &info, &err);
+	size_t n = 0;
 
 	if (rc != EST_OK) {
 		fuzz_assert_failed(rc, &err);
@@ -34,6 +71,9 @@ static void show_crl(struct est_span der)
 	fuzz_assert_safe(info.issuer, strlen(info.issuer));
 	fuzz_assert_safe(info.signature, strlen(info.signature));
 	FUZZ_ASSERT(info.n_revoked <= der.n / 2);
+	if (est_crl_entries(der, count_entry, &n, &err) == EST_OK)
+		FUZZ_ASSERT(n == info.n_revoked);
+	show_details(der, false);
 	est_crl_info_wipe(&info);
 }
 

@@ -63,6 +63,12 @@ static void other_files_are_named(void **state)
 		{ "{\"errors\":[]}", EST_FILE_JSON },
 		{ "\x1f\x8b\x08", EST_FILE_GZIP },
 		{ "\x01\x02\x03", EST_FILE_UNKNOWN },
+		{ "\xff\xfe-", EST_FILE_UTF16 },
+		{ "PK\x03\x04", EST_FILE_ARCHIVE },
+		{ "\xfe\xed\xfe\xed", EST_FILE_KEYSTORE },
+		{ "\x99\x01\x02\x04\x05", EST_FILE_PGP },
+		{ "sk-ssh-ed25519@openssh.com AAAA", EST_FILE_OPENSSH_PUBLIC_KEY },
+		{ "HTTP/1.1 404 Not Found\r\n\r\n", EST_FILE_WRAPPED },
 		{ "ssh-ed25519 AAAA root@host", EST_FILE_OPENSSH_PUBLIC_KEY },
 		{ "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
 			EST_FILE_OPENSSH_KEY },
@@ -200,6 +206,86 @@ static void pem_of_all_kinds_is_taken_apart(void **state)
 	est_buf_free(&bag);
 }
 
+/* What one text is taken apart into, or how it is refused. */
+static void messages_with_fields_are_opened(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n; /* objects; 0: refused */
+		uint32_t quirks;
+	} files[] = {
+		/* MAA= is an empty list of CSR attributes. */
+		{ "HTTP/1.1 200 OK\r\n\r\nMAA=\r\n", 1, 0 },
+		{ "HTTP/1.1 200 OK\n\nMAA", 1, 1u << EST_Q_PADDING },
+		{ "content-type: x\n\nMAA=", 1, 0 },
+		{ "X: y\nContent-Type: a;\n b=c\n\nMAA=", 1, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n4\r\nMAA=\r\n0\r\n\r\n", 1, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nMA\n2;a\nA=\n0\n", 1, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nMAA=", 1, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n9\r\nMAA=\r\n", 0, 0 },
+		{ "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nMAA=\n"
+		  "--b\nContent-Type: text/plain\n\nhello\n--b\nX: y\n\nMAA=\n--b--\nMAA=\n",
+			2, 0 },
+		{ "Content-Type: multipart/mixed; boundary=\"b c\"\n\n--b c\n\nMAA=", 1, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
+		  "boundary=i\n\n--i\n\nMAA=\n--i--\n--b--",
+			1, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b--", 0, 0 },
+		{ "Content-Type: multipart/mixed\n\nMAA=", 1, 0 },
+		{ "HTTP/1.1 200 OK\n\nHTTP/1.1 200 OK\n\nMAA=", 1, 0 },
+		{ "HTTP/1.1 200 OK\r\n", 0, 0 },
+		{ "Subject: x\n\nMAA=", 0, 0 }, /* nothing says that it is a message */
+		{ "no field\nContent-Type: x\n\nMAA=", 0, 0 },
+	};
+	struct est_buf deep = { 0 };
+	struct est_quirks quirks;
+	struct est_error err;
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		quirks = (struct est_quirks){ 0 };
+		seen = (struct seen){ 0 };
+		if (est_objects(est_span_str(files[i].text), &quirks, note, &seen, &err) !=
+			(files[i].n ? EST_OK : EST_E_INPUT))
+			fail_msg("%zu: %s", i, err.msg);
+		assert_int_equal(seen.n, files[i].n);
+		assert_int_equal(quirks.seen, files[i].quirks);
+	}
+	for (int i = 0; i < 9; i++)
+		forge_append(&deep, est_span_str("HTTP/1.1 200 OK\n\n"));
+	forge_append(&deep, est_span_str("MAA="));
+	assert_int_equal(est_objects(est_buf_span(&deep), &quirks, note, &seen, &err), EST_E_INPUT);
+	assert_non_null(strstr(err.msg, "more than 8 deep"));
+	est_buf_free(&deep);
+}
+
+static void values_in_a_row_are_taken_one_by_one(void **state)
+{
+	struct est_quirks quirks = { 0 };
+	struct seen seen = { 0 };
+	struct est_buf der = { 0 };
+	struct est_error err;
+
+	(void)state;
+	forge_numbered(1, &der);
+	forge_append(&der, BYTES(0x30, 0));
+	forge_numbered(2, &der);
+	forge_append(&der, BYTES('\n', 0));
+	assert_int_equal(est_objects(est_buf_span(&der), &quirks, note, &seen, &err), EST_OK);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.kinds[1], EST_FILE_CSRATTRS);
+	assert_int_equal(seen.kinds[2], EST_FILE_CERT);
+	assert_int_equal(quirks.seen, 1u << EST_Q_TRAILING);
+	/* Other bytes behind make the last one broken, and it alone. */
+	forge_append(&der, BYTES(1));
+	seen = (struct seen){ 0 };
+	assert_int_equal(est_objects(est_buf_span(&der), &quirks, note, &seen, &err), EST_OK);
+	assert_int_equal(seen.n, 3);
+	assert_true(!seen.broken[0] && !seen.broken[1] && seen.broken[2]);
+	est_buf_free(&der);
+}
+
 static void the_callback_ends_it(void **state)
 {
 	struct est_quirks quirks = { 0 };
@@ -229,11 +315,13 @@ static void files_of_another_kind_are_refused_by_name(void **state)
 			EST_E_INPUT);
 		assert_non_null(strstr(err.msg, files[i][1]));
 	}
+	assert_int_equal(seen.n, 0);
+	/* PKCS #12 that is none is a broken object. */
 	assert_int_equal(est_objects(BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a), &quirks, note,
 				 &seen, &err),
-		EST_E_INPUT);
-	assert_non_null(strstr(err.msg, "PKCS#12"));
-	assert_int_equal(seen.n, 0);
+		EST_OK);
+	assert_int_equal(seen.n, 1);
+	assert_true(seen.broken[0] && seen.kinds[0] == EST_FILE_PKCS12);
 }
 
 static void a_hundred_thousand_certificates_take_linear_time(void **state)
@@ -265,6 +353,8 @@ int main(void)
 		cmocka_unit_test(der_of_each_kind_is_told_apart),
 		cmocka_unit_test(a_broken_object_does_not_hide_the_others),
 		cmocka_unit_test(pem_of_all_kinds_is_taken_apart),
+		cmocka_unit_test(messages_with_fields_are_opened),
+		cmocka_unit_test(values_in_a_row_are_taken_one_by_one),
 		cmocka_unit_test(the_callback_ends_it),
 		cmocka_unit_test(files_of_another_kind_are_refused_by_name),
 		cmocka_unit_test(a_hundred_thousand_certificates_take_linear_time),

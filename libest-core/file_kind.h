@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of est_file_kind(), for who goes on with what they find. */
+#ifndef EST_FILE_KIND_H
+#define EST_FILE_KIND_H
+
+#include "pem.h"
+
+/* Of one DER or BER value, by its shape. */
+enum est_file_kind file_kind_der(struct est_span data);
+/* What a PEM label promises; EST_FILE_OTHER_PEM: nothing. */
+enum est_file_kind file_kind_label(const struct pem_block *block);
+/* As est_file_kind(); with EST_ENCODING_BASE64 der holds what was decoded to find out. */
+enum est_file_kind file_kind_decode(struct est_span data, enum est_encoding *encoding,
+	struct est_buf *der);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "wrapped.h"
+
+#include <string.h>
+
+#define BOUNDARY_MAX 70 /* characters, RFC 2046 section 5.1.1 */
+
+static struct est_span after(struct est_span in, size_t n)
+{
+	return (struct est_span){ in.p + n, in.n - n };
+}
+
+/* A line without its end, off the front of *in. */
+static struct est_span line_take(struct est_span *in)
+{
+	const uint8_t *end = in->n > 0 ? memchr(in->p, '\n', in->n) : NULL;
+	size_t n = end ? (size_t)(end - in->p) : in->n;
+	struct est_span line = { in->p, n };
+
+	*in = after(*in, n + (end != NULL));
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+static bool begins(struct est_span in, const char *word)
+{
+	size_t n = strlen(word);
+
+	return in.n >= n && strncasecmp((const char *)in.p, word, n) == 0;
+}
+
+/* Offset of a word in any case; in.n: not there. */
+static size_t find(struct est_span in, const char *word)
+{
+	for (size_t i = 0; i < in.n; i++) {
+		if (begins(after(in, i), word))
+			return i;
+	}
+	return in.n;
+}
+
+/* The value of the parameter boundary. */
+static struct est_span boundary_of(struct est_span value)
+{
+	size_t at = find(value, "boundary="), n;
+
+	if (at == value.n)
+		return (struct est_span){ 0 };
+	value = after(value, at + strlen("boundary="));
+	if (value.n > 0 && value.p[0] == '"') {
+		value = after(value, 1);
+		for (n = 0; n < value.n && value.p[n] != '"';)
+			n++;
+	} else {
+		for (n = 0; n < value.n && !memchr("; \t\r\n", value.p[n], 5);)
+			n++;
+	}
+	return n <= BOUNDARY_MAX ? (struct est_span){ value.p, n } : (struct est_span){ 0 };
+}
+
+/* Length of the field's name; 0: the line is no field. */
+static size_t field_name(struct est_span line)
+{
+	for (size_t i = 0; i < line.n && i < 100; i++) {
+		if (line.p[i] == ':')
+			return i;
+		if (line.p[i] <= ' ' || line.p[i] >= 0x7f)
+			return 0;
+	}
+	return 0;
+}
+
+/* One field with its continuation lines; true when it is about what follows. */
+static bool field_note(struct est_span field, bool http, struct wrapped *out)
+{
+	if (begins(field, "Content-Type:")) {
+		if (find(field, "multipart/") < field.n)
+			out->boundary = boundary_of(field);
+		out->est_type = http && (find(field, "application/pkcs7-mime") < field.n ||
+						find(field, "application/csrattrs") < field.n);
+		return true;
+	}
+	if (begins(field, "Transfer-Encoding:"))
+		out->chunked = find(field, "chunked") < field.n;
+	return begins(field, "Content-") || begins(field, "MIME-Version:") ||
+	       begins(field, "Transfer-Encoding:");
+}
+
+bool wrapped_read(struct est_span text, bool part, struct wrapped *out)
+{
+	struct wrapped found = { 0 };
+	bool http = false, content = part;
+	struct est_span line, rest = text;
+
+	if (begins(rest, "HTTP/")) {
+		(void)line_take(&rest);
+		http = content = true;
+	}
+	for (;;) {
+		struct est_span field;
+
+		if (rest.n == 0)
+			return false; /* fields alone */
+		line = line_take(&rest);
+		if (line.n == 0)
+			break;
+		if (field_name(line) == 0)
+			return false;
+		while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\t'))
+			(void)line_take(&rest);
+		field = (struct est_span){ line.p, (size_t)(rest.p - line.p) };
+		content |= field_note(field, http, &found);
+	}
+	if (!content)
+		return false;
+	found.body = rest;
+	*out = found;
+	return true;
+}
+
+/* The offset of the next line that begins with "--" and the boundary; in.n: none. */
+static size_t delimiter(struct est_span in, struct est_span boundary)
+{
+	for (size_t i = 0; i < in.n; i++) {
+		const uint8_t *next = memchr(in.p + i, '\n', in.n - i);
+
+		if (in.n - i >= boundary.n + 2 && in.p[i] == '-' && in.p[i + 1] == '-' &&
+			memcmp(in.p + i + 2, boundary.p, boundary.n) == 0)
+			return i;
+		if (!next)
+			break;
+		i = (size_t)(next - in.p);
+	}
+	return in.n;
+}
+
+bool wrapped_part(struct est_span *rest, struct est_span boundary, struct est_span *part)
+{
+	size_t at = delimiter(*rest, boundary);
+	struct est_span line, in;
+
+	if (at == rest->n)
+		return false;
+	in = after(*rest, at);
+	line = line_take(&in);
+	if (line.n >= boundary.n + 4 && memcmp(line.p + boundary.n + 2, "--", 2) == 0)
+		return false; /* the last */
+	at = delimiter(in, boundary);
+	*rest = after(in, at);
+	if (at < in.n && at > 0) /* the line end before a delimiter belongs to it */
+		at -= at > 1 && in.p[at - 2] == '\r' ? 2 : 1;
+	*part = (struct est_span){ in.p, at };
+	return true;
+}
+
+/* The size at the beginning of a chunk's line; false: none. */
+static bool chunk_size(struct est_span line, size_t *out)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < line.n && i < 8 && strchr("0123456789abcdefABCDEF", line.p[i]) && line.p[i];
+		i++)
+		n = n << 4 |
+		    (size_t)(line.p[i] <= '9' ? line.p[i] - '0' : (line.p[i] | 0x20) - 'a' + 10);
+	*out = n;
+	return i > 0 && (i == line.n || line.p[i] == ';' || line.p[i] == ' ');
+}
+
+bool wrapped_unchunk(struct est_span body, struct est_buf *out, struct est_error *err)
+{
+	struct est_buf all = { 0 };
+	size_t n;
+
+	for (;;) {
+		if (body.n == 0 || !chunk_size(line_take(&body), &n) || n > body.n)
+			break;
+		if (n == 0) {
+			*out = all;
+			return true;
+		}
+		if (est_buf_append(&all, (struct est_span){ body.p, n }, err) != EST_OK)
+			break;
+		body = after(body, n);
+		if (line_take(&body).n > 0)
+			break;
+	}
+	est_buf_free(&all);
+	return false;
+}
