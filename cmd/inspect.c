@@ -292,7 +292,7 @@ static enum est_code on_csr(struct inspect *in, const struct est_object *object,
 	if (in->gates)
 		rc = gates_csr(in->gates, object, err);
 	if (rc == EST_OK && in->cmd->json) {
-		o = json_csr(&info);
+		o = cmd_json_csr(&info);
 	} else if (rc == EST_OK) {
 		rc = begin_text(in, object, "request", err);
 		if (rc == EST_OK)

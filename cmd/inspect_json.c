@@ -18,15 +18,6 @@ static void add_bool(struct json_object *o, const char *name, bool value)
 	json_object_object_add(o, name, json_object_new_boolean(value));
 }
 
-static void add_strings(struct json_object *o, const char *name, char *const *v, size_t n)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(array, json_object_new_string(v[i]));
-	json_object_object_add(o, name, array);
-}
-
 static void add_bits(struct json_object *o, const char *name, unsigned bits)
 {
 	json_object_object_add(o, name,
@@ -50,23 +41,6 @@ struct json_object *json_details(const struct est_cert_details *d)
 		add_string(ext, "value", d->extension[i].value);
 		json_object_array_add(list, ext);
 	}
-	return o;
-}
-
-struct json_object *json_csr(const struct est_csr_info *info)
-{
-	struct json_object *o = json_object_new_object();
-
-	add_string(o, "subject", info->subject);
-	add_string(o, "key", info->key);
-	add_string(o, "signature", info->signature);
-	add_bool(o, "verified", info->verified);
-	add_strings(o, "sans", info->sans, info->n_sans);
-	add_strings(o, "key_usage", info->key_usage, info->n_key_usage);
-	add_strings(o, "ext_key_usage", info->ext_key_usage, info->n_ext_key_usage);
-	add_strings(o, "attributes", info->attributes, info->n_attributes);
-	add_bool(o, "challenge_password", info->challenge_password);
-	add_string(o, "sha256", info->sha256);
 	return o;
 }
 

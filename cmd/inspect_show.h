@@ -23,7 +23,6 @@ enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *ou
 
 /* Owned by the caller.  Certificates: cmd_json_cert(). */
 struct json_object *json_details(const struct est_cert_details *d);
-struct json_object *json_csr(const struct est_csr_info *info);
 struct json_object *json_crl(const struct est_crl_info *info);
 enum est_code json_csrattrs(const struct est_csrattrs *attrs, struct json_object **out,
 	struct est_error *err) EST_MUST_CHECK;

@@ -76,6 +76,25 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 	return o;
 }
 
+struct json_object *cmd_json_csr(const struct est_csr_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "subject", json_object_new_string(info->subject));
+	json_object_object_add(o, "key", json_object_new_string(info->key));
+	json_object_object_add(o, "signature", json_object_new_string(info->signature));
+	json_object_object_add(o, "verified", json_object_new_boolean(info->verified));
+	json_object_object_add(o, "sans", strings(info->sans, info->n_sans));
+	json_object_object_add(o, "key_usage", strings(info->key_usage, info->n_key_usage));
+	json_object_object_add(o, "ext_key_usage",
+		strings(info->ext_key_usage, info->n_ext_key_usage));
+	json_object_object_add(o, "attributes", strings(info->attributes, info->n_attributes));
+	json_object_object_add(o, "challenge_password",
+		json_object_new_boolean(info->challenge_password));
+	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
+	return o;
+}
+
 void cmd_json_array(struct cmd *cmd, const char *name, struct json_object *array)
 {
 	if (cmd->json)

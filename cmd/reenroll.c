@@ -46,6 +46,8 @@ static const struct cmd_option options[] = {
 		"renew now, whatever the date; let a new key replace that of --key-out" },
 	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
 		"link the request to the TLS session: auto, require, tls-exporter, off" },
+	{ "csrattrs", 0, CMD_STRING, CMD_AT(csrattrs), "HOW", NULL,
+		"what the CA wants in a request: auto (ask and follow), require, ignore" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -173,6 +175,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 		.operation = EST_SIMPLEREENROLL,
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
+		.demands = request->plan.demands,
 	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
@@ -291,6 +294,8 @@ static enum est_code run(struct cmd *cmd)
 		request.key = key;
 		key = NULL;
 	}
+	if (request.will_send)
+		request.client = client;
 	if (rc == EST_OK)
 		rc = request_make(cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL,
 			&request);

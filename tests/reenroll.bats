@@ -321,10 +321,10 @@ config() {
 @test "reenroll: with --key-out a refusal keeps or removes the new key as with enroll" {
 	identity dev /CN=dev
 	LEAVES=
-	refused 10 400 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-400
+	refused 10 400 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-400 --csrattrs ignore
 	[ ! -e new.key.est-new ]
 	LEAVES=new.key.est-new
-	refused 11 500 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-500
+	refused 11 500 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-500 --csrattrs ignore
 	cp new.key.est-new kept.key
 	works reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem
 	same_key new.key kept.key
