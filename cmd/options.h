@@ -33,7 +33,7 @@ struct cmd_values {
 	/* where it goes */
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
 	const char *store;
-	bool fullchain, force, rekey, explain;
+	bool fullchain, force, rekey, reuse_key, explain;
 	unsigned keep, lock_wait_ms;
 	/* what inspect is asked */
 	bool verify, tree, diff, sort, dedup, json_lines;
