@@ -127,6 +127,8 @@ void cmd_json_string(struct cmd *cmd, const char *name, const char *value);
 void cmd_json_bool(struct cmd *cmd, const char *name, bool value);
 void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text); /* valid UTF-8 */
 struct json_object *cmd_json_cert(const struct est_cert_info *info);
+struct json_object *cmd_json_strings(char *const *v, size_t n);
+struct json_object *cmd_json_csr(const struct est_csr_info *info);
 /* "certificates": [...] ; pem: each with its PEM text, for when no file got it. */
 enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs,
 	bool pem) EST_MUST_CHECK;

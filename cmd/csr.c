@@ -4,7 +4,11 @@
 
 #include <string.h>
 
+#include <json-c/json.h>
+
 static const struct cmd_option options[] = {
+	{ "from", 0, CMD_STRING, CMD_AT(from), "FILE", NULL,
+		"follow the CSR attributes in this file, DER or base64" },
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where the request goes (default: standard output)" },
 	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL, "pem (default) or der" },
@@ -34,10 +38,21 @@ static enum est_code check_options(struct cmd *cmd)
 		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out FILE");
 		return est_hint(&cmd->err, "or name a key with --use-key");
 	}
-	if (!v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
-		est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
-		return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
-	}
+	return request_check_name(cmd, request_has_name(v) || v->from);
+}
+
+static enum est_code json_request(struct cmd *cmd, struct est_span der)
+{
+	struct est_csr_info info;
+	enum est_code rc;
+
+	if (!cmd->json)
+		return EST_OK;
+	rc = est_csr_info(der, &info, &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	json_object_object_add(cmd->json, "request", cmd_json_csr(&info));
+	est_csr_info_wipe(&info);
 	return EST_OK;
 }
 
@@ -60,6 +75,8 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 		rc = est_newkey_commit(request->newkey, &cmd->err);
 	if (rc == EST_OK && !out)
 		cmd_json_text(cmd, "csr", est_buf_span(&text));
+	if (rc == EST_OK)
+		rc = json_request(cmd, der);
 	est_buf_free(&text);
 	return rc;
 }
@@ -73,6 +90,8 @@ static enum est_code run(struct cmd *cmd)
 	enum est_code rc;
 
 	rc = check_options(cmd);
+	if (rc == EST_OK && cmd->v.from)
+		rc = attrs_from_file(cmd, &request.attrs);
 	if (rc == EST_OK)
 		rc = cmd_output(cmd, cmd->v.output, secret ? EST_OUTPUT_SECRET : 0, &out);
 	if (rc == EST_OK)

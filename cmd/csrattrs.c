@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* est csrattrs: what the CA wants in a request (RFC 7030 section 4.5, RFC 9908). */
-#include "cmd.h"
+#include "request.h"
 
 #include <string.h>
 
@@ -9,6 +9,7 @@
 static const struct cmd_option options[] = {
 	{ "from", 0, CMD_STRING, CMD_AT(from), "FILE", NULL,
 		"read the attributes from FILE, ask no server" },
+	{ "explain", 0, CMD_FLAG, CMD_AT(explain), NULL, NULL, "say what enroll makes of them" },
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where they go (default: standard output)" },
 	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL, "text (default), der or b64" },
@@ -95,24 +96,22 @@ static enum est_code render(const struct est_csrattrs *attrs, const char *form, 
 	return est_base64_append(out, est_csrattrs_der(attrs), err);
 }
 
-static enum est_code from_file(struct cmd *cmd, struct est_csrattrs **out)
+/* What est would do, line by line; the operator's part is not known here. */
+static enum est_code explain(struct cmd *cmd, const struct est_csrattrs *attrs, struct est_buf *out)
 {
-	struct est_quirks quirks = { .strict = cmd->v.strict };
-	struct est_buf text = { 0 }, der = { 0 };
-	enum est_code rc;
+	struct est_span notes, wants, does;
+	struct est_plan plan = { 0 };
+	enum est_code rc = EST_OK;
 
-	rc = est_read_file(cmd->v.from, EST_FILE_MAX, &text, &cmd->err);
-	if (rc == EST_OK && text.n > 0 && text.p[0] == 0x30)
-		rc = est_buf_append(&der, est_buf_span(&text), &cmd->err); /* a file may be DER */
-	else if (rc == EST_OK)
-		rc = est_body_decode(est_buf_span(&text), &quirks, &der, &cmd->err);
+	if (attrs)
+		rc = est_plan_make(NULL, "ec:p256", false, attrs, &plan, &cmd->err);
+	notes = est_buf_span(&plan.notes);
+	while (rc == EST_OK && attrs_note_next(&notes, &wants, &does))
+		rc = est_buf_printf(out, &cmd->err, "%.*s: %.*s\n", (int)wants.n,
+			(const char *)wants.p, (int)does.n, (const char *)does.p);
 	if (rc == EST_OK)
-		rc = est_csrattrs_decode(est_buf_span(&der), &quirks, out, &cmd->err);
-	if (rc == EST_E_PROTOCOL && !cmd->v.strict)
-		rc = cmd->err.code = EST_E_INPUT; /* it is a local file */
-	cmd_json_quirks(cmd, &quirks);
-	est_buf_free(&der);
-	est_buf_free(&text);
+		attrs_report(cmd, &plan);
+	est_plan_wipe(&plan);
 	return rc;
 }
 
@@ -125,6 +124,9 @@ static enum est_code check_options(struct cmd *cmd)
 		return rc;
 	if (form && strcmp(form, "text") && strcmp(form, "der") && strcmp(form, "b64"))
 		return est_fail(&cmd->err, EST_E_USAGE, "--outform is text, der or b64");
+	if (form && cmd->v.explain)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--explain is text of its own: no --outform with it");
 	return cmd_check_stdout(cmd, cmd->v.output);
 }
 
@@ -146,7 +148,7 @@ static enum est_code run(struct cmd *cmd)
 	if (rc != EST_OK || cmd->v.dry_run)
 		goto out;
 	if (cmd->v.from) {
-		rc = from_file(cmd, &attrs);
+		rc = attrs_from_file(cmd, &attrs);
 	} else {
 		rc = est_csrattrs(client, &attrs, &cmd->err);
 		cmd_report_session(cmd, client);
@@ -154,7 +156,8 @@ static enum est_code run(struct cmd *cmd)
 	if (rc == EST_OK && !attrs)
 		cmd_verbose(cmd, "the CA has no demands");
 	if (rc == EST_OK)
-		rc = render(attrs, cmd->v.outform, &text, &cmd->err);
+		rc = cmd->v.explain ? explain(cmd, attrs, &text)
+				    : render(attrs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = json_attrs(cmd, attrs);
 	if (rc == EST_OK)

@@ -23,6 +23,8 @@ static const struct cmd_option options[] = {
 		"let a new key replace the one that --key-out names" },
 	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
 		"link the request to the TLS session: auto, require, tls-exporter, off" },
+	{ "csrattrs", 0, CMD_STRING, CMD_AT(csrattrs), "HOW", NULL,
+		"what the CA wants in a request: auto (ask and follow), require, ignore" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -52,10 +54,9 @@ static enum est_code check_options(struct cmd *cmd)
 			"a new key needs --key-out, --combined or --p12 FILE, or --store DIR");
 		return est_hint(&cmd->err, "or name a key with --use-key, or a request with --csr");
 	}
-	if (!v->csr && !v->subject && !v->dns.n && !v->ip.n && !v->email.n && !v->uri.n) {
-		est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
-		return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
-	}
+	rc = request_check_name(cmd, v->csr || request_has_name(v) || attrs_required(cmd));
+	if (rc != EST_OK)
+		return rc;
 	if (!v->cert && !v->user && !v->srp_user && !cmd_has_token(cmd) && !v->dry_run) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"nothing to authenticate with (RFC 7030 section 3.3.2)");
@@ -73,6 +74,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 		.operation = EST_SIMPLEENROLL,
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
+		.demands = request->plan.demands,
 	};
 	struct est_issued issued = { 0 };
 	bool sent = false;
@@ -108,6 +110,8 @@ static enum est_code run(struct cmd *cmd)
 		rc = delivery_recovered(cmd, &delivery, cmd->v.output, cmd->v.use_key);
 		goto out;
 	}
+	if (request.will_send)
+		request.client = client;
 	if (rc == EST_OK)
 		rc = request_make(cmd, (struct est_span){ 0 }, "ec:p256", &request);
 	if (rc == EST_OK && cmd->v.dry_run)

@@ -18,15 +18,6 @@ static void add_bool(struct json_object *o, const char *name, bool value)
 	json_object_object_add(o, name, json_object_new_boolean(value));
 }
 
-static void add_strings(struct json_object *o, const char *name, char *const *v, size_t n)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(array, json_object_new_string(v[i]));
-	json_object_object_add(o, name, array);
-}
-
 static void add_bits(struct json_object *o, const char *name, unsigned bits)
 {
 	json_object_object_add(o, name,
@@ -63,23 +54,6 @@ struct json_object *json_details(enum est_file_kind kind, const struct est_cert_
 	return o;
 }
 
-struct json_object *json_csr(const struct est_csr_info *info)
-{
-	struct json_object *o = json_object_new_object();
-
-	add_string(o, "subject", info->subject);
-	add_string(o, "key", info->key);
-	add_string(o, "signature", info->signature);
-	add_bool(o, "verified", info->verified);
-	add_strings(o, "sans", info->sans, info->n_sans);
-	add_strings(o, "key_usage", info->key_usage, info->n_key_usage);
-	add_strings(o, "ext_key_usage", info->ext_key_usage, info->n_ext_key_usage);
-	add_strings(o, "attributes", info->attributes, info->n_attributes);
-	add_bool(o, "challenge_password", info->challenge_password);
-	add_string(o, "sha256", info->sha256);
-	return o;
-}
-
 struct json_object *json_crl(const struct est_crl_info *info)
 {
 	struct json_object *o = json_object_new_object();
@@ -113,8 +87,9 @@ struct json_object *json_cms(const struct est_cms_info *info)
 	add_string(o, "content_type", info->type);
 	add_string(o, "content", info->content);
 	add_string(o, "encryption", info->encryption);
-	add_strings(o, "recipients", info->recipients, info->n_recipients);
-	add_strings(o, "signers", info->signers, info->n_signers);
+	json_object_object_add(o, "recipients",
+		cmd_json_strings(info->recipients, info->n_recipients));
+	json_object_object_add(o, "signers", cmd_json_strings(info->signers, info->n_signers));
 	add_string(o, "sha256", info->sha256);
 	return o;
 }

@@ -378,7 +378,7 @@ static enum est_code info_json(const struct est_object *object, const union info
 {
 	switch (object->kind) {
 	case EST_FILE_CSR:
-		*out = json_csr(&info->csr);
+		*out = cmd_json_csr(&info->csr);
 		return EST_OK;
 	case EST_FILE_CRL:
 		*out = json_crl(&info->crl);

@@ -29,7 +29,6 @@ enum est_code text_csrattrs(const struct est_csrattrs *attrs, struct est_buf *ou
 
 /* Owned by the caller.  Certificates: cmd_json_cert(). */
 struct json_object *json_details(enum est_file_kind kind, const struct est_cert_details *d);
-struct json_object *json_csr(const struct est_csr_info *info);
 struct json_object *json_crl(const struct est_crl_info *info);
 struct json_object *json_entry(const struct est_crl_entry *entry);
 struct json_object *json_cms(const struct est_cms_info *info);

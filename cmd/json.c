@@ -44,7 +44,7 @@ struct json_object *cmd_json_time(time_t when)
 	return cmd_time_text(when, text, sizeof(text)) ? json_object_new_string(text) : NULL;
 }
 
-static struct json_object *strings(char *const *v, size_t n)
+struct json_object *cmd_json_strings(char *const *v, size_t n)
 {
 	struct json_object *array = json_object_new_array();
 
@@ -64,14 +64,36 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 	json_object_object_add(o, "not_after", cmd_json_time(info->not_after));
 	json_object_object_add(o, "key", json_object_new_string(info->key));
 	json_object_object_add(o, "signature", json_object_new_string(info->signature));
-	json_object_object_add(o, "sans", strings(info->sans, info->n_sans));
-	json_object_object_add(o, "key_usage", strings(info->key_usage, info->n_key_usage));
+	json_object_object_add(o, "sans", cmd_json_strings(info->sans, info->n_sans));
+	json_object_object_add(o, "key_usage",
+		cmd_json_strings(info->key_usage, info->n_key_usage));
 	json_object_object_add(o, "ext_key_usage",
-		strings(info->ext_key_usage, info->n_ext_key_usage));
+		cmd_json_strings(info->ext_key_usage, info->n_ext_key_usage));
 	json_object_object_add(o, "ca", json_object_new_boolean(info->ca));
 	json_object_object_add(o, "path_len",
 		info->path_len < 0 ? NULL : json_object_new_int(info->path_len));
 	json_object_object_add(o, "self_signed", json_object_new_boolean(info->self_signed));
+	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
+	return o;
+}
+
+struct json_object *cmd_json_csr(const struct est_csr_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "subject", json_object_new_string(info->subject));
+	json_object_object_add(o, "key", json_object_new_string(info->key));
+	json_object_object_add(o, "signature", json_object_new_string(info->signature));
+	json_object_object_add(o, "verified", json_object_new_boolean(info->verified));
+	json_object_object_add(o, "sans", cmd_json_strings(info->sans, info->n_sans));
+	json_object_object_add(o, "key_usage",
+		cmd_json_strings(info->key_usage, info->n_key_usage));
+	json_object_object_add(o, "ext_key_usage",
+		cmd_json_strings(info->ext_key_usage, info->n_ext_key_usage));
+	json_object_object_add(o, "attributes",
+		cmd_json_strings(info->attributes, info->n_attributes));
+	json_object_object_add(o, "challenge_password",
+		json_object_new_boolean(info->challenge_password));
 	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
 	return o;
 }

@@ -27,13 +27,13 @@ struct cmd_values {
 		*auth;
 	/* what is asked for */
 	const char *alt_cert, *alt_key, *change_subject;
-	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat, *pop;
+	const char *new_key, *use_key, *csr, *key_out, *subject, *hash, *compat, *pop, *csrattrs;
 	const char *challenge_file, *otp_file, *revocation_challenge_file;
 	struct cmd_list dns, ip, email, uri, key_usage, ext_key_usage;
 	/* where it goes */
 	const char *output, *chain_out, *combined, *outform, *from, *p12, *p12_password_file;
 	const char *store;
-	bool fullchain, force, rekey;
+	bool fullchain, force, rekey, reuse_key, explain;
 	unsigned keep, lock_wait_ms;
 	/* what inspect is asked */
 	bool verify, tree, diff, sort, dedup, json_lines, recursive, entries, dot, svg;

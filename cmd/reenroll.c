@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2).  Renews with the same key, in place
- * or to -o; rekeys to --key-out. */
+/* est reenroll: simple re-enrolment (RFC 7030 section 4.2.2), for a new key in the place of the old
+ * one, for one in --key-out, or for the same key. */
 #include "profiles.h"
 #include "request.h"
 #include "schedule.h"
@@ -11,11 +11,12 @@
 
 static const struct cmd_option options[] = {
 	{ "new-key", 0, CMD_STRING, CMD_AT(new_key), "TYPE", NULL,
-		"type of the new key with --key-out (default: that of the old key)" },
+		"type of the new key (default: that of the old key)" },
 	{ "key-out", 0, CMD_STRING, CMD_AT(key_out), "FILE", NULL,
-		"rekey: make a new key and put it here; without it the old key is kept" },
+		"put the new key here, and the certificate where -o says" },
 	{ "rekey", 0, CMD_FLAG, CMD_AT(rekey), NULL, NULL,
-		"make a new key: --key and --cert are replaced together, in place" },
+		"make a new key, in place of the old one: the default where that is possible" },
+	{ "reuse-key", 0, CMD_FLAG, CMD_AT(reuse_key), NULL, NULL, "keep the key" },
 	{ "change-subject", 0, CMD_STRING, CMD_AT(change_subject), "DN", NULL,
 		"ask for another subject from now on (RFC 6402 ChangeSubjectName)" },
 	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
@@ -46,6 +47,8 @@ static const struct cmd_option options[] = {
 		"renew now, whatever the date; let a new key replace that of --key-out" },
 	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
 		"link the request to the TLS session: auto, require, tls-exporter, off" },
+	{ "csrattrs", 0, CMD_STRING, CMD_AT(csrattrs), "HOW", NULL,
+		"what the CA wants in a request: auto (ask and follow), require, ignore" },
 	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
 		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
 	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
@@ -58,6 +61,35 @@ static const struct cmd_option options[] = {
 static bool is_one_file(const struct cmd_values *v)
 {
 	return !v->key || est_same_file(v->key, v->cert);
+}
+
+/* A new key is as open as its file: it does not take the place of an encrypted one unasked. */
+static bool is_encrypted(const char *file)
+{
+	static const char mark[] = "ENCRYPTED";
+	struct est_buf text = { 0 };
+	struct est_error ignored;
+	bool found = false;
+
+	if (est_read_file(file, EST_FILE_MAX, &text, &ignored) == EST_OK && text.n > 0)
+		found = memmem(text.p, text.n, mark, strlen(mark)) ||
+			est_file_kind(est_buf_span(&text), NULL) == EST_FILE_ENCRYPTED_KEY;
+	est_buf_free(&text);
+	return found;
+}
+
+/* Without a word of the operator's the key is new where it has a place, one that changes together
+ * with the certificate's; with -o alone it has none.  True when that is so. */
+static bool choose_key(struct cmd_values *v)
+{
+	const char *file = v->key ? v->key : v->cert;
+
+	if (!v->cert || v->rekey || v->reuse_key || v->key_out || strcmp(file, "-") == 0 ||
+		strncmp(file, "pkcs11:", 7) == 0 ||
+		(!v->combined && !v->store && (v->output || is_one_file(v))))
+		return false;
+	v->rekey = true;
+	return !v->new_key;
 }
 
 static enum est_code check_options(struct cmd *cmd)
@@ -78,6 +110,9 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->alt_key && !v->alt_cert)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--alt-key is the key of --alt-cert, which is missing");
+	if (v->reuse_key && (v->rekey || v->new_key || v->key_out))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--reuse-key keeps the key: no --rekey, --new-key or --key-out with it");
 	if (v->new_key && !v->key_out && !v->rekey)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--new-key needs --rekey or --key-out FILE");
@@ -94,8 +129,7 @@ static enum est_code check_options(struct cmd *cmd)
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--key-out needs -o FILE too: one of the pair alone would not fit the "
 			"other");
-		return est_hint(&cmd->err, "without --key-out the certificate is renewed with its "
-					   "old key, in place");
+		return est_hint(&cmd->err, "without --key-out both are replaced in place");
 	}
 	if (!v->output && !v->combined && strcmp(v->cert, "-") == 0)
 		return est_fail(&cmd->err, EST_E_USAGE, "--cert - needs -o FILE");
@@ -173,6 +207,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 		.operation = EST_SIMPLEREENROLL,
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
+		.demands = request->plan.demands,
 	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
@@ -212,6 +247,18 @@ static void name_outputs(struct cmd_values *v)
 {
 	if (!v->output && !v->combined && !v->store)
 		v->output = v->cert;
+}
+
+/* Where a new key goes; looked at when a certificate is due, and not before. */
+static void place_key(struct cmd *cmd, const char *key_file, bool unasked)
+{
+	struct cmd_values *v = &cmd->v;
+
+	if (unasked && is_encrypted(key_file)) {
+		cmd_notice(cmd, "%s is encrypted, which a new key would not be: it is kept",
+			key_file);
+		v->rekey = false;
+	}
 	if (v->rekey && !v->combined && !v->store)
 		v->key_out = v->key;
 }
@@ -250,12 +297,13 @@ static enum est_code run(struct cmd *cmd)
 	const char *cert_file, *output;
 	struct est_certs *old = NULL;
 	struct est_key *key = NULL;
-	bool due = true, look_again;
+	bool due = true, look_again, unasked;
 	enum est_code rc;
 
 	if (cmd->v.config_dir && !cmd->profile)
 		return profiles_run(cmd);
 	name_stored(&cmd->v, stored);
+	unasked = choose_key(&cmd->v);
 	rc = check_options(cmd);
 	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
@@ -270,6 +318,7 @@ static enum est_code run(struct cmd *cmd)
 		rc = schedule_due(cmd, cert_file, output, &due);
 	if (rc != EST_OK || !due)
 		return rc;
+	place_key(cmd, request.key_file, unasked);
 	rc = open_files(cmd, &old, &delivery, &look_again);
 	if (rc == EST_OK && delivery.finished) {
 		rc = delivery_recovered(cmd, &delivery, cmd->v.output, request.key_file);
@@ -291,6 +340,8 @@ static enum est_code run(struct cmd *cmd)
 		request.key = key;
 		key = NULL;
 	}
+	if (request.will_send)
+		request.client = client;
 	if (rc == EST_OK)
 		rc = request_make(cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL,
 			&request);

@@ -7,11 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+bool request_has_name(const struct cmd_values *v)
+{
+	return v->subject || v->dns.n || v->ip.n || v->email.n || v->uri.n;
+}
+
 static bool any_name(const struct cmd_values *v)
 {
-	return v->subject || v->dns.n || v->ip.n || v->email.n || v->uri.n || v->key_usage.n ||
-	       v->ext_key_usage.n || v->hash || v->challenge_file || v->otp_file ||
-	       v->revocation_challenge_file;
+	return request_has_name(v) || v->key_usage.n || v->ext_key_usage.n || v->hash ||
+	       v->challenge_file || v->otp_file || v->revocation_challenge_file;
 }
 
 struct named { /* a file that an option names */
@@ -102,6 +106,8 @@ enum est_code request_check_files(struct cmd *cmd)
 			"--p12 and --p12-password-file need each other");
 	rc = check_distinct(cmd, outputs, n);
 	if (rc == EST_OK)
+		rc = attrs_check(cmd);
+	if (rc == EST_OK)
 		rc = check_pop(cmd);
 	if (rc == EST_OK)
 		rc = cmd_check_stdin(cmd);
@@ -132,27 +138,53 @@ const struct est_key *request_key(const struct request *r)
 	return r->newkey ? est_newkey_key(r->newkey) : r->key;
 }
 
-/* keyUsage is asked for, and forbids signatures (RFC 7030 section 4.2.1). */
-static bool forbids_signatures(const struct cmd_list *usage)
+enum est_code request_check_name(struct cmd *cmd, bool named)
 {
-	size_t i = 0;
-
-	while (i < usage->n && strcmp(usage->v[i], "digitalSignature") != 0)
-		i++;
-	return usage->n > 0 && i == usage->n;
+	if (named)
+		return EST_OK;
+	est_fail(&cmd->err, EST_E_USAGE, "no name to ask for");
+	return est_hint(&cmd->err, "give --subject, --dns, --ip, --email or --uri");
 }
 
 /* Without --key-out the new key's only place is one file that is replaced as a whole. */
-static const char *newkey_file(const struct cmd_values *v, char stored[PATH_MAX])
+static const char *key_file(const struct cmd_values *v, char stored[PATH_MAX])
 {
 	(void)snprintf(stored, PATH_MAX, "%s/key.pem", v->store ? v->store : "");
 	return v->key_out ? v->key_out : v->combined ? v->combined : v->store ? stored : v->p12;
 }
 
+static unsigned key_flags(const struct cmd_values *v)
+{
+	return v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW;
+}
+
+static enum est_code hint_exists(struct cmd *cmd, enum est_code rc)
+{
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+		est_hint(&cmd->err,
+			"--use-key %s makes the request with that key, --force replaces it",
+			cmd->v.key_out);
+	return rc;
+}
+
+/* Its type is known only when the CA has been asked, but whether there is a place for it now. */
+static enum est_code try_key_file(struct cmd *cmd)
+{
+	struct est_output *out = NULL;
+	enum est_code rc;
+
+	if (!cmd->v.key_out)
+		return EST_OK; /* one of the outputs, which are open */
+	rc = est_output_open(cmd->v.key_out, EST_OUTPUT_SECRET | key_flags(&cmd->v), &out,
+		&cmd->err);
+	est_output_free(out);
+	return hint_exists(cmd, rc);
+}
+
 bool request_unfinished(const struct cmd *cmd)
 {
 	char stored[PATH_MAX], path[PATH_MAX];
-	const char *file = newkey_file(&cmd->v, stored);
+	const char *file = key_file(&cmd->v, stored);
 
 	return (cmd->v.key_out || cmd->v.rekey) && file &&
 	       (size_t)snprintf(path, sizeof(path), "%s.est-new", file) < sizeof(path) &&
@@ -161,27 +193,40 @@ bool request_unfinished(const struct cmd *cmd)
 
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
 {
-	const struct cmd_values *v = &cmd->v;
 	char stored[PATH_MAX];
 	enum est_code rc;
 
-	if (v->use_key) {
-		r->key_file = v->use_key;
-		return est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
-	}
-	if (r->key)
-		return EST_OK; /* the old key, kept */
-	rc = est_newkey_open(newkey_file(v, stored), v->new_key ? v->new_key : key_type,
-		(v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW) |
-			(forbids_signatures(&v->key_usage) ? EST_NEWKEY_NO_SIGNATURES : 0),
+	rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
+		key_flags(&cmd->v) | (r->plan.no_signatures ? EST_NEWKEY_NO_SIGNATURES : 0),
 		&r->newkey, &r->resumed, &cmd->err);
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
-		est_hint(&cmd->err,
-			"--use-key %s makes the request with that key, --force replaces it",
-			v->key_out);
 	if (rc == EST_OK && r->resumed)
 		cmd_notice(cmd, "going on with the key of an unfinished run in %s",
 			est_newkey_path(r->newkey));
+	return hint_exists(cmd, rc);
+}
+
+/* What the operator wants, and then what the CA wants too. */
+static enum est_code plan_request(struct cmd *cmd, const struct est_csr_spec *spec,
+	const char *key_type, struct request *r)
+{
+	const bool fixed = r->key || cmd->v.new_key;
+	enum est_code rc;
+
+	if (cmd->v.new_key)
+		key_type = cmd->v.new_key;
+	rc = est_plan_make(spec, r->key ? est_key_type(r->key) : key_type, fixed, NULL, &r->plan,
+		&cmd->err);
+	if (rc == EST_OK && r->client && !r->key)
+		rc = try_key_file(cmd);
+	if (rc == EST_OK && r->client)
+		rc = attrs_fetch(cmd, r->client, &r->attrs);
+	if (rc != EST_OK || !r->attrs)
+		return rc;
+	est_plan_wipe(&r->plan);
+	rc = est_plan_make(spec, r->key ? est_key_type(r->key) : key_type, fixed, r->attrs,
+		&r->plan, &cmd->err);
+	if (rc == EST_OK)
+		attrs_report(cmd, &r->plan);
 	return rc;
 }
 
@@ -243,18 +288,27 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 		.hash = v->hash,
 		.renew = renew,
 		.change_subject = v->change_subject,
+		.plan = &r->plan,
 	};
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 
 	if (v->csr)
 		return est_csr_load(v->csr, &r->csr, &cmd->err);
 	rc = read_secrets(cmd, &secrets, &spec);
-	if (rc == EST_OK)
-		rc = make_key(cmd, key_type, r);
-	if (rc == EST_OK && (v->combined || v->p12) && !est_key_exportable(request_key(r)))
+	if (rc == EST_OK && v->use_key) {
+		r->key_file = v->use_key;
+		rc = est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+	}
+	if (rc == EST_OK && r->key && (v->combined || v->p12) && !est_key_exportable(r->key))
 		rc = est_fail(&cmd->err, EST_E_USAGE,
 			"--%s needs the key, and a token does not give it away",
 			v->combined ? "combined" : "p12");
+	if (rc == EST_OK)
+		rc = plan_request(cmd, &spec, key_type, r);
+	if (rc == EST_OK)
+		rc = request_check_name(cmd, r->plan.named || renew.n > 0);
+	if (rc == EST_OK && !r->key)
+		rc = make_key(cmd, r->plan.key_type, r);
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
 	if (rc == EST_OK)
@@ -306,6 +360,8 @@ void request_wipe(struct request *r)
 		est_newkey_discard(r->newkey);
 	est_newkey_free(r->newkey);
 	est_key_free(r->key);
+	est_csrattrs_free(r->attrs);
+	est_plan_wipe(&r->plan);
 	est_buf_free(&r->csr);
 	*r = (struct request){ 0 };
 }

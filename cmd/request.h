@@ -6,21 +6,41 @@
 #include "hook.h"
 
 struct request {
-	const char *key_file;      /* of a key that was there; NULL: none */
-	struct est_key *key;       /* --use-key, or the old key; NULL with --csr or a new key */
-	struct est_newkey *newkey; /* --new-key: on disk already, under its temporary name */
-	bool resumed;              /* it is that of an unfinished run */
-	bool keep;                 /* the server may have certified it */
-	bool will_send;            /* then the request is kept beside a new key */
-	struct est_buf csr;        /* DER */
+	const char *key_file;       /* of a key that was there; NULL: none */
+	struct est_key *key;        /* --use-key, or the old key; NULL with --csr or a new key */
+	struct est_newkey *newkey;  /* --new-key: on disk already, under its temporary name */
+	bool resumed;               /* it is that of an unfinished run */
+	bool keep;                  /* the server may have certified it */
+	bool will_send;             /* then the request is kept beside a new key */
+	struct est_client *client;  /* to ask for CSR attributes; NULL: they are in attrs */
+	struct est_csrattrs *attrs; /* NULL: the CA wants nothing */
+	struct est_plan plan;
+	struct est_buf csr; /* DER */
 };
 
+/* --csrattrs is one of its words. */
+enum est_code attrs_check(struct cmd *cmd) EST_MUST_CHECK;
+bool attrs_required(const struct cmd *cmd);
+/* The file of --from. */
+enum est_code attrs_from_file(struct cmd *cmd, struct est_csrattrs **out) EST_MUST_CHECK;
+/* As --csrattrs says; *out stays NULL when the server has none. */
+enum est_code attrs_fetch(struct cmd *cmd, struct est_client *client,
+	struct est_csrattrs **out) EST_MUST_CHECK;
+/* Takes one note of a plan off the front: what the CA wants, what becomes of it. */
+bool attrs_note_next(struct est_span *notes, struct est_span *wants, struct est_span *does);
+/* With -v and in JSON. */
+void attrs_report(struct cmd *cmd, const struct est_plan *plan);
+
+bool request_has_name(const struct cmd_values *v);
+/* EST_E_USAGE when there is no name to ask for. */
+enum est_code request_check_name(struct cmd *cmd, bool named) EST_MUST_CHECK;
 /* Exactly one source for the key, and no names that a ready-made --csr would ignore. */
 enum est_code request_check(struct cmd *cmd) EST_MUST_CHECK;
 /* Only the certificate, or the request, may go to standard output, and not with --json. */
 enum est_code request_check_files(struct cmd *cmd) EST_MUST_CHECK;
 /* Loads or makes the key and builds or loads the request; renew: the certificate whose names are
- * kept, or an empty span; key_type: of a new key when --new-key is not given. */
+ * kept, or an empty span; key_type: of a new key when neither --new-key nor the CA says.  What is
+ * wrong with options and files is found before request.client asks the CA what it wants. */
 enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *key_type,
 	struct request *out) EST_MUST_CHECK;
 /* The key with which the request was signed; NULL with --csr. */

@@ -20,6 +20,9 @@ _est_values() {
 	--compat)
 		echo "cte pem oneline"
 		;;
+	--csrattrs)
+		echo "auto require ignore"
+		;;
 	--color)
 		echo "auto always never"
 		;;

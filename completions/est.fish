@@ -15,6 +15,8 @@ function __est_values --argument-names applet option
             printf '%s\n' auto off require tls-exporter tls-unique
         case --compat
             printf '%s\n' cte pem oneline
+        case --csrattrs
+            printf '%s\n' auto require ignore
         case --color
             printf '%s\n' auto always never
         case --auth

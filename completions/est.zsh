@@ -21,6 +21,9 @@ _est_action() {
 	(--compat)
 		reply='(cte pem oneline)'
 		;;
+	(--csrattrs)
+		reply='(auto require ignore)'
+		;;
 	(--color)
 		reply='(auto always never)'
 		;;

@@ -266,6 +266,7 @@ enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, stru
 	do
 		rc = csrattrs_once(c, out, err);
 	while (rc != EST_OK && client_again(c, &operation_csrattrs, true, &again, err) == EST_OK);
+	c->paused_ms = deadline_now_ms(); /* making a key may take longer than the server */
 	return rc == EST_OK ? EST_OK : err->code;
 }
 
@@ -326,6 +327,9 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	enum est_code rc;
 	size_t index = 0;
 
+	if (c->paused_ms)
+		c->deadline.end_ms += deadline_now_ms() - c->paused_ms;
+	c->paused_ms = 0;
 	rc = csr_view(ask->csr, "the request", &view, err);
 	if (rc == EST_OK)
 		rc = linking_begin(c, ask, &view, &post, err);

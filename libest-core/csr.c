@@ -196,7 +196,7 @@ static enum est_code spec_secrets(const struct est_csr_spec *spec, struct info *
 	return rc;
 }
 
-static enum est_code spec_subject(const struct est_csr_spec *spec, struct est_buf *out,
+enum est_code csr_spec_subject(const struct est_csr_spec *spec, struct est_buf *out,
 	struct est_error *err)
 {
 	struct cert_view old;
@@ -213,7 +213,7 @@ static enum est_code spec_subject(const struct est_csr_spec *spec, struct est_bu
 
 /* RFC 6402 section 2.8: ChangeSubjectName ::= SEQUENCE { subject Name OPTIONAL, subjectAlt
  * GeneralNames OPTIONAL }.  What is not in it goes, so the old subjectAltName is. */
-static enum est_code spec_change(const struct est_csr_spec *spec, struct est_buf *out,
+enum est_code csr_spec_change(const struct est_csr_spec *spec, struct est_buf *out,
 	struct est_error *err)
 {
 	struct est_buf names = { 0 };
@@ -245,19 +245,24 @@ out:
 enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err)
 {
+	const struct est_plan *plan = spec->plan;
 	struct est_buf tbs = { 0 };
 	struct info info = { 0 };
 	gnutls_sign_algorithm_t algorithm = GNUTLS_SIGN_UNKNOWN;
 	struct est_span identifier = { 0 };
 	enum est_code rc;
 
-	rc = key_signature(key, spec->hash, &algorithm, &identifier, err);
+	rc = key_signature(est_key_type(key), plan && *plan->hash ? plan->hash : spec->hash,
+		&algorithm, &identifier, err);
 	if (rc == EST_OK)
-		rc = spec_subject(spec, &info.subject, err);
-	if (rc == EST_OK) /* 30 00 is the empty name */
+		rc = plan ? est_buf_append(&info.subject, est_buf_span(&plan->subject), err)
+			  : csr_spec_subject(spec, &info.subject, err);
+	if (rc == EST_OK && plan)
+		rc = est_buf_append(&info.extensions, est_buf_span(&plan->extensions), err);
+	else if (rc == EST_OK) /* 30 00 is the empty name */
 		rc = csr_extensions(spec, info.subject.n == 2, &info.extensions, err);
 	if (rc == EST_OK)
-		rc = spec_change(spec, &info.change, err);
+		rc = csr_spec_change(spec, &info.change, err);
 	if (rc == EST_OK)
 		rc = spec_secrets(spec, &info, err);
 	if (rc == EST_OK)

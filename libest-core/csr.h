@@ -31,6 +31,16 @@ enum est_code csr_view(struct est_span der, const char *what, struct csr_view *o
 enum est_code csr_subject(const char *text, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* DER of the Name that a spec means, for a renewal that of the old certificate. */
+enum est_code csr_spec_subject(const struct est_csr_spec *spec, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+/* The value of its ChangeSubjectName; empty: none. */
+enum est_code csr_spec_change(const struct est_csr_spec *spec, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+/* Appends an RDN of these attributes, whole TLVs, in DER's order. */
+enum est_code csr_put_rdn(struct est_span pairs, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
 struct csr_oid { /* contents octets */
 	uint8_t der[168];
 	size_t n;
@@ -55,6 +65,9 @@ enum est_code csr_sign(const struct est_key *key, gnutls_sign_algorithm_t algori
 enum est_code csr_link(struct est_span csr, const struct est_key *key, struct est_span oid,
 	struct est_span text, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 
+/* Appends one Extension. */
+enum est_code csr_put_extension(struct est_buf *out, struct est_span oid, bool critical,
+	struct est_span value, struct est_error *err) EST_MUST_CHECK;
 /* DER of the Extensions that a spec asks for; empty when it asks for none. */
 enum est_code csr_extensions(const struct est_csr_spec *spec, bool subject_empty,
 	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;

@@ -43,7 +43,7 @@ static enum est_code fail_gnutls(int ret, const char *doing, struct est_error *e
 }
 
 /* Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue } */
-static enum est_code put_extension(struct est_buf *out, struct est_span oid, bool critical,
+enum est_code csr_put_extension(struct est_buf *out, struct est_span oid, bool critical,
 	struct est_span value, struct est_error *err)
 {
 	static const uint8_t yes[] = { 0xff };
@@ -66,7 +66,7 @@ static enum est_code put_datum(struct est_buf *out, struct est_span oid, bool cr
 {
 	enum est_code rc;
 
-	rc = put_extension(out, oid, critical, (struct est_span){ der->data, der->size }, err);
+	rc = csr_put_extension(out, oid, critical, (struct est_span){ der->data, der->size }, err);
 	gnutls_free(der->data);
 	der->data = NULL;
 	return rc;
@@ -238,7 +238,8 @@ static enum est_code put_ext_key_usage(const char *const *names, struct est_buf 
 	if (rc == EST_OK)
 		rc = der_put(&value, DER_SEQUENCE, est_buf_span(&list), err);
 	if (rc == EST_OK)
-		rc = put_extension(out, CERT_OID_EXT_KEY_USAGE, false, est_buf_span(&value), err);
+		rc = csr_put_extension(out, CERT_OID_EXT_KEY_USAGE, false, est_buf_span(&value),
+			err);
 	est_buf_free(&list);
 	est_buf_free(&value);
 	return rc;
@@ -255,7 +256,7 @@ static enum est_code copy_san(struct est_span cert, struct est_buf *out, struct 
 	rc = cert_view(cert, "the certificate to renew", &view, err);
 	if (rc != EST_OK || !cert_extension(&view, CERT_OID_SAN, &critical, &value))
 		return rc;
-	return put_extension(out, CERT_OID_SAN, critical, value, err);
+	return csr_put_extension(out, CERT_OID_SAN, critical, value, err);
 }
 
 enum est_code csr_extensions(const struct est_csr_spec *spec, bool subject_empty,

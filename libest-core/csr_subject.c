@@ -329,7 +329,7 @@ static int set_order(const void *a, const void *b)
 }
 
 /* The attributes of one RDN as a SET OF in DER: in the order of their encodings. */
-static enum est_code put_rdn(struct est_span pairs, struct est_buf *out, struct est_error *err)
+enum est_code csr_put_rdn(struct est_span pairs, struct est_buf *out, struct est_error *err)
 {
 	struct est_span sorted[EST_RDNS_MAX] = { { 0 } };
 	struct est_buf set = { 0 };
@@ -361,7 +361,7 @@ static const char *take_rdn(const char **text, size_t *count, struct est_buf *rd
 		why = (*count)++ < EST_RDNS_MAX ? take_attribute(text, &pairs, err)
 						: "more attributes than a name may have";
 	} while (!why && **text == '+');
-	if (!why && (put_rdn(est_buf_span(&pairs), &grown, err) != EST_OK ||
+	if (!why && (csr_put_rdn(est_buf_span(&pairs), &grown, err) != EST_OK ||
 			    est_buf_append(&grown, est_buf_span(rdns), err) != EST_OK))
 		why = "out of memory";
 	if (!why) {

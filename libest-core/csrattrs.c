@@ -53,6 +53,34 @@ struct est_span est_csrattrs_der(const struct est_csrattrs *attrs)
 	return est_buf_span(&attrs->der);
 }
 
+unsigned csrattrs_demand(const char *oid)
+{
+	static const struct {
+		const char *oid;
+		unsigned bit;
+	} demands[] = {
+		{ "1.2.840.113549.1.9.7", EST_DEMAND_CHALLENGE_PASSWORD },
+		{ "1.2.840.113549.1.9.16.2.58", EST_DEMAND_IDENTITY_LINKING },
+		{ "1.2.840.113549.1.9.16.2.56", EST_DEMAND_OTP },
+		{ "1.2.840.113549.1.9.16.2.57", EST_DEMAND_REVOCATION },
+	};
+
+	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
+		if (strcmp(oid, demands[i].oid) == 0)
+			return demands[i].bit;
+	}
+	return 0;
+}
+
+unsigned est_csrattrs_demands(const struct est_csrattrs *attrs)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; attrs && i < attrs->n; i++)
+		bits |= csrattrs_demand(attrs->attr[i].oid);
+	return bits;
+}
+
 bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_extension *out)
 {
 	struct csrattrs_extension ext = { 0 };
@@ -303,6 +331,16 @@ static bool extensions_valid(struct est_span list, bool partial, enum est_code *
 	return n > 0;
 }
 
+/* False only for a template that says so; what is no template by shape is not judged. */
+static bool is_version_1(struct est_span value)
+{
+	struct der_tlv seq, version;
+
+	return !der_expect(&value, DER_SEQUENCE, &seq) ||
+	       !der_expect(&seq.body, DER_INTEGER, &version) ||
+	       (version.body.n == 1 && version.body.p[0] == 0);
+}
+
 static enum est_code check_template(struct est_csrattr *attr, asn1_node tree,
 	struct est_quirks *quirks, struct est_error *err)
 {
@@ -323,6 +361,9 @@ static enum est_code check_template(struct est_csrattr *attr, asn1_node tree,
 		return est_fail(err, EST_E_PROTOCOL,
 			WHAT ": more than %d elements in a template, the limit",
 			TEMPLATE_ELEMENTS_MAX);
+	if (!is_version_1(attr->values[0]))
+		return est_fail(err, EST_E_PROTOCOL,
+			WHAT ": a template of another version than v1 (RFC 9908 section 3.4)");
 	if (!csrattrs_template_read(attr->values[0], &template, &twice) ||
 		schema_decode(tree, "CSRATTRS.CertificationRequestInfoTemplate", attr->values[0]) !=
 			ASN1_SUCCESS)
@@ -376,7 +417,7 @@ static enum est_code check_key(struct est_csrattr *attr, struct est_quirks *quir
 	return EST_OK;
 }
 
-static bool is_key_type(const char *oid)
+bool csrattrs_is_key(const char *oid)
 {
 	static const char *const types[] = { CSRATTRS_RSA, CSRATTRS_EC, "1.2.840.113549.1.1.10",
 		"1.2.840.10040.4.1", "1.3.101.110", "1.3.101.111", "1.3.101.112", "1.3.101.113" };
@@ -411,7 +452,7 @@ static enum est_code check_list(struct est_csrattrs *attrs, struct est_quirks *q
 					     "3.2)");
 			ext_req = true;
 			rc = check_ext_req(attr, quirks, err);
-		} else if (attr->attribute && is_key_type(attr->oid)) {
+		} else if (attr->attribute && csrattrs_is_key(attr->oid)) {
 			if (key)
 				return est_fail(err, EST_E_PROTOCOL,
 					WHAT ": two demands on the key, %s and %s (RFC 9908 "

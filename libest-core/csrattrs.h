@@ -30,6 +30,11 @@ struct csrattrs_template {          /* borrowed; an empty span: absent */
 	bool partial; /* extensions came as ExtensionTemplate, not as Extension */
 };
 
+/* The EST_DEMAND_ bit of a dotted OID; 0: none. */
+unsigned csrattrs_demand(const char *oid);
+/* The OID is that of an attribute that stands for a key (RFC 9908 section 3.2). */
+bool csrattrs_is_key(const char *oid);
+
 /* The value of the template attribute.  False: not one, by shape.  RFC 9908 section 3.4 allows
  * one list of extensions; with two, *twice is true and the template is not usable. */
 bool csrattrs_template_read(struct est_span value, struct csrattrs_template *out, bool *twice);

@@ -21,8 +21,9 @@ struct est_client {
 	struct proxy proxy;
 	struct resume resume;
 	struct deadline deadline;
-	bool unasked;    /* it was said that the server did not ask for the client certificate */
-	bool started;    /* the deadline runs from the first request */
+	bool unasked;      /* it was said that the server did not ask for the client certificate */
+	bool started;      /* the deadline runs from the first request */
+	int64_t paused_ms; /* when the caller got CSR attributes to make a request; 0: not now */
 	struct session *session;
 	struct auth auth;
 	struct est_quirks quirks;

@@ -138,6 +138,24 @@ static bool type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bi
 	return true;
 }
 
+bool key_type_known(const char *type)
+{
+	gnutls_pk_algorithm_t pk;
+	unsigned bits;
+
+	return type_parse(type, &pk, &bits);
+}
+
+enum est_code key_type_check(const char *type, struct est_error *err)
+{
+	if (key_type_known(type))
+		return EST_OK;
+	return est_fail(err, EST_E_USAGE,
+		"no such key type: '%.40s'; there are ec:p256, ec:p384, ec:p521, rsa:%d to "
+		"rsa:%d, ed25519, ed448",
+		type, RSA_BITS_MIN, RSA_BITS_MAX);
+}
+
 enum est_code est_key_generate(const char *type, struct est_key **out, struct est_error *err)
 {
 	gnutls_pk_algorithm_t pk;
@@ -147,10 +165,7 @@ enum est_code est_key_generate(const char *type, struct est_key **out, struct es
 	int ret;
 
 	if (!type_parse(type, &pk, &bits))
-		return est_fail(err, EST_E_USAGE,
-			"no such key type: '%.40s'; there are ec:p256, ec:p384, ec:p521, "
-			"rsa:%d to rsa:%d, ed25519, ed448",
-			type, RSA_BITS_MIN, RSA_BITS_MAX);
+		return key_type_check(type, err);
 	rc = key_alloc(&key, err);
 	if (rc != EST_OK)
 		return rc;

@@ -29,11 +29,13 @@ gnutls_privkey_t key_take_token(struct est_key *key);
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
-/* The signature algorithm for a hash ("sha256", ...; NULL: the one that fits the key), its
- * AlgorithmIdentifier in DER, static.  EST_E_USAGE for a hash the key cannot use. */
-enum est_code key_signature(const struct est_key *key, const char *hash,
-	gnutls_sign_algorithm_t *algorithm, struct est_span *identifier,
-	struct est_error *err) EST_MUST_CHECK;
+/* Whether there are keys of this type; the check is EST_E_USAGE for another. */
+bool key_type_known(const char *type);
+enum est_code key_type_check(const char *type, struct est_error *err) EST_MUST_CHECK;
+/* The signature algorithm of a type of key for a hash ("sha256", ...; NULL: the one that fits the
+ * key), its AlgorithmIdentifier in DER, static.  EST_E_USAGE for a hash the key cannot use. */
+enum est_code key_signature(const char *type, const char *hash, gnutls_sign_algorithm_t *algorithm,
+	struct est_span *identifier, struct est_error *err) EST_MUST_CHECK;
 /* The algorithm that such an identifier names; EST_E_USAGE for one the key cannot use. */
 enum est_code key_signature_as(const struct est_key *key, struct est_span identifier,
 	gnutls_sign_algorithm_t *algorithm, struct est_error *err) EST_MUST_CHECK;

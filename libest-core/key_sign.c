@@ -31,11 +31,9 @@ static const struct signature {
 	{ "ed448", NULL, GNUTLS_SIGN_EDDSA_ED448, { 0x30, 5, 6, 3, 0x2b, 0x65, 0x71 }, 7 },
 };
 
-enum est_code key_signature(const struct est_key *key, const char *hash,
-	gnutls_sign_algorithm_t *algorithm, struct est_span *identifier, struct est_error *err)
+enum est_code key_signature(const char *type, const char *hash, gnutls_sign_algorithm_t *algorithm,
+	struct est_span *identifier, struct est_error *err)
 {
-	const char *type = est_key_type(key);
-
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
 		const struct signature *s = &signatures[i];
 

@@ -10,28 +10,6 @@
 
 #define DEMANDS (EST_DEMAND_CHALLENGE_PASSWORD | EST_DEMAND_IDENTITY_LINKING)
 
-unsigned est_csrattrs_demands(const struct est_csrattrs *attrs)
-{
-	static const struct {
-		const char *oid;
-		unsigned bit;
-	} demands[] = {
-		{ "1.2.840.113549.1.9.7", EST_DEMAND_CHALLENGE_PASSWORD },
-		{ "1.2.840.113549.1.9.16.2.58", EST_DEMAND_IDENTITY_LINKING },
-		{ "1.2.840.113549.1.9.16.2.56", EST_DEMAND_OTP },
-		{ "1.2.840.113549.1.9.16.2.57", EST_DEMAND_REVOCATION },
-	};
-	unsigned bits = 0;
-
-	for (size_t i = 0; attrs && i < est_csrattrs_count(attrs); i++) {
-		for (size_t k = 0; k < sizeof(demands) / sizeof(demands[0]); k++) {
-			if (strcmp(est_csrattrs_get(attrs, i)->oid, demands[k].oid) == 0)
-				bits |= demands[k].bit;
-		}
-	}
-	return bits;
-}
-
 enum est_code linking_priority(const struct est_config *config, gnutls_priority_t *out,
 	struct est_error *err)
 {

@@ -55,6 +55,7 @@ static const struct oid_row {
 	{ "1.2.840.113549.1.9.2", "unstructuredName" },
 	{ "1.2.840.113549.1.9.20", "friendlyName" },
 	{ "1.2.840.113549.1.9.21", "localKeyID" },
+	{ "1.2.840.113549.1.9.25.5", "pkcs7PDU" },
 	{ "1.2.840.113549.1.9.3", "contentType" },
 	{ "1.2.840.113549.1.9.4", "messageDigest" },
 	{ "1.2.840.113549.1.9.5", "signingTime" },

@@ -17,7 +17,7 @@ teardown_file() {
 
 setup() {
 	est_setup
-	me=("${account[@]}" "${new[@]}")
+	me=("${account[@]}" "${new[@]}" --csrattrs ignore)
 }
 
 teardown() {

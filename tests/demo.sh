@@ -55,7 +55,7 @@ run est inspect device.crt
 say "What cron runs each day: nothing, until a third of the certificate's lifetime is left."
 run est reenroll -s "$url" --cacert ca.pem --cert device.crt --key device.key
 
-say "The certificate is renewed now, in its place, for the same key. It is its own credential."
+say "The certificate is renewed now, in its place, and its key with it. The old pair is the credential."
 run est reenroll -s "$url" --cacert ca.pem --cert device.crt --key device.key --force
 
 say "Another program agrees that the result is good."

@@ -116,6 +116,7 @@ values_complete() {
 	done
 	completes "$1" "est enroll --compat " cte pem oneline || return 1
 	completes "$1" "est enroll --pop " auto off require tls-exporter tls-unique || return 1
+	completes "$1" "est reenroll --csrattrs " auto require ignore || return 1
 	completes "$1" "est csr --hash " sha256 sha384 sha512 || return 1
 	completes "$1" "est cacerts --tls-min " 1.2 1.3 || return 1
 	for value in sha256 sha384 sha512; do
@@ -213,6 +214,12 @@ values_complete() {
 	run -0 --separate-stderr est csrattrs -s "$EST_TEST_URL" -l csrattrs-rfc \
 		--cacert "$EST_TEST_DIR/root.pem" --json
 	diff -u <(names '^An element of') <(jq -r '.csrattrs[0] | keys[]' <<<"$output" | sort)
+	run -0 --separate-stderr est csr --from "$BATS_TEST_DIRNAME/data/vectors/rfc9908-5.2-revised.der" \
+		--subject CN=x --key-out k2 --json
+	for name in $(jq -r 'keys[]' <<<"$output"); do
+		names 'exactly one JSON object' | grep -qx "$name" || { echo "$name"; return 1; }
+	done
+	[ "$(jq -rc '.explanation[0] | keys' <<<"$output")" = '["does","wants"]' ]
 }
 
 @test "man: the JSON names of est-inspect.1 are those of a real run" {

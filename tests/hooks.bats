@@ -18,7 +18,8 @@ teardown_file() {
 setup() {
 	est_setup
 	identity dev /CN=dev
-	renew=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
+	rekey=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
+	renew=("${rekey[@]}" --reuse-key)
 }
 
 teardown() {
@@ -42,7 +43,7 @@ teardown() {
 @test "hook: of enroll, of a rekey, with --combined, with the certificate on standard output" {
 	hook='echo "$EST_ACTION ${EST_CERT_FILE-none} ${EST_KEY_FILE-none} ${EST_CHAIN_FILE-none}" >>said'
 	works enroll "${trust[@]}" "${account[@]}" "${new[@]}" --hook "$hook"
-	works "${renew[@]}" --key-out k -o c --hook "$hook"
+	works "${rekey[@]}" --key-out k -o c --hook "$hook"
 	works "${renew[@]}" --combined both --hook "$hook"
 	works enroll "${trust[@]}" "${account[@]}" --use-key dev.key --subject CN=x --hook "$hook"
 	diff said - <<-END
@@ -142,7 +143,7 @@ teardown() {
 		openssl pkey -in "$EST_KEY_FILE" -pubout | cmp - one && rm one'
 	run ! cmp -s dev.pem old.pem
 	[ "$(ls -A)" = "$hidden" ]
-	works "${renew[@]}" --force --key-out k -o c --chain-out ch --verify-with '[ ! -e k ] && [ ! -e c ] &&
+	works "${rekey[@]}" --force --key-out k -o c --chain-out ch --verify-with '[ ! -e k ] && [ ! -e c ] &&
 		openssl x509 -in "$EST_CERT_FILE" -noout -pubkey >one &&
 		openssl pkey -in "$EST_KEY_FILE" -pubout | cmp - one && rm one && [ -s "$EST_CHAIN_FILE" ]'
 	good_cert c k
@@ -155,9 +156,9 @@ teardown() {
 	refused 14 'verify-with: exit status 1' "${renew[@]}" --verify-with 'echo no; false' --hook 'touch ran'
 	run_est "${renew[@]}" --verify-with 'kill $$' --json
 	jq -e '.error.code == "verify-with" and (.error.message | test("signal 15"))' "$OUT"
-	LEAVES=k.est-new refused 14 'verify-with' "${renew[@]}" --key-out k -o c --verify-with false
+	LEAVES=k.est-new refused 14 'verify-with' "${rekey[@]}" --key-out k -o c --verify-with false
 	cp k.est-new kept
-	works "${renew[@]}" --key-out k -o c --verify-with true --json
+	works "${rekey[@]}" --key-out k -o c --verify-with true --json
 	jq -e '.action == "recovered"' "$OUT"
 	same_key k kept
 	[ ! -e ran ]

@@ -664,7 +664,7 @@ late() {
 # ---- Connections (H-18, H-19) --------------------------------------------------------------------------
 
 @test "http: a challenge and its answer share a connection, or not if the server closes (H-18)" {
-	new=(--subject CN=dev --key-out key.pem -o cert.pem)
+	new=(--subject CN=dev --key-out key.pem -o cert.pem --csrattrs ignore)
 	ISSUED=('send HTTP/1.1 200 OK\r\nContent-Type: application/pkcs7-mime\r\nContent-Length: '
 		'length issued-b64' 'send \r\n\r\n' 'insert issued-b64')
 	plays keep 'send HTTP/1.1 401 U\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 3\r\n\r\nno\n' \
@@ -676,7 +676,7 @@ late() {
 }
 
 @test "http: challenges in every notation; Basic is found among them (R7030-3.2.3-07)" {
-	new=(--subject CN=dev --force --key-out key.pem -o cert.pem)
+	new=(--subject CN=dev --force --key-out key.pem -o cert.pem --csrattrs ignore)
 	ISSUED=('send HTTP/1.1 200 OK\r\nContent-Type: application/pkcs7-mime\r\nContent-Length: '
 		'length issued-b64' 'send \r\n\r\n' 'insert issued-b64')
 	for challenge in 'Basic realm="a, Digest b"' 'basic realm=x' 'Negotiate, Basic realm="x"' \
@@ -692,7 +692,7 @@ late() {
 }
 
 @test "http: a challenge that cannot be answered ends it: unknown schemes, broken ones (R7030-3.2.3-08)" {
-	new=(--subject CN=dev --key-out key.pem -o cert.pem)
+	new=(--subject CN=dev --key-out key.pem -o cert.pem --csrattrs ignore)
 	for challenge in Negotiate 'Digest realm="x", nonce="y", algorithm=NONE' 'Bearer realm="x"' \
 		'Basic realm="x", realm="y"' 'Basicx realm="x"' 'X="Basic realm=x"'; do
 		plays many 'send HTTP/1.1 401 U\r\nContent-Length: 0\r\nWWW-Authenticate: ' \
@@ -706,7 +706,8 @@ late() {
 
 @test "http: Content-Length of the request is right and Host has the port (R7030-3.2.2-07)" {
 	plays odd 'send HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n'
-	ONCE=1 refused 10 400 enroll "${raw[@]}" -l odd "${account[@]}" --subject CN=d --key-out k.pem
+	ONCE=1 refused 10 400 enroll "${raw[@]}" -l odd "${account[@]}" --subject CN=d \
+		--key-out k.pem --csrattrs ignore
 	[ "$(server_log 'select(.method) | [.target, .headers.host,
 		(.headers["content-length"] | tonumber) == .body_len]')" = \
 		"[\"/.well-known/est/odd/simpleenroll\",\"localhost:$EST_TEST_RAW_PORT\",true]" ]

@@ -75,7 +75,7 @@ issued() {
 	issued cert.pem key.pem
 	same_certs chain.pem "$CA/issuing.pem"
 	[ "$(openssl x509 -in cert.pem -noout -subject -nameopt RFC2253)" = 'subject=CN=dev,O=Interop' ]
-	[ "$(cat "$SEEN/log")" = $'POST /.well-known/est/simpleenroll none\nPOST /.well-known/est/simpleenroll Basic' ] ||
+	[ "$(cat "$SEEN/log")" = $'GET /.well-known/est/csrattrs none\nPOST /.well-known/est/simpleenroll none\nPOST /.well-known/est/simpleenroll Basic' ] ||
 		grep -q 'GET /.well-known/est/cacerts none' "$SEEN/log"
 	cmp "$SEEN/body" <(openssl req -inform DER -in "$SEEN/csr.der" -outform DER | base64 -w 64)
 	certtool --crq-info --inder --infile "$SEEN/csr.der" >/dev/null
@@ -112,7 +112,7 @@ issued() {
 	ONCE=1 refused 9 401 enroll "${at[@]}" -u tester --password-file wrong --subject CN=dev \
 		--key-out key.pem -o cert.pem
 	[ ! -e "$SEEN/csr.der" ]
-	[ "$(wc -l <"$SEEN/log")" = 2 ]
+	[ "$(wc -l <"$SEEN/log")" = 3 ]
 }
 
 @test "interop: openssl s_server -HTTP plays a recorded answer" {

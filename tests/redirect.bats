@@ -16,7 +16,7 @@ setup() {
 	est=$(server_build)/est
 	trust=(--cacert "$first_dir/root.pem" -m 20)
 	new=(--user tester --password-file password --subject CN=moved --key-out key.pem
-		-o cert.pem)
+		-o cert.pem --csrattrs ignore)
 }
 
 teardown() {

@@ -72,7 +72,7 @@ last_csr() {
 	identity dev /CN=dev/O=x -addext subjectAltName=DNS:dev.example,IP:192.0.2.1
 	cp dev.pem old.pem
 	before=$(stat -c '%i %a %y' dev.key; sha256sum dev.key)
-	works reenroll "${trust[@]}" "${id[@]}"
+	works reenroll "${trust[@]}" "${id[@]}" --reuse-key
 	[ ! -s "$OUT" ]
 	grep -q '^est: reenroll: .*CN=dev' "$ERR"
 	run ! cmp -s dev.pem old.pem
@@ -122,7 +122,7 @@ last_csr() {
 	# The certificate alone must not take the place of both.
 	refused 4 'both\.pem.*private key' reenroll "${trust[@]}" --cert both.pem
 	nothing_sent
-	works reenroll "${trust[@]}" --cert old --combined both.pem
+	works reenroll "${trust[@]}" --cert old --combined both.pem --reuse-key
 	good_cert both.pem dev.key
 	[ "$(grep -c 'PRIVATE KEY' both.pem)" = 2 ]
 	[ "$(stat -c %a both.pem)" = 600 ]
@@ -153,6 +153,51 @@ last_csr() {
 }
 
 # ---- A new key -----------------------------------------------------------------------------------------
+
+@test "reenroll: the key is new, in place of the old one, unless --reuse-key or -o alone keeps it" {
+	identity dev /CN=dev
+	cp dev.key old.key
+	works reenroll "${trust[@]}" "${id[@]}" --json --keep 0
+	[ "$(jq -r .action "$OUT")" = rekeyed ]
+	good_cert dev.pem dev.key
+	run ! same_key dev.key old.key
+	cp dev.key kept.key
+	works reenroll "${trust[@]}" "${id[@]}" --reuse-key --force --json
+	[ "$(jq -r .action "$OUT")" = renewed ]
+	works reenroll "${trust[@]}" "${id[@]}" --force -o new.pem
+	cmp dev.key kept.key
+	good_cert new.pem dev.key
+	# Its type can be another one.
+	works reenroll "${trust[@]}" "${id[@]}" --new-key ed25519 --force --keep 0
+	good_cert dev.pem dev.key
+	openssl pkey -in dev.key -noout -text | grep -q ED25519
+	# One file: no other name to change with it.
+	cat dev.key dev.pem >both.pem
+	works reenroll "${trust[@]}" --cert both.pem --combined both.pem --force --keep 0
+	good_cert both.pem both.pem
+	run ! same_key both.pem dev.key
+	server_log_reset
+	for option in --rekey '--new-key ec:p256' '--key-out k -o c'; do
+		# shellcheck disable=SC2086 # words
+		refused 2 'reuse-key keeps' reenroll "${trust[@]}" "${id[@]}" --reuse-key $option
+	done
+	nothing_sent
+}
+
+@test "reenroll: an encrypted key is kept, unless --rekey says that a new one may lie there open" {
+	identity dev /CN=dev
+	openssl pkcs8 -topk8 -passout pass:geheim -in dev.key -out enc.key
+	openssl ec -aes128 -passout pass:geheim -in dev.key -out old.key 2>/dev/null
+	for key in enc.key old.key; do
+		cp $key before
+		EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key $key --force
+		stderr_has "$key is encrypted, which a new key would not be: it is kept"
+		cmp $key before
+	done
+	EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key enc.key --rekey --force
+	good_cert dev.pem enc.key
+	run ! same_key enc.key dev.key
+}
 
 @test "reenroll: --key-out makes a new key of the same type (R7030-4.2.2-01)" {
 	openssl ecparam -name secp384r1 -genkey -noout -out dev.key
@@ -300,7 +345,7 @@ config() {
 @test "reenroll: every refusal leaves certificate and key as they were (R7030-4.2.1-07)" {
 	identity dev /CN=dev
 	while read -r label due pattern; do
-		refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" -l "$label"
+		refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" --reuse-key -l "$label"
 	done <<-'LABELS'
 		status-400 10 400
 		status-403 9 403
@@ -321,10 +366,10 @@ config() {
 @test "reenroll: with --key-out a refusal keeps or removes the new key as with enroll" {
 	identity dev /CN=dev
 	LEAVES=
-	refused 10 400 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-400
+	refused 10 400 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-400 --csrattrs ignore
 	[ ! -e new.key.est-new ]
 	LEAVES=new.key.est-new
-	refused 11 500 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-500
+	refused 11 500 reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem -l status-500 --csrattrs ignore
 	cp new.key.est-new kept.key
 	works reenroll "${trust[@]}" "${id[@]}" --key-out new.key -o new.pem
 	same_key new.key kept.key

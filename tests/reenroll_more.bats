@@ -52,17 +52,17 @@ shown() {
 
 @test "reenroll: the old certificate as the answer is rejected, nothing changes" {
 	identity dev /CN=dev
-	refused 14 'the one that was to be renewed' reenroll "${trust[@]}" "${id[@]}" -l same-cert
-	run_est reenroll "${trust[@]}" "${id[@]}" -l same-cert --json
+	refused 14 'the one that was to be renewed' reenroll "${trust[@]}" "${id[@]}" --reuse-key -l same-cert
+	run_est reenroll "${trust[@]}" "${id[@]}" --reuse-key -l same-cert --json
 	[ "$(jq -r .error.code "$OUT")" = same-certificate ]
 }
 
 @test "reenroll: a certificate that expires before the old one is rejected, renewed or rekeyed" {
 	unfit dev /CN=dev 4000
-	refused 14 'expires [0-9]+ s before' reenroll --force "${trust[@]}" "${id[@]}"
+	refused 14 'expires [0-9]+ s before' reenroll --force "${trust[@]}" "${id[@]}" --reuse-key
 	LEAVES=new.key.est-new refused 14 'expires [0-9]+ s before' reenroll --force "${trust[@]}" "${id[@]}" \
 		--key-out new.key -o new.pem
-	run_est reenroll --force "${trust[@]}" "${id[@]}" --json
+	run_est reenroll --force "${trust[@]}" "${id[@]}" --reuse-key --json
 	[ "$(jq -r .error.code "$OUT")" = expires-earlier ]
 	[ ! -e new.key ]
 }

@@ -18,7 +18,7 @@ teardown_file() {
 setup() {
 	est_setup
 	unset EST_WAIT EST_RETRY
-	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem)
+	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem --csrattrs ignore)
 	soon=(--retry-delay 0.2)
 }
 
@@ -53,7 +53,8 @@ gaps() {
 	seen 2 '.operation == "csrattrs"'
 	identity dev /CN=dev
 	server_log_reset
-	run_est reenroll "${trust[@]}" -l status-503 --cert dev.pem --key dev.key --retry 1 "${soon[@]}"
+	run_est reenroll "${trust[@]}" -l status-503 --cert dev.pem --key dev.key --retry 1 "${soon[@]}" \
+		--csrattrs ignore
 	[ "$status" = 11 ]
 	seen 2 '.operation == "simplereenroll"'
 }

@@ -55,9 +55,9 @@ killed() {
 	cmp dev.key.prev.2 old.key
 	good_cert dev.pem.prev dev.key.prev
 	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --keep 0
-	works reenroll --force "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}" --reuse-key
 	cmp dev.pem.prev.2 old.pem
-	works reenroll --force "${trust[@]}" "${id[@]}" --keep 1
+	works reenroll --force "${trust[@]}" "${id[@]}" --reuse-key --keep 1
 	good_cert dev.pem dev.key
 	[ ! -e dev.pem.prev.2 ]
 }
@@ -84,7 +84,7 @@ killed() {
 	refused 2 'combined' reenroll --force "${trust[@]}" --cert all.pem --key ./all.pem --rekey
 	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --rekey --key-out new.key -o new.pem
 	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --rekey -o new.pem
-	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --new-key ec:p384
+	refused 2 'rekey' reenroll --force "${trust[@]}" "${id[@]}" --new-key ec:p384 -o new.pem
 	refused 2 'files' reenroll --force "${trust[@]}" --cert dev.pem --key pkcs11:object=x --rekey
 	for option in -o --key-out --chain-out --combined; do
 		refused 2 'store' enroll "${trust[@]}" "${account[@]}" --subject CN=x --store st $option x
@@ -103,7 +103,7 @@ killed() {
 	[ "$(stat -c %a st/current/key.pem st/current/cert.pem st st/current/ | tr '\n' ' ')" = '600 644 755 755 ' ]
 	first=$(readlink st/current)
 	cp st/current/key.pem key.pem
-	works reenroll --force "${trust[@]}" --store st
+	works reenroll --force "${trust[@]}" --store st --reuse-key
 	cmp st/current/key.pem key.pem
 	[ "$(readlink st/current)" != "$first" ]
 	[ -d "st/$first" ]
@@ -183,7 +183,7 @@ killed() {
 	cp dev.key old.key
 	killed 2 reenroll --force "${trust[@]}" "${id[@]}" --rekey
 	rm dev.key.est-new # its key is gone
-	works reenroll --force "${trust[@]}" "${id[@]}" -q
+	works reenroll --force "${trust[@]}" "${id[@]}" --reuse-key -q
 	good_cert dev.pem dev.key
 	cmp dev.key old.key
 	seen 2 .csr
@@ -219,10 +219,10 @@ killed() {
 	for name in .dev.pem.est-tmp .dev.pem.est-old .dev.pem.est-journal; do
 		echo rest >$name
 	done
-	works reenroll --force "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}" --reuse-key
 	[ "$(ls -A)" = $'dev.key\ndev.pem\npw' ]
 	ln -s pw .dev.pem.est-tmp
-	works reenroll --force "${trust[@]}" "${id[@]}"
+	works reenroll --force "${trust[@]}" "${id[@]}" --reuse-key
 	[ "$(cat pw)" = geheim ]
 	mkdir .dev.pem.est-tmp
 	ONCE=1 refused 4 'est-tmp' reenroll --force "${trust[@]}" "${id[@]}"
@@ -267,7 +267,7 @@ killed() {
 @test "store: --verify-with tries a generation before it is current" {
 	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
 	before=$(readlink st/current)
-	refused 14 'verify-with' reenroll --force "${trust[@]}" --store st --verify-with 'cat "$EST_CERT_FILE" "$EST_KEY_FILE" >/dev/null && exit 1'
+	LEAVES=st/key.pem.est-new refused 14 'verify-with' reenroll --force "${trust[@]}" --store st --verify-with 'cat "$EST_CERT_FILE" "$EST_KEY_FILE" >/dev/null && exit 1'
 	[ "$(readlink st/current)" = "$before" ]
 	works reenroll --force "${trust[@]}" --store st \
 		--verify-with 'cmp "$EST_CERT_FILE" st/current/cert.pem && exit 1; cp "$EST_CERT_FILE" seen'

@@ -253,6 +253,9 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 	rc = linking_check(rq, ans, err);
 	if (rc != EST_OK || ans->status)
 		return rc;
+	if (!csrattrs_obeyed(rq))
+		return answer_text(ans, err, 400,
+			"the CSR attributes ask for a P-384 key and a signature with SHA-384\n");
 	if (!csr_name_change(est_buf_span(&rq->csr), &change))
 		return answer_text(ans, err, 400,
 			"ChangeSubjectName is not as RFC 6402 section 2.8 has it\n");

@@ -232,24 +232,6 @@ static enum est_code dir_prepare(struct server *srv, struct est_error *err)
 	return EST_OK;
 }
 
-static enum est_code csrattrs_load(struct server *srv, struct est_error *err)
-{
-	struct est_buf file = { 0 };
-	enum est_code rc;
-
-	if (!srv->opt.csrattrs)
-		return EST_OK;
-	rc = est_read_file(srv->opt.csrattrs, EST_FILE_MAX, &file, err);
-	if (rc == EST_OK && file.n && file.p[0] == 0x30) /* base64 of a SEQUENCE starts with M */
-		rc = est_buf_append(&srv->csrattrs, est_buf_span(&file), err);
-	else if (rc == EST_OK)
-		rc = b64_decode(est_buf_span(&file), &srv->csrattrs, err);
-	if (rc == EST_OK && srv->csrattrs.n == 0)
-		rc = est_fail(err, EST_E_INPUT, "%s: empty", srv->opt.csrattrs);
-	est_buf_free(&file);
-	return rc;
-}
-
 /* A file as a NUL-terminated string, as libmicrohttpd wants it. */
 static enum est_code text_load(const char *dir, const char *name, struct est_buf *out,
 	struct est_error *err)
@@ -272,8 +254,8 @@ static enum est_code server_load(struct server *srv, struct est_error *err)
 	rc = dir_prepare(srv, err);
 	if (rc == EST_OK)
 		rc = auth_load(srv, err);
-	if (rc == EST_OK)
-		rc = csrattrs_load(srv, err);
+	if (rc == EST_OK && srv->opt.csrattrs)
+		rc = csrattrs_read(srv->opt.csrattrs, &srv->csrattrs, err);
 	if (rc == EST_OK)
 		rc = ca_open(&srv->ca, srv->dir, o->names, o->n_names, err);
 	if (rc == EST_OK)

@@ -96,55 +96,6 @@ static enum est_code cacerts(struct server *srv, struct request *rq, struct answ
 	return rc;
 }
 
-/* RFC 7030 section 4.5, RFC 8951 section 4. */
-static enum est_code csrattrs(struct server *srv, struct request *rq, struct answer *ans,
-	struct est_error *err)
-{
-	static const char type[] = "application/csrattrs";
-	/* RFC 9908 section 5.2: challengePassword; ecPublicKey {secp384r1}; macAddress;
-	 * ecdsa-with-SHA384 */
-	static const uint8_t rfc9908[] = { 0x30, 0x32, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7,
-		0x0d, 0x01, 0x09, 0x07, 0x30, 0x12, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-		0x01, 0x31, 0x07, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x06, 0x07, 0x2b, 0x06,
-		0x01, 0x01, 0x01, 0x01, 0x16, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03,
-		0x03 };
-	static const uint8_t none[] = { 0x30, 0x00 };
-	struct est_span der = est_buf_span(&srv->csrattrs);
-	struct est_buf linking = { 0 };
-	enum est_code rc;
-
-	ans->status = 200;
-	ans->type = type;
-	rc = linking_csrattrs(rq->use.id, &linking, err);
-	if (rc == EST_OK && linking.n)
-		rc = answer_der(srv, rq, type, est_buf_span(&linking), ans, err);
-	est_buf_free(&linking);
-	if (rc != EST_OK || ans->body.n)
-		return rc;
-	switch (rq->use.id) {
-	case LABEL_CSRATTRS_404:
-		return answer_text(ans, err, 404, "no CSR attributes here\n");
-	case LABEL_CSRATTRS_204:
-		der.n = 0;
-		break;
-	case LABEL_CSRATTRS_EMPTY:
-		return EST_OK;
-	case LABEL_CSRATTRS_NONE:
-		der = (struct est_span){ none, sizeof(none) };
-		break;
-	case LABEL_CSRATTRS_RFC:
-		der = (struct est_span){ rfc9908, sizeof(rfc9908) };
-		break;
-	default:
-		break;
-	}
-	if (der.n)
-		return answer_der(srv, rq, type, der, ans, err);
-	ans->status = 204;
-	ans->type = NULL;
-	return EST_OK;
-}
-
 static const struct operation {
 	const char *name, *method;
 	label_fn *run;

@@ -167,6 +167,13 @@ enum est_code linking_csrattrs(enum label_id id, struct est_buf *out,
 
 /* The whole work between request and answer; never fails, an error becomes a 500. */
 void handle_request(struct server *srv, struct request *rq, struct answer *ans);
+/* CSR attributes from a file, DER or base64. */
+enum est_code csrattrs_read(const char *path, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code csrattrs(struct server *srv, struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether a request is what the label's CSR attributes ask for. */
+bool csrattrs_obeyed(const struct request *rq);
 enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 	struct est_error *err) EST_MUST_CHECK;
 /* 202 with a text, and Retry-After when the label has one. */

@@ -341,8 +341,8 @@ EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out
 EST_API bool est_key_exportable(const struct est_key *key);
 /* "ec:p256" and so on, as est_key_generate() takes it; static. */
 EST_API const char *est_key_type(const struct est_key *key);
-/* Whether it may sign more than requests.  false for a key in PKCS #8 whose attribute keyUsage lacks
- * digitalSignature: it is not used in TLS (RFC 7030 section 4.2.1). */
+/* Whether it may sign more than requests.  false for a key in PKCS #8 whose attribute keyUsage
+ * lacks digitalSignature: it is not used in TLS (RFC 7030 section 4.2.1). */
 EST_API bool est_key_signs(const struct est_key *key);
 /* EST_E_INPUT when the certificate carries another public key; names are for the message. */
 EST_API enum est_code est_key_match(const struct est_key *key, const char *key_name,
@@ -374,6 +374,9 @@ EST_API void est_newkey_free(struct est_newkey *newkey);
 /* ---- Certification requests (RFC 2986) --------------------------------------------------------
  */
 
+struct est_plan;
+struct est_csrattrs;
+
 struct est_csr_spec {        /* borrowed */
 	const char *subject; /* RFC 4514; NULL: empty */
 	const char *const *dns, *const *ip, *const *email,
@@ -388,6 +391,8 @@ struct est_csr_spec {        /* borrowed */
 	/* Secrets of 1 to 255 characters in UTF-8 (EST_E_INPUT), or empty: challengePassword (RFC
 	 * 2985 section 5.4.1), otpChallenge and revocationChallenge (RFC 7894). */
 	struct est_span challenge, otp, revocation;
+	const struct est_plan *plan; /* made from this spec: its subject, extensions and hash are
+				      * used; NULL: those above */
 };
 
 /* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
@@ -400,6 +405,8 @@ EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struc
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
 EST_API enum est_code est_csr_load(const char *path, struct est_buf *der,
 	struct est_error *err) EST_MUST_CHECK;
+
+#include "est-plan.h" /* what the CA wants in a request */
 
 /* What people ask of a request, as text that is safe to print. */
 struct est_csr_info {
@@ -428,8 +435,6 @@ EST_API enum est_code est_p12_encode(const struct est_key *key, const struct est
 
 /* ---- CSR attributes (RFC 8951 section 4, RFC 9908) ---------------------------------------------
  */
-
-struct est_csrattrs;
 
 struct est_csrattr {      /* borrowed from the list */
 	const char *oid;  /* dotted */

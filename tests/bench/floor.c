@@ -5,6 +5,7 @@
  *
  *   floor cacerts HOST PORT PATH ANCHORS CERT KEY OUT
  *   floor enroll  HOST PORT PATH ANCHORS CERT KEY OUT KEY-OUT
+ *   floor ask-enroll ...       the same after GET csrattrs, on one connection
  */
 #include <fcntl.h>
 #include <netdb.h>
@@ -155,9 +156,25 @@ static char *answer_read(gnutls_session_t session, gnutls_datum_t *body)
 	return text;
 }
 
+/* What the CA wants is fetched, and taken for what was asked for anyway. */
+static void attributes_read(gnutls_session_t session, char *const *argv)
+{
+	gnutls_datum_t body, der;
+	char head[1024], *text;
+
+	snprintf(head, sizeof(head), "GET %s/csrattrs HTTP/1.1\r\nHost: %s:%s\r\n\r\n", argv[4],
+		argv[2], argv[3]);
+	must("send", (int)gnutls_record_send(session, head, strlen(head)));
+	text = answer_read(session, &body);
+	must("base64", gnutls_base64_decode2(&body, &der));
+	gnutls_free(der.data);
+	free(text);
+}
+
 int main(int argc, char **argv)
 {
-	bool enroll = argc == 10 && strcmp(argv[1], "enroll") == 0;
+	bool ask = argc == 10 && strcmp(argv[1], "ask-enroll") == 0;
+	bool enroll = ask || (argc == 10 && strcmp(argv[1], "enroll") == 0);
 	gnutls_datum_t csr = { 0 }, body, der;
 	gnutls_certificate_credentials_t cred;
 	gnutls_session_t session;
@@ -165,8 +182,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (!enroll && !(argc == 9 && strcmp(argv[1], "cacerts") == 0)) {
-		fprintf(stderr, "usage: floor cacerts|enroll HOST PORT PATH ANCHORS CERT KEY OUT"
-				" [KEY-OUT]\n");
+		fprintf(stderr, "usage: floor cacerts|enroll|ask-enroll HOST PORT PATH ANCHORS CERT"
+				" KEY OUT [KEY-OUT]\n");
 		return 2;
 	}
 	must("credentials", gnutls_certificate_allocate_credentials(&cred));
@@ -177,6 +194,8 @@ int main(int argc, char **argv)
 		csr = request_new(argv[9]);
 	fd = dial(argv[2], argv[3]);
 	session = handshake(cred, fd, argv[2]);
+	if (ask)
+		attributes_read(session, argv);
 	if (enroll)
 		snprintf(head, sizeof(head),
 			"POST %s/simpleenroll HTTP/1.1\r\nHost: %s:%s\r\n"

@@ -96,9 +96,19 @@ def clients(url):
     est_tls = ["-s", url, *trust, "--cert", "id.crt", "--key", "id.key"]
     bare = [host, port, path, "server/root.pem", "id.crt", "id.key"]
     other = [base, "server/root.pem", "id.crt", "id.key"]
+    # The CSR attributes of ask-enroll: ecPublicKey {secp256r1}, ecdsa-with-SHA256.
+    with open("server/bench.csrattrs", "wb") as file:
+        file.write(bytes.fromhex("3021301506072a8648ce3d0201310a06082a8648ce3d030107"
+                                 "06082a8648ce3d040302"))
+    ask = "csrattrs-file-bench"
+    asked = [host, port, path + "/" + ask, *bare[3:]]
+    enroll = [est, "enroll", *est_tls, "--subject", "CN=bench"]
     results = measure({
-        "est enroll": lambda n: [est, "enroll", *est_tls, "--new-key", "ec:p256", "--subject",
-                                 "CN=bench", "--key-out", "e%d.key" % n, "-o", "e%d.crt" % n],
+        "est enroll": lambda n: [*enroll, "--csrattrs", "ignore", "--key-out", "e%d.key" % n,
+                                 "-o", "e%d.crt" % n],
+        "est ask-enroll": lambda n: [*enroll, "-l", ask, "--key-out", "a%d.key" % n,
+                                     "-o", "a%d.crt" % n],
+        "floor ask-enroll": lambda n: [floor, "ask-enroll", *asked, "a%d.p7" % n, "fa%d.key" % n],
         "floor enroll": lambda n: [floor, "enroll", *bare, "f%d.p7" % n, "f%d.key" % n],
         "curl enroll": lambda n: [HERE + "/curl-enroll", *other, "c%d" % n],
         "pki enroll": lambda n: [HERE + "/pki-enroll", *other, "p%d" % n],
@@ -209,6 +219,9 @@ def main():
     size = stripped_size()
 
     print("\n%-62s %12s %14s" % ("", "value", "target"))
+    mine, bare = "est ask-enroll", "floor ask-enroll"
+    ratio_row(results, "est enroll, asking for CSR attributes: CPU, bare program = 1", mine, bare,
+              CPU, 1.15)
     for job in ("enroll", "cacerts"):
         mine, bare = "est " + job, "floor " + job
         ratio_row(results, mine + ": CPU, bare program = 1", mine, bare, CPU, 1.15)

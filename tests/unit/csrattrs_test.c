@@ -392,8 +392,7 @@ static void a_template_that_breaks_its_rules_is_refused(void **state)
 {
 	struct est_buf list = { 0 };
 	const struct est_span no_template[] = {
-		BYTES(0x30, 5, 2, 1, 1, 0xa1, 0), /* another version */
-		BYTES(0x30, 3, 2, 1, 0),          /* no attributes */
+		BYTES(0x30, 3, 2, 1, 0), /* no attributes */
 		BYTES(0x30, 7, 2, 1, 0, 0xa1, 2, 5, 0),
 		BYTES(0x30, 7, 2, 1, 0, 0xa1, 0, 5, 0),
 		BYTES(0x05, 0),
@@ -414,6 +413,9 @@ static void a_template_that_breaks_its_rules_is_refused(void **state)
 			     0x0d, 1, 9, 16, 2, 62, 0x31, 11, 0x30, 9, 0x30, 7, KEY_USAGE, 4, 0),
 		&list);
 	assert_refused(est_buf_span(&list), "two lists of extensions");
+	est_buf_free(&list);
+	template_put(BYTES(0x30, 5, 2, 1, 1, 0xa1, 0), &list);
+	assert_refused(est_buf_span(&list), "another version than v1");
 	est_buf_free(&list);
 	for (size_t i = 0; i < sizeof(no_template) / sizeof(no_template[0]); i++) {
 		template_put(no_template[i], &list);
