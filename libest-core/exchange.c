@@ -74,6 +74,11 @@ static void describe_identity(struct est_client *c)
 	bool before = c->info.client_cert_sent;
 
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
+	if (session_has_declined(c->session))
+		client_log(c, EST_LOG_NOTICE,
+			"the server wanted to renegotiate while a request was under way that is "
+			"linked to the session, and was told no (RFC 7030 section 3.5); --pop off "
+			"sends one that is not linked");
 	if (c->info.client_cert_sent && !before)
 		client_log(c, EST_LOG_INFO,
 			"the server has asked for the client certificate after the request");

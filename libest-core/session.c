@@ -58,6 +58,11 @@ bool session_is_certificateless(const struct session *session)
 	return session->params->srp != NULL;
 }
 
+bool session_has_declined(const struct session *session)
+{
+	return session->declined;
+}
+
 void session_set_bound(struct session *session, bool bound)
 {
 	session->bound = bound;

@@ -55,6 +55,7 @@ bool session_is_certificateless(const struct session *session);
 /* While a request that is bound to this session is under way (RFC 7030 section 3.5) a server that
  * asks for renegotiation is told no. */
 void session_set_bound(struct session *session, bool bound);
+bool session_has_declined(const struct session *session);
 
 /* Sends all of it. */
 enum est_code session_send(struct session *session, struct est_span bytes,

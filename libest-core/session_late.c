@@ -172,6 +172,7 @@ enum est_code session_late(struct session *s, ssize_t ret, const struct deadline
 	 * channel binding and the answer. */
 	if (s->authz && !s->bound && !s->params->srp && gnutls_safe_renegotiation_status(s->tls))
 		return renegotiate(s, deadline, err);
+	s->declined = s->bound;
 	(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 	return deadline_left_ms(deadline) > 0
 		       ? EST_OK

@@ -192,7 +192,7 @@ asks() {
 	for options in --priority=-VERS-TLS1.3 --tls-min=1.3; do
 		rm -f key.pem cert.pem
 		server_log_reset
-		works enroll "${raw[@]}" -l late "$options" --pop off "${me[@]}" "${new[@]}" --json -v
+		works enroll "${raw[@]}" -l late "$options" --pop off --csrattrs ignore "${me[@]}" "${new[@]}" --json -v
 		[ "$(jq -r '.server.client_certificate' "$OUT")" = true ]
 		good_cert cert.pem key.pem
 		stderr_has 'asked for the client certificate after the request'
@@ -202,22 +202,34 @@ asks() {
 	# Without an identity it gets none, and says what it thinks of that.
 	rm -f key.pem cert.pem
 	server_log_reset
-	works enroll "${raw[@]}" -l late "${account[@]}" "${new[@]}" --json
+	works enroll "${raw[@]}" -l late --csrattrs ignore "${account[@]}" "${new[@]}" --json
 	[ "$(jq -r '.server.client_certificate' "$OUT")" = false ]
 	[ "$(server_log 'select(.event == "asked") | .client_subject')" = null ]
 }
 
 @test "late: while a request that is linked to the session is under way there is no renegotiation (R7030-3.5-08)" {
 	asks late
-	works enroll "${raw[@]}" -l late --pop require "${me[@]}" "${new[@]}" --json
+	works enroll "${raw[@]}" -l late --pop require --csrattrs ignore "${me[@]}" "${new[@]}" --json
+	stderr_has 'told no .*3\.5'
 	[ "$(jq -c '[.server.binding, .server.client_certificate]' "$OUT")" = '["tls-unique",false]' ]
 	[ "$(server_log 'select(.event == "asked") | .error != null')" = true ]
 	seen 1 '.method == "POST" and .linked == "tls-unique"'
 }
 
+@test "late: asked at the CSR attributes, the certificate is there for a request that is linked (R7030-3.5-05)" {
+	plays early ask 'line HTTP/1.1 204 No' 'line' next 'line HTTP/1.1 200 OK' \
+		'line Content-Type: application/pkcs7-mime' 'send Content-Length: ' 'length issued-b64' \
+		'line' 'line' 'insert issued-b64'
+	works enroll "${raw[@]}" -l early --priority=-VERS-TLS1.3 "${me[@]}" "${new[@]}"
+	good_cert cert.pem key.pem
+	# What the request has is the binding that the server sees after the renegotiation.
+	[ "$(server_log 'select(.target != null) | [.method, .client_subject, .linked]' | xargs)" = \
+		'[GET,null,null] [POST,CN=me,tls-unique]' ]
+}
+
 @test "late: a server that never stops asking, and a provisional one, get nothing (R7030-4.1.1-06)" {
 	plays often ask ask ask ask ask ask 'line HTTP/1.1 200 OK' 'line'
-	ONCE=1 LEAVES=key.pem.est-new refused 8 'renegotiation' enroll "${raw[@]}" -l often \
+	ONCE=1 LEAVES=key.pem.est-new refused 8 'renegotiation' enroll "${raw[@]}" -l often --csrattrs ignore \
 		--priority=-VERS-TLS1.3 "${me[@]}" "${new[@]}"
 	rm -f key.pem.est-*
 	server_log_reset
@@ -238,7 +250,7 @@ asks() {
 	cat other.pem "$EST_TEST_DIR/issuing.pem" other.key >"$EST_TEST_SCRIPTS/other"
 	plays changed 'switch other' ask 'line HTTP/1.1 200 OK' 'line'
 	ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
-		--priority=-VERS-TLS1.3 --pop off "${me[@]}" "${new[@]}"
+		--priority=-VERS-TLS1.3 --pop off --csrattrs ignore "${me[@]}" "${new[@]}"
 	eventually asked
 	[ "$(server_log 'select(.event == "asked") | [.client_subject, .error != null]')" = '[null,true]' ]
 }
@@ -252,7 +264,7 @@ asked() {
 	for how in R-tls1_2 c-tls1_3; do
 		letter=${how%%-*}
 		s_server "-${how#*-}"
-		"$EST" enroll "${at[@]}" --pop off "${me[@]}" "${new[@]}" >"$OUT" 2>"$ERR" 3>&- 7>&- &
+		"$EST" enroll "${at[@]}" --pop off --csrattrs ignore "${me[@]}" "${new[@]}" >"$OUT" 2>"$ERR" 3>&- 7>&- &
 		HELPERS="$HELPERS $!"
 		eventually grep -q '^Content-Type: application/pkcs10' "$BATS_TEST_TMPDIR/s_server"
 		echo "$letter" >&7
