@@ -100,12 +100,12 @@ static unsigned newest(const char *dir, unsigned below)
 	unsigned max = 0;
 	int n = scandir(dir, &list, is_generation, NULL);
 
-	while (list && n > 0) {
-		unsigned number = number_of(list[--n]->d_name);
+	for (int i = 0; i < n; i++) {
+		unsigned number = number_of(list[i]->d_name);
 
 		if (number > max && number < below)
 			max = number;
-		free(list[n]);
+		free(list[i]);
 	}
 	free(list);
 	return max;
