@@ -403,7 +403,7 @@ hello_logged() {
 @test "tls: no option makes est trust anybody (R7030-3.6-01)" {
 	for applet in cacerts enroll reenroll csrattrs; do
 		run -0 "$EST" help --options $applet
-		run ! grep -qiE -- '--(insecure|no-verify|no-check|skip|allow|trust-all|k)\b' <<<"$output"
+		run ! grep -qiE -- '--(insecure|no-verify|no-check|skip-verify|allow|trust-all|k)\b' <<<"$output"
 	done
 	serve untrusted
 	ONCE=1 refused 2 'no such option' cacerts "${at[@]}" --insecure
