@@ -101,6 +101,8 @@ _est_value() {
 		_est_offer "$4" $values
 	elif [[ $argument == FILE ]]; then
 		_est_files "$4"
+	elif [[ $argument == DIR ]]; then
+		_est_files "$4" -d
 	fi
 }
 

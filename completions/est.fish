@@ -56,6 +56,10 @@ function __est_value --argument-names est applet option current prefix
                 for path in (__fish_complete_path "$current")
                     printf '%s\n' $prefix$path
                 end
+            else if test "$field[3]" = DIR
+                for path in (__fish_complete_directories "$current" '')
+                    printf '%s\n' $prefix$path
+                end
             end
             return 0
         end

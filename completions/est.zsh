@@ -50,6 +50,7 @@ _est_action() {
 	(*)
 		reply=' '
 		[[ $3 == FILE ]] && reply=_files
+		[[ $3 == DIR ]] && reply='_path_files -/'
 		;;
 	esac
 }

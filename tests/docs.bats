@@ -97,6 +97,11 @@ files_complete() {
 	done
 	run -0 complete_in "$shell" "est enroll -o $BATS_TEST_TMPDIR/only-"
 	[[ "$output" == *only-one ]]
+	mkdir "$BATS_TEST_TMPDIR/folder"
+	run -0 complete_in "$shell" "est reenroll --config-dir $BATS_TEST_TMPDIR/fol"
+	[[ "$output" == *folder* ]]
+	run -0 complete_in "$shell" "est reenroll --config-dir $BATS_TEST_TMPDIR/only-"
+	[[ "$output" != *only-one* ]]
 }
 
 # The words of the message with which est refuses a value, `SHELL APPLET OPTION`.

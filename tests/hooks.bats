@@ -93,6 +93,17 @@ teardown() {
 	[ ! -e ran ]
 }
 
+@test "hook: one that hangs is ended after 60 seconds, on a clock that runs faster" {
+	with_asan && skip "the sanitizers and faketime exclude each other"
+	begin=$SECONDS
+	run -16 --separate-stderr faketime -f '+0 x60' "$EST" "${renew[@]}" \
+		--hook 'echo $$ >pid; echo begun; unset LD_PRELOAD; sleep 50 & wait'
+	[[ "$stderr" == *"reenroll: hook: begun"*"--hook: ended after 60 s"* ]]
+	[ $((SECONDS - begin)) -lt 20 ]
+	run ! kill -0 -- "-$(cat pid)"
+	good_cert dev.pem dev.key
+}
+
 @test "hook: a signal to est ends the hook too" {
 	"$EST" "${renew[@]}" --hook 'echo $$ >pid; exec sleep 60' >"$OUT" 2>"$ERR" 3>&- &
 	eventually test -s pid
