@@ -20,6 +20,9 @@ static const struct cmd_option options[] = {
 		"as --json, one line for each object as it is read and one for the rest" },
 	{ "tree", 0, CMD_FLAG, CMD_AT(tree), NULL, NULL,
 		"who issued whom, and what a client would trust; the default on a terminal" },
+	{ "dot", 0, CMD_FLAG, CMD_AT(dot), NULL, NULL, "write the tree as a graph for Graphviz" },
+	{ "svg", 0, CMD_FLAG, CMD_AT(svg), NULL, NULL,
+		"write it as a picture, where the program dot is installed" },
 	{ "color", 0, CMD_STRING, CMD_AT(color), "WHEN", NULL,
 		"auto (default: on a terminal, without NO_COLOR), always, never" },
 	{ "diff", 0, CMD_FLAG, CMD_AT(diff), NULL, NULL,
@@ -67,7 +70,9 @@ static enum est_code show_rest(struct inspect *in)
 	if (in->work && in->rc != EST_OK) /* not half of it */
 		return EST_OK;
 	if (in->work)
-		return in->cmd->v.diff ? diff_run(in) : edit_run(in);
+		return in->cmd->v.diff                    ? diff_run(in)
+		       : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
+							  : edit_run(in);
 	if (in->hold && in->bag.n < 2)
 		return inspect_release(in, err);
 	if (!in->hold && !in->tree)
@@ -109,7 +114,7 @@ static enum est_code prepare(struct inspect *in)
 			return rc;
 		in->password = (const char *)in->secret.p;
 	}
-	in->work = edit_asked(cmd) || cmd->v.diff;
+	in->work = edit_asked(cmd) || cmd->v.diff || cmd->v.dot || cmd->v.svg;
 	in->prepared = true;
 	in->silent = in->work || (in->gates && cmd->v.quiet);
 	in->tree = cmd->v.tree;

@@ -115,6 +115,9 @@ enum est_code edit_run(struct inspect *in) EST_MUST_CHECK;
 /* The first two files; a difference is an inspect_failure() with EST_E_CONDITION. */
 enum est_code diff_run(struct inspect *in) EST_MUST_CHECK;
 
+/* The bag for Graphviz, or drawn by it. */
+enum est_code dot_run(struct inspect *in) EST_MUST_CHECK;
+
 /* The options; EST_E_USAGE. */
 enum est_code tree_check(struct cmd *cmd) EST_MUST_CHECK;
 bool tree_colour(const struct cmd *cmd);

@@ -24,7 +24,13 @@ enum est_code edit_check(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
 	const char *form = v->outform;
+	bool picture = v->dot || v->svg;
 
+	if (v->dot + v->svg + v->diff + v->tree + edit_asked(cmd) > 1 && picture)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--dot and --svg draw, and go with no other way to show or write");
+	if (picture && cmd->json && !v->output)
+		return est_fail(&cmd->err, EST_E_USAGE, "--json with a picture needs -o FILE");
 	if (form && strcmp(form, "pem") && strcmp(form, "der") && strcmp(form, "p7"))
 		return est_fail(&cmd->err, EST_E_USAGE, "--outform is pem, der or p7");
 	if (v->split && form && strcmp(form, "p7") == 0)
@@ -32,9 +38,9 @@ enum est_code edit_check(struct cmd *cmd)
 	if (v->split && v->output)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--split DIR and -o FILE exclude each other");
-	if (v->output && !edit_asked(cmd))
+	if (v->output && !edit_asked(cmd) && !picture)
 		return est_fail(&cmd->err, EST_E_USAGE,
-			"-o is for --extract, --outform, --sort and --dedup");
+			"-o is for --extract, --outform, --sort, --dedup, --dot and --svg");
 	if (edit_asked(cmd) && (v->tree || v->diff))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--%s shows certificates, and the other options write them",

@@ -120,9 +120,9 @@ static enum est_code check_options(const struct cmd_values *v, struct est_error 
 		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
 		return est_hint(err, "add --verify");
 	}
-	if (v->at && !v->verify && !v->expires_within && !v->tree)
+	if (v->at && !v->verify && !v->expires_within && !v->tree && !v->dot && !v->svg)
 		return est_fail(err, EST_E_USAGE,
-			"--at is for --verify, --expires-within and --tree");
+			"--at is for --verify, --expires-within, --tree, --dot and --svg");
 	return EST_OK;
 }
 

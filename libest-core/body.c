@@ -9,6 +9,7 @@
 
 #include "base64.h"
 #include "der.h"
+#include "file_kind.h"
 #include "quirk.h"
 
 #define BODY "response body"
@@ -89,68 +90,6 @@ static enum est_code base64_der(struct est_span in, struct est_quirks *quirks, s
 /* ---- PEM (RFC 7468) ----------------------------------------------------------------------------
  */
 
-#define DASHES    "-----"
-#define BEGIN     "-----BEGIN "
-#define END       "-----END "
-#define LEN(s)    (sizeof(s) - 1)
-#define LABEL_MAX 40
-
-/* Offset of text in in; false: not there. */
-static bool find(struct est_span in, const char *text, size_t len, size_t *at)
-{
-	const uint8_t *p = in.n > 0 ? memmem(in.p, in.n, text, len) : NULL;
-
-	if (p)
-		*at = (size_t)(p - in.p);
-	return p != NULL;
-}
-
-/* Takes everything up to and with the next block off the front of *in; *found is false without
- * one, whatever text is left then. */
-static enum est_code pem_next(struct est_span *in, struct est_span *label, struct est_span *text,
-	bool *found, struct est_error *err)
-{
-	struct est_span rest = *in;
-	size_t at;
-
-	*found = find(rest, BEGIN, LEN(BEGIN), &at);
-	if (!*found)
-		return EST_OK;
-	rest = after(rest, at + LEN(BEGIN));
-	*label = rest;
-	if (label->n > LABEL_MAX + LEN(DASHES))
-		label->n = LABEL_MAX + LEN(DASHES);
-	if (!find(*label, DASHES, LEN(DASHES), &at))
-		return est_fail(err, EST_E_PROTOCOL,
-			BODY ": PEM block without a label "
-			     "(RFC 7468 section 2)");
-	label->n = at;
-	rest = after(rest, at + LEN(DASHES));
-	/* Neither base64 nor a header has a run of dashes, so the next one is the end or wrong. */
-	if (!find(rest, DASHES, LEN(DASHES), &at))
-		return est_fail(err, EST_E_PROTOCOL,
-			BODY ": PEM block without its END line, which "
-			     "means that it was cut short (RFC 7468 section 2)");
-	*text = (struct est_span){ rest.p, at };
-	rest = after(rest, at);
-	if (rest.n < LEN(END) + label->n + LEN(DASHES) || memcmp(rest.p, END, LEN(END)) != 0 ||
-		memcmp(rest.p + LEN(END), label->p, label->n) != 0 ||
-		memcmp(rest.p + LEN(END) + label->n, DASHES, LEN(DASHES)) != 0)
-		return est_fail(err, EST_E_PROTOCOL,
-			BODY ": PEM block that ends in another line "
-			     "than its own END (RFC 7468 section 2)");
-	*in = after(rest, LEN(END) + label->n + LEN(DASHES));
-	return EST_OK;
-}
-
-static bool label_is(struct est_span label, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (est_span_eq(label, est_span_str(names[i])))
-			return true;
-	return false;
-}
-
 struct pem_body {
 	struct est_buf der; /* of all blocks, one after the other */
 	size_t ends[EST_CERTS_MAX];
@@ -158,28 +97,26 @@ struct pem_body {
 	bool certificates; /* else one CMS message */
 };
 
-static enum est_code pem_add(struct pem_body *pem, struct est_span label, struct est_span text,
+static enum est_code pem_add(struct pem_body *pem, const struct pem_block *block,
 	struct est_quirks *quirks, struct est_error *err)
 {
-	static const char *const cms[] = { "PKCS7", "CMS", "PKCS #7 SIGNED DATA",
-		"CERTIFICATE CHAIN" };
-	static const char *const certificate[] = { "CERTIFICATE", "X509 CERTIFICATE" };
-	bool is_certificate = label_is(label, certificate, 2);
-	char shown[LABEL_MAX + 1];
+	enum est_file_kind kind = file_kind_label(block);
+	bool is_certificate = kind == EST_FILE_CERT;
+	char shown[PEM_LABEL_MAX + 1];
 	size_t start = pem->der.n;
 	enum est_code rc;
 
-	if (!is_certificate && !label_is(label, cms, 4))
+	if (!is_certificate && kind != EST_FILE_SIGNED_DATA)
 		return est_fail(err, EST_E_PROTOCOL,
 			BODY ": PEM block \"%s\" is neither PKCS7 nor CERTIFICATE",
-			est_escape(shown, sizeof(shown), label));
+			est_escape(shown, sizeof(shown), block->label));
 	if (pem->n > 0 && (!is_certificate || !pem->certificates))
 		return est_fail(err, EST_E_PROTOCOL,
 			BODY ": more than one PEM block, and not all are certificates");
 	if (pem->n == EST_CERTS_MAX)
 		return est_fail(err, EST_E_PROTOCOL, BODY ": more than %d certificates",
 			EST_CERTS_MAX);
-	rc = base64_decode(text, BODY, quirks, &pem->der, err);
+	rc = base64_decode(block->text, BODY, quirks, &pem->der, err);
 	if (rc != EST_OK)
 		return rc;
 	if (pem->der.n == start)
@@ -224,8 +161,10 @@ out:
 static enum est_code pem_der(struct est_span in, struct est_quirks *quirks, struct est_buf *der,
 	struct est_error *err)
 {
-	struct est_span label, text;
 	struct pem_body *pem = NULL;
+	struct pem_reader reader;
+	struct pem_block block;
+	struct est_error why;
 	enum est_code rc;
 	bool found;
 
@@ -235,14 +174,19 @@ static enum est_code pem_der(struct est_span in, struct est_quirks *quirks, stru
 	pem = calloc(1, sizeof(*pem));
 	if (!pem)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	pem_init(&reader, in);
 	for (;;) {
-		rc = pem_next(&in, &label, &text, &found, err);
+		rc = pem_next(&reader, &block, &found, &why);
+		if (rc != EST_OK)
+			rc = est_fail(err, EST_E_PROTOCOL, BODY ": %s", why.msg);
+		if (rc == EST_OK && found)
+			rc = pem_add(pem, &block, quirks, err);
 		if (rc != EST_OK || !found)
 			break;
-		rc = pem_add(pem, label, text, quirks, err);
-		if (rc != EST_OK)
-			break;
 	}
+	if (rc == EST_OK && pem->n == 0)
+		rc = est_fail(err, EST_E_PROTOCOL,
+			BODY ": PEM block without a label (RFC 7468 section 2)");
 	if (rc == EST_OK)
 		rc = pem_result(pem, quirks, der, err);
 	est_buf_free(&pem->der);
@@ -279,7 +223,6 @@ enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks, s
 	struct est_span text;
 	struct der_tlv tlv;
 	enum est_code rc;
-	size_t at;
 
 	if (body.n >= sizeof(bom) && memcmp(body.p, bom, sizeof(bom)) == 0) {
 		rc = quirk_note(quirks, EST_Q_BOM, BODY, err);
@@ -302,7 +245,7 @@ enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks, s
 	rc = check_other_text(text, err);
 	if (rc != EST_OK)
 		return rc;
-	if (find(text, BEGIN, LEN(BEGIN), &at))
+	if (pem_present(text))
 		return pem_der(text, quirks, der, err);
 	return base64_der(text, quirks, der, err);
 }

@@ -8,12 +8,13 @@
 #include "x509_text.h"
 
 #define WHAT       "CMS message"
-#define PEOPLE_MAX 1024 /* recipients or signers that are told one by one */
+#define PEOPLE_MAX 256 /* recipients or signers that are told one by one, the others counted */
 
 struct reader {
 	struct est_span message;
 	struct est_cms_info *info;
 	struct est_buf text; /* of the person at hand */
+	size_t more;         /* who are not told */
 	struct est_error *err;
 };
 
@@ -84,10 +85,24 @@ static enum est_code put_whose(struct reader *r, struct est_span *in)
 /* One person into a list. */
 static enum est_code add(struct reader *r, struct x509_list *list)
 {
-	if (list->n == PEOPLE_MAX)
-		return est_fail(r->err, EST_E_PROTOCOL,
-			WHAT ": more than %d recipients or signers, the limit", PEOPLE_MAX);
 	return x509_list_add(list, &r->text, r->err);
+}
+
+/* The list is full: a name can cost a millisecond. */
+static bool full(struct reader *r, const struct x509_list *list)
+{
+	r->more += list->n == PEOPLE_MAX;
+	return list->n == PEOPLE_MAX;
+}
+
+static enum est_code add_rest(struct reader *r, struct x509_list *list)
+{
+	enum est_code rc;
+
+	if (r->more == 0)
+		return EST_OK;
+	rc = est_buf_printf(&r->text, r->err, "%zu more", r->more);
+	return rc == EST_OK ? add(r, list) : rc;
 }
 
 /* KeyAgreeRecipientInfo after its version: one entry for each of its keys (section 6.2.2). */
@@ -108,6 +123,8 @@ static enum est_code key_agreement(struct reader *r, struct est_span in, struct 
 
 		if (!take(&keys.body, DER_SEQUENCE, &key))
 			return malformed(r, keys.body.p, "no encrypted key");
+		if (full(r, list))
+			continue;
 		rc = put(r, "key agreement: ");
 		if (rc == EST_OK)
 			rc = put_whose(r, &key.body);
@@ -126,6 +143,8 @@ static enum est_code recipient(struct reader *r, const struct der_tlv *info, str
 	struct der_tlv tlv;
 	enum est_code rc;
 
+	if (info->tag != DER_CONTEXT_C(1) && full(r, list))
+		return EST_OK;
 	if (info->tag == DER_CONTEXT_C(4)) {
 		rc = put(r, "other: ");
 		if (rc == EST_OK && take(&in, DER_OID, &tlv))
@@ -191,6 +210,8 @@ static enum est_code enveloped(struct reader *r, struct est_span in)
 	while (rc == EST_OK && set.body.n > 0)
 		rc = ber_next(&set.body, &tlv) ? recipient(r, &tlv, &list)
 					       : malformed(r, set.body.p, "no recipient");
+	if (rc == EST_OK)
+		rc = add_rest(r, &list);
 	r->info->recipients = list.item;
 	r->info->n_recipients = list.n;
 	return rc == EST_OK ? encrypted_content(r, in) : rc;
@@ -228,12 +249,16 @@ static enum est_code signed_data(struct reader *r, struct est_span in)
 			rc = malformed(r, encap.body.p, "no signer");
 			break;
 		}
+		if (full(r, &list))
+			continue;
 		rc = put_whose(r, &signer.body);
 		if (rc == EST_OK)
 			rc = put_algorithm(r, &signer.body);
 		if (rc == EST_OK)
 			rc = add(r, &list);
 	}
+	if (rc == EST_OK)
+		rc = add_rest(r, &list);
 	r->info->signers = list.item;
 	r->info->n_signers = list.n;
 	return rc;

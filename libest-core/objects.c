@@ -264,7 +264,7 @@ static enum est_code walk_block(struct walk *walk, const struct pem_block *block
 	else if (rc != EST_OK)
 		rc = emit_broken(walk, label, 0, &why);
 	if (der.n == 0)
-		return rc;
+		goto out;
 	value = est_buf_span(&der);
 	/* OpenSSL's trust settings follow the certificate. */
 	if (label == EST_FILE_TRUSTED_CERT && der_next(&value, &first))
@@ -284,6 +284,7 @@ static enum est_code walk_block(struct walk *walk, const struct pem_block *block
 		rc = walk_value(walk, kind, value);
 	else
 		rc = emit_broken(walk, kind, 0, &why);
+out:
 	est_buf_free(&der);
 	return rc;
 }

@@ -243,7 +243,7 @@ values_complete() {
 		<(jq -r 'keys[]' <<<"$output" | sort)
 	diff -u <({ names 'A request'; names 'Every element'; } | sort) <(jq -r '.requests[0] | keys[]' <<<"$output" | sort)
 	diff -u <({ names 'A CRL'; names 'Every element'; } | sort) <(jq -r '.crls[0] | keys[]' <<<"$output" | sort)
-	diff -u <({ echo kind; names 'Every element'; } | sort) <(jq -r '.keys[0] | keys[]' <<<"$output" | sort)
+	diff -u <({ printf '%s\n' kind label; names 'Every element'; } | sort) <(jq -r '.keys[0] | keys[]' <<<"$output" | sort)
 	diff -u <({ echo message; names 'Every element'; } | sort) <(jq -r '.broken[0] | keys[]' <<<"$output" | sort)
 }
 

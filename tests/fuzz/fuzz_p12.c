@@ -14,10 +14,10 @@ static enum est_code note(void *ctx, enum est_file_kind kind, struct est_span de
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const passwords[] = { NULL, "pw" };
+	static const char *const passwords[] = { NULL, "pw", "password" };
 	struct est_error err = { 0 };
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++) {
 		size_t bytes = 0;
 		enum est_code rc = p12_open((struct est_span){ data, size }, passwords[i], note,
 			&bytes, &err);

@@ -255,15 +255,15 @@ static void broken_pem_is_refused(void **state)
 {
 	(void)state;
 	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n", "END line");
-	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----END PKCS", "END");
-	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----END CMS-----", "own END");
-	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----BEGIN PKCS7-----", "own END");
+	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----END PKCS", "another label");
+	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----END CMS-----", "another label");
+	refuse("-----BEGIN PKCS7-----\n" DER_B64 "\n-----BEGIN PKCS7-----", "no END line");
 	refuse("-----BEGIN PKCS7\n" DER_B64, "label");
 	refuse("-----BEGIN ", "label");
 	refuse("-----BEGIN PKCS7-----\n-----END PKCS7-----", "empty");
 	refuse("-----BEGIN PKCS7-----\nM*==\n-----END PKCS7-----", "0x2a");
 	refuse("-----BEGIN PKCS7-----\nX: y\n\nMAA=\n-----END PKCS7-----", "0x3a");
-	refuse("-----BEGIN \x1b[2J-----\nMAA=\n-----END \x1b[2J-----", "\\x1b[2J");
+	refuse("-----BEGIN \x1b[2J-----\nMAA=\n-----END \x1b[2J-----", "without a label");
 }
 
 static void other_pem_blocks_and_mixtures_are_refused(void **state)
