@@ -51,6 +51,15 @@ enum est_code cacerts_render(const struct est_certs *certs, const char *form, st
 	return rc;
 }
 
+/* RFC 7030 section 4.1.3: whoever uses these anchors in place of the implicit ones has to name them
+ * to the server, and learns it from this line. */
+static enum est_code cacerts_mark(struct cmd *cmd, bool marked, struct est_buf *out)
+{
+	if (!marked || (cmd->v.outform && strcmp(cmd->v.outform, "pem") != 0))
+		return EST_OK;
+	return est_buf_append(out, est_span_str(EST_IMPLICIT_MARK), &cmd->err);
+}
+
 enum est_code cacerts_open(struct cmd *cmd, const char *anchors, struct cacerts_files *out)
 {
 	enum est_code rc = cmd_output(cmd, anchors, 0, &out->anchors);
@@ -67,7 +76,9 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 	bool changed = !files->keep, chain_changed = false;
 	enum est_code rc;
 
-	rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
+	rc = cacerts_mark(cmd, files->marked, &anchors);
+	if (rc == EST_OK)
+		rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
 	if (rc == EST_OK)
 		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
 	if (rc == EST_OK && files->anchors && !files->keep)
@@ -176,6 +187,8 @@ static enum est_code fetch(struct cmd *cmd)
 		goto out;
 	rc = est_cacerts(client, &certs, &cmd->err);
 	cmd_report_session(cmd, client);
+	if (rc == EST_OK)
+		rc = cacerts_mark(cmd, est_client_session(client)->was_implicit, &text);
 	if (rc == EST_OK)
 		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)

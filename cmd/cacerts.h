@@ -13,6 +13,7 @@ enum est_code cacerts_render(const struct est_certs *certs, const char *form, st
 struct cacerts_files {
 	struct est_output *anchors, *chain; /* NULL: standard output; nowhere */
 	bool keep;                          /* the anchors have not changed */
+	bool marked;                        /* the anchors get EST_IMPLICIT_MARK */
 };
 
 enum est_code cacerts_open(struct cmd *cmd, const char *anchors,

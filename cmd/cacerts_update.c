@@ -180,6 +180,7 @@ enum est_code cacerts_update(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = report(cmd, &update, &changed);
 	files.keep = !changed;
+	files.marked = est_client_session(client)->was_implicit;
 	if (rc == EST_OK)
 		rc = cacerts_deliver(cmd, &files, &update.certs);
 	/* The content stays as it is, and the time says when it was looked at last. */

@@ -13,6 +13,8 @@ const struct cmd_option cmd_options_network[] = {
 		"trust the system's anchors too; the default only without --cacert" },
 	{ "crl", 0, CMD_LIST, CMD_AT(crl), "FILE", NULL,
 		"CRLs to check certificates against, never fetched (repeat)" },
+	{ "ca-indication", 0, CMD_FLAG, CMD_AT(ca_indication), NULL, NULL,
+		"name the explicit trust anchors to the server, which may choose its chain by them" },
 	{ "no-cmc-ra", 0, CMD_FLAG, CMD_AT(no_cmc_ra), NULL, NULL,
 		"the server's name has to match, even with id-kp-cmcRA" },
 	{ "tls-min", 0, CMD_STRING, CMD_AT(tls_min), "VERSION", NULL,

@@ -251,6 +251,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.waiting = cmd_may_count_down(cmd) ? cmd_count_down : NULL,
 		.waiting_ctx = cmd,
 		.strict = v->strict,
+		.ca_indication = v->ca_indication,
 		.no_cmc_ra = v->no_cmc_ra,
 		.tls13_only = v->tls_min && strcmp(v->tls_min, "1.3") == 0,
 		.priority = v->priority,

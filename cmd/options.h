@@ -17,7 +17,7 @@ struct cmd_values {
 	/* which server, and whom to believe */
 	const char *server, *label, *clock_floor;
 	struct cmd_list cacert, crl, resolve, redirect_to;
-	bool send_chain, system_trust, no_cmc_ra, ipv4, ipv6;
+	bool ca_indication, send_chain, system_trust, no_cmc_ra, ipv4, ipv6;
 	const char *tls_min, *priority, *proxy, *proxy_password_file, *session_cache;
 	unsigned connect_timeout_ms, max_time_ms, wait_ms, retry_delay_ms;
 	unsigned retry;

@@ -87,6 +87,11 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 	if (rc == EST_OK && !config->bootstrap)
 		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
 			&c->trust, err);
+	if (rc == EST_OK && config->ca_indication && c->trust &&
+		est_certs_count(trust_anchors(c->trust)) == 0)
+		rc = est_fail(err, EST_E_USAGE,
+			"--ca-indication names explicit trust anchors, and there are none "
+			"(--cacert)");
 	if (rc == EST_OK && config->crl && *config->crl)
 		rc = crls_load(config->crl, &c->crls, err);
 	if (rc == EST_OK && c->trust)
@@ -121,6 +126,8 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	c->params.url = &c->url;
 	c->params.trust = c->trust;
 	c->params.no_cmc_ra = config->no_cmc_ra;
+	c->info.was_implicit = c->trust && trust_has_mark(c->trust);
+	c->params.indicate = config->ca_indication || c->info.was_implicit;
 	c->params.idle_ms = c->config.idle_timeout_ms;
 	c->params.target = (struct net_target){
 		.family = config->family,

@@ -45,6 +45,7 @@ static void describe_session(struct est_client *c)
 	c->info.vouched_by = session_is_certificateless(c->session)
 				     ? "srp"
 				     : trust_db_name(authz_db(authz));
+	c->info.was_implicit |= authz && authz_db(authz) == TRUST_IMPLICIT;
 	c->info.cmc_ra = authz_by_cmc_ra(authz);
 	c->info.client_cert_sent = session_client_cert_sent(c->session);
 	c->info.resumed = session_is_resumed(c->session);

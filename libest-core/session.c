@@ -13,6 +13,7 @@
 #include <gnutls/ocsp.h>
 
 #include "alert.h"
+#include "indication.h"
 #include "priority.h"
 #include "srp.h"
 
@@ -212,6 +213,8 @@ static enum est_code session_setup(struct session *s, gnutls_certificate_verify_
 		ret = gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, url->host, strlen(url->host));
 	if (ret >= 0)
 		ret = gnutls_alpn_set_protocols(s->tls, &alpn, 1, 0);
+	if (ret >= 0 && s->params->indicate && s->params->trust)
+		ret = indication_register(s->tls);
 	if (ret < 0)
 		return est_fail(err, EST_E_INTERNAL, "cannot set up TLS: %s", gnutls_strerror(ret));
 	gnutls_session_set_ptr(s->tls, s);

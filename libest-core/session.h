@@ -13,6 +13,7 @@ struct session_params {             /* borrowed for the session's life */
 	const struct url *url;      /* as the operator named it */
 	const struct url *redirect; /* where a redirect has led; NULL: nowhere else */
 	bool no_cmc_ra;
+	bool indicate; /* the explicit anchors are named in the ClientHello */
 	struct trust *trust;
 	bool tls12_only; /* priority offers nothing else: linking, or SRP, needs it */
 	gnutls_priority_t priority;

@@ -102,6 +102,26 @@ static bool is_root(struct est_span der)
 	return cert_view(der, "", &view, &ignored) == EST_OK && cert_is_root(&view);
 }
 
+/* What cannot be read a second time, or by us, has no mark. */
+static bool has_mark(const char *path)
+{
+	static const char mark[] = EST_IMPLICIT_MARK;
+	char head[sizeof(mark) - 1];
+	struct stat st;
+	FILE *file;
+	bool found;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	found = fread(head, 1, sizeof(head), file) == sizeof(head) &&
+		memcmp(head, mark, sizeof(head)) == 0;
+	(void)fclose(file);
+	return found;
+}
+
 static enum est_code load_file(struct trust *trust, const char *path, struct est_error *err)
 {
 	bool root[EST_CERTS_MAX], any_root = false; /* est_certs_load() has no more */
@@ -125,6 +145,7 @@ static enum est_code load_file(struct trust *trust, const char *path, struct est
 			rc = err->code = EST_E_INPUT; /* it is a local file */
 	}
 	est_certs_free(certs);
+	trust->marked |= rc == EST_OK && has_mark(path);
 	return rc;
 }
 
@@ -262,6 +283,11 @@ enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *cer
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++)
 		rc = certs_add(trust->helpers, est_certs_get(certs, i), true, NULL, err);
 	return rc;
+}
+
+bool trust_has_mark(const struct trust *trust)
+{
+	return trust->marked;
 }
 
 void trust_set_crls(struct trust *trust, const struct crls *crls)

@@ -29,6 +29,8 @@ enum est_code trust_from(const struct est_certs *anchors, struct trust **out,
 /* Intermediates that may stand in a path. */
 enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *certs,
 	struct est_error *err) EST_MUST_CHECK;
+/* An explicit file begins with EST_IMPLICIT_MARK. */
+bool trust_has_mark(const struct trust *trust);
 /* CRLs that every path is held against from now on, borrowed; NULL: none. */
 void trust_set_crls(struct trust *trust, const struct crls *crls);
 /* The explicit anchors, borrowed. */

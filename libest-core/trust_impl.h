@@ -11,6 +11,7 @@ struct trust {
 	struct est_certs *anchors;                /* of the explicit database, as they came */
 	struct est_certs *helpers; /* intermediates of the explicit files and of proven paths */
 	const struct crls *crls;   /* borrowed; NULL: none were given */
+	bool marked;               /* an explicit file begins with EST_IMPLICIT_MARK */
 	bool constrained;          /* an explicit anchor has name constraints */
 	/* The issuer directly below which the server's certificate was proved in this run: the
 	 * certificate issued mostly has the same, and signatures are what costs time. */

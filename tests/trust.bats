@@ -378,3 +378,81 @@ answers() {
 	stapler stapled -status_file "$pki/old.ocsp"
 	heard stapled 'it is about another certificate'
 }
+
+# hello NAME [OPTION...]: the ClientHello of a run, in hex, to ./hello.
+hello() {
+	: >hello.bin
+	helper peer.py silent --capture hello.bin
+	run_est cacerts -s "https://localhost:$PORT" -m 0.5 "$@"
+	xxd -p hello.bin | tr -d '\n' >hello
+}
+
+# The bodies of the extensions that name these anchors.
+two_extensions() {
+	local names='' trusted='' file dn sha1
+	for file; do
+		dn=$(openssl x509 -in "$file" -outform DER | openssl asn1parse -inform DER -i |
+			awk '/ SEQUENCE/ && $0 ~ /d=2/ { n++ } n == 4 && /d=2/ { print; exit }')
+		dn=$(openssl x509 -in "$file" -outform DER | openssl asn1parse -inform DER -noout \
+			-strparse "$(awk -F: '{ print $1 + 0 }' <<<"$dn")" -out dn.der && xxd -p dn.der | tr -d '\n')
+		sha1=$(openssl x509 -in "$file" -outform DER | sha1sum | cut -c 1-40)
+		dn=$(printf '%04x' $((${#dn} / 2)))$dn
+		names+=$dn
+		trusted+=02$dn'03'$sha1
+	done
+	extension 0003 "$trusted"
+	extension 002f "$names"
+}
+
+extension() {
+	local n=$((${#2} / 2))
+	printf '%s%04x%04x%s\n' "$1" $((n + 2)) $n "$2"
+}
+
+@test "trust: --ca-indication names the explicit anchors in TLS 1.2 and 1.3 (R6066-6-01)" {
+	local body version
+	two_extensions "$pki/root.pem" "$pki/stranger.pem" >both
+	for version in 1.2 1.3; do
+		hello --cacert "$pki/root.pem" --cacert "$pki/stranger.pem" --ca-indication \
+			--priority "-VERS-ALL:+VERS-TLS$version"
+		while read -r body; do
+			grep -qF "$body" hello
+		done <both
+	done
+	# By itself est does not say whom it trusts.
+	hello --cacert "$pki/root.pem" --cacert "$pki/stranger.pem"
+	grep -q . hello
+	while read -r body; do
+		run ! grep -qF "$body" hello
+	done <both
+	run_est cacerts -s "https://localhost:$port" --ca-indication -m 5
+	[ "$status" = 2 ]
+	stderr_has 'there are none'
+	believed good --ca-indication
+}
+
+@test "trust: anchors fetched under an implicit one are named from then on (R7030-4.1.3-11 R7030-4.1.3-12)" {
+	local body server=(-s "https://good.example:$port" --resolve "good.example:$port:127.0.0.1")
+	export SSL_CERT_FILE=$pki/root.pem
+	works cacerts "${server[@]}" -o ca.pem
+	head -n 1 ca.pem | grep -q '^# est: the implicit trust anchors'
+	same_certs ca.pem "$pki/root.pem"
+	two_extensions ca.pem >both
+	hello --cacert ca.pem
+	while read -r body; do
+		grep -qF "$body" hello
+	done <both
+	# The implicit database is out of use, and the mark stays through further runs.
+	works cacerts "${server[@]}" --cacert ca.pem -o again.pem --json
+	jq -e '.server.vouched_by == "explicit"' "$OUT"
+	cmp ca.pem again.pem
+	works cacerts "${server[@]}" --update ca.pem
+	cmp ca.pem again.pem
+	SSL_CERT_FILE=$pki/root.pem run_est cacerts "${server[@]}" --cacert "$pki/stranger.pem"
+	[ "$status" = 7 ]
+	# Of what came under an explicit anchor there is no mark, nor in other forms.
+	works cacerts "${server[@]}" --cacert "$pki/root.pem" -o plain.pem
+	run ! grep -q '^#' plain.pem
+	works cacerts "${server[@]}" --outform der -o ca.der
+	openssl pkcs7 -inform DER -in ca.der -noout
+}

@@ -543,9 +543,12 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	unsigned compat; /* EST_COMPAT_ bits */
 	enum est_pop pop;
 	bool strict;
-	bool no_cmc_ra;            /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
-	bool tls13_only;           /* not TLS 1.2 */
-	const char *priority;      /* GnuTLS priority string in place of the default, or NULL */
+	bool ca_indication;   /* name the explicit anchors to the server (RFC 6066 section 6, RFC
+			       * 8446 section 4.2.4); done anyhow when a file of cacert has the
+			       * mark */
+	bool no_cmc_ra;       /* id-kp-cmcRA does not stand for the name (section 3.6.1) */
+	bool tls13_only;      /* not TLS 1.2 */
+	const char *priority; /* GnuTLS priority string in place of the default, or NULL */
 	const char *session_cache; /* file (0600) with TLS sessions of earlier runs, to resume them;
 				    * est_client_free() writes it; NULL: this run's alone.  Who can
 				    * read or write it can read what such a session carries, or play
@@ -555,6 +558,10 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	const volatile sig_atomic_t *stop; /* non-zero ends every wait; may be NULL */
 };
 
+/* The first line of a file of anchors that were fetched from a server for which the implicit TA
+ * database vouched. */
+#define EST_IMPLICIT_MARK "# est: the implicit trust anchors had vouched for the server\n"
+
 struct est_client;
 
 struct est_session_info {        /* borrowed, of the last connection */
@@ -562,6 +569,9 @@ struct est_session_info {        /* borrowed, of the last connection */
 	const char *cipher;      /* GnuTLS's description of the session */
 	const char *vouched_by;  /* "explicit" or "implicit" TA database; "srp": a password */
 	const char *identity;    /* the name that matched; of SRP the user */
+	bool was_implicit;       /* the implicit database vouched, now or when the anchors in use
+				  * were fetched: they want EST_IMPLICIT_MARK (RFC 7030 section
+				  * 4.1.3) */
 	const char *address;     /* "127.0.0.1:8443"; through a proxy name and port */
 	const char *proxy;       /* address of the proxy, or NULL */
 	const char *binding;     /* the last request was linked by it: "tls-unique",
