@@ -265,8 +265,9 @@ static enum est_code read_secrets(struct cmd *cmd, struct secrets *s, struct est
 		if (!files[i].file)
 			continue;
 		rc = cmd_secret_file(files[i].file, files[i].text, &cmd->err);
-		if (rc == EST_OK && files[i].text->n == 0)
-			rc = est_fail(&cmd->err, EST_E_INPUT, "%s: empty", files[i].file);
+		if (rc == EST_OK)
+			rc = est_csr_check_secret(est_buf_span(files[i].text), files[i].file,
+				&cmd->err);
 		*files[i].out = est_buf_span(files[i].text);
 	}
 	return rc;

@@ -343,7 +343,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	if (rc == EST_OK) {
 		rc = fetch_certs(c, op, &post, sent, &certs, err);
 		if (rc != EST_OK)
-			linking_explain(c, &post, err);
+			linking_explain(&post, err);
 	}
 	if (rc == EST_OK)
 		rc = check_pick(certs, view.spki, &index, err);

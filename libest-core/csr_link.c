@@ -33,6 +33,15 @@ enum est_code csr_challenge(struct est_span text, const char *what, struct est_b
 	return der_put(out, tag, text, err);
 }
 
+enum est_code est_csr_check_secret(struct est_span text, const char *what, struct est_error *err)
+{
+	struct est_buf out = { 0 };
+	enum est_code rc = csr_challenge(text, what, &out, err);
+
+	est_buf_free(&out);
+	return rc;
+}
+
 bool csr_attribute(struct est_span attributes, struct est_span oid)
 {
 	struct der_tlv attribute, type;

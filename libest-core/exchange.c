@@ -104,8 +104,9 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 	if (c->session)
 		return EST_OK;
 	rc = session_open(&c->params, &c->deadline, &c->session, err);
-	if (rc == EST_OK)
-		describe_session(c);
+	if (rc != EST_OK)
+		return linking_hint(c, err);
+	describe_session(c);
 	return rc;
 }
 

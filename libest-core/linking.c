@@ -142,7 +142,7 @@ static enum est_code get_binding(struct est_client *c, struct linking *l, struct
 		return rc;
 	} else if (l->required || rc != EST_E_TLS) {
 		*err = why;
-		return rc;
+		return linking_hint(c, err);
 	}
 	if (!l->told) /* that TLS 1.3 has none is no news, nor what SRP lacks */
 		client_log(c,
@@ -232,14 +232,19 @@ static bool speaks_of_it(const char *text)
 	return false;
 }
 
-void linking_explain(const struct est_client *c, const struct linking *l, struct est_error *err)
+enum est_code linking_hint(const struct est_client *c, struct est_error *err)
 {
-	const char *name = l->now.name;
-
-	if (err->code == EST_E_TLS && !name && l->required && c->params.tls12_only && !err->hint[0])
+	if (err->code == EST_E_TLS && c->params.tls12_only && !c->config.srp_user && !err->hint[0])
 		est_hint(err,
 			"linking by tls-unique needs TLS 1.2 with the extended master secret; a "
 			"server that knows RFC 9266 takes --pop tls-exporter");
+	return err->code;
+}
+
+void linking_explain(const struct linking *l, struct est_error *err)
+{
+	const char *name = l->now.name;
+
 	if (!l->wanted || !l->ask->key || (err->http_status != 400 && err->http_status != 403))
 		return;
 	if (!speaks_of_it(err->msg)) {

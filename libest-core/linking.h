@@ -32,9 +32,10 @@ enum est_code linking_prepare(struct est_client *client, struct linking *linking
 	struct est_error *err) EST_MUST_CHECK;
 /* The answer is there. */
 void linking_done(struct est_client *client, const struct linking *linking);
-/* What a failure may have to do with linking. */
-void linking_explain(const struct est_client *client, const struct linking *linking,
-	struct est_error *err);
+/* After a failure of TLS, where linking has left TLS 1.2 alone; returns err->code. */
+enum est_code linking_hint(const struct est_client *client, struct est_error *err);
+/* What a refusal may have to do with linking. */
+void linking_explain(const struct linking *linking, struct est_error *err);
 void linking_wipe(struct linking *linking);
 
 #endif

@@ -22,6 +22,7 @@ setup() {
 	unset EST_WAIT EST_RETRY
 	me=("${account[@]}" "${new[@]}" --force)
 	tls12=(--priority -VERS-TLS1.3)
+	alone=(--csrattrs ignore)
 }
 
 teardown() {
@@ -84,8 +85,8 @@ resigned() {
 	enrol "${tls12[@]}" --pop off
 	[ "$(linked)" = '["TLS1.2",null,null]' ]
 	rm key.pem cert.pem
-	refused 10 'linking.*is required' enroll "${trust[@]}" -l pop "${me[@]}" --pop off
-	refused 10 '--pop require links' enroll "${trust[@]}" -l pop "${me[@]}"
+	refused 10 'linking.*is required' enroll "${trust[@]}" -l pop "${me[@]}" "${alone[@]}" --pop off
+	refused 10 '--pop require links' enroll "${trust[@]}" -l pop "${me[@]}" "${alone[@]}"
 	[ "$(jq -r .error.code "$OUT")" = binding-refused ]
 }
 
@@ -98,7 +99,7 @@ resigned() {
 		[ "$(linked)" = '["TLS1.2","tls-unique","challengePassword"]' ]
 	done
 	works enroll "${raw[@]}" -l none "${me[@]}" --pop require || true
-	[ "$(server_log 'select(.event == "handshake") | .client_hello_versions')" = '["TLS1.2"]' ]
+	[ "$(server_log 'select(.event == "handshake") | .client_hello_versions' | sort -u)" = '["TLS1.2"]' ]
 }
 
 @test "pop: tls-exporter in TLS 1.3, tls-unique in TLS 1.2; one connection for each use (R9266-2-01 R9266-2-02 R9266-3-01 R9148-3-01 R9266-4-01 R9266-4.1-01 R9266-4.1-02)" {
@@ -106,7 +107,7 @@ resigned() {
 	[ "$(jq -c '[.server.binding, .server.tls]' "$OUT")" = '["tls-exporter","TLS1.3"]' ]
 	[ "$(linked)" = '["TLS1.3","tls-exporter","challengePassword"]' ]
 	# The 401 and its repetition on one, the request after the 202 on another.
-	[ "$(server_log .conn | uniq -c | awk '{ print $1 }')" = $'2\n1' ]
+	[ "$(server_log 'select(.method == "POST") | .conn' | uniq -c | awk '{ print $1 }')" = $'2\n1' ]
 	[ "$(server_log .tls_exporter | sort -u | wc -l)" = 2 ]
 	csr 1
 	[ "$(values challengePassword | tr -d '\n' | wc -c)" = 44 ]
@@ -119,9 +120,9 @@ resigned() {
 	enrol --session-cache cache
 	[ -s cache ]
 	enrol --session-cache cache --pop require
-	seen 2 '.tls == "TLS1.2" and .resumed == false'
+	seen 2 '.method == "POST" and .tls == "TLS1.2" and .resumed == false'
 	enrol --session-cache cache --pop require -l pop
-	seen 2 '.label == "pop" and .resumed and .linked == "tls-unique"'
+	seen 2 '.method == "POST" and .label == "pop" and .resumed and .linked == "tls-unique"'
 	[ "$(server_log 'select(.linked) | .tls_unique' | sort -u | wc -l)" = 2 ]
 }
 
@@ -138,7 +139,7 @@ resigned() {
 	resigned 2 2
 	server_log_reset
 	plays tired 'line HTTP/1.1 503 x' 'line Content-Length: 0' 'line Connection: close' 'line '
-	run_est enroll "${raw[@]}" -l tired "${me[@]}" --pop require --retry 1 --retry-delay 0.1
+	run_est enroll "${raw[@]}" -l tired "${me[@]}" "${alone[@]}" --pop require --retry 1 --retry-delay 0.1
 	[ "$status" = 11 ]
 	resigned 2 2
 	rm -f key.pem* cert.pem
@@ -151,7 +152,8 @@ resigned() {
 	server_log_reset
 	plays away 'line HTTP/1.1 307 x' 'line Content-Length: 0' \
 		"line Location: $EST_TEST_URL/.well-known/est/pop/simpleenroll" 'line '
-	works enroll "${raw[@]}" -l away "${me[@]}" --pop require --redirect-to "localhost:$EST_TEST_PORT"
+	works enroll "${raw[@]}" -l away "${me[@]}" "${alone[@]}" --pop require \
+		--redirect-to "localhost:$EST_TEST_PORT"
 	resigned 3 2
 }
 
@@ -250,7 +252,7 @@ resigned() {
 	printf 'HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n' >answer
 	helper peer.py tls --cert "$EST_TEST_DIR/server.pem" --key "$EST_TEST_DIR/server.key" \
 		--answer answer --capture post --binding unique
-	run_est enroll -s "localhost:$PORT" "${anchor[@]}" "${me[@]}" --pop require
+	run_est enroll -s "localhost:$PORT" "${anchor[@]}" "${me[@]}" "${alone[@]}" --pop require
 	[ "$status" = 10 ]
 	stderr_has 'hint: .*--pop off'
 	sed '1,/^\r$/d' post | openssl base64 -d -out got.der
@@ -263,7 +265,7 @@ resigned() {
 		-keymatexportlen 32 >s_server 2>&1 3>&- &
 	eventually grep -q ^ACCEPT s_server
 	run_est enroll -s "localhost:$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' s_server)" "${anchor[@]}" \
-		"${me[@]}" --pop tls-exporter -m 1
+		"${me[@]}" "${alone[@]}" --pop tls-exporter -m 1
 	[ "$status" = 6 ]
 	sed -n '/^Content-Length/,/^DONE/p' s_server | grep -E '^[A-Za-z0-9+/=]{10,64}\r?$' |
 		openssl base64 -d -out got.der
@@ -332,8 +334,7 @@ resigned() {
 	echo secret >good
 	for row in challenge-file:empty challenge-file:long otp-file:broken otp-file:none \
 		revocation-challenge-file:long revocation-challenge-file:.; do
-		refused 3 '(empty|none|\.|challengePassword|otpChallenge|revocationChallenge): ' \
-			enroll "${trust[@]}" "${me[@]}" "--${row%:*}" "${row#*:}"
+		refused 3 "${row#*:}: " enroll "${trust[@]}" "${me[@]}" "--${row%:*}" "${row#*:}"
 	done
 	refused 2 'standard input' enroll "${trust[@]}" "${me[@]}" --otp-file - --challenge-file - </dev/null
 	refused 2 'standard input' csr --subject CN=x --key-out k --otp-file - --challenge-file - </dev/null
@@ -352,7 +353,52 @@ resigned() {
 		shift
 		[ "$(jq -r '.csrattrs[].oid' "$OUT")" = "$(printf '%s\n' "$@")" ]
 	done
-	refused 10 'estIdentityLinking alone' enroll "${trust[@]}" -l pop-7894 "${me[@]}" --pop require
+	refused 10 'estIdentityLinking alone' enroll "${trust[@]}" -l pop-7894 "${me[@]}" "${alone[@]}" \
+		--pop require
+}
+
+# ---- What the server's CSR attributes ask for ------------------------------------------------------
+
+@test "pop: a server that asks for linking gets it, in the attribute it names, in TLS 1.2 (R7030-3.5-02 R9148-3-02 R7894-3.3-01 R7894-4-04 R7894-4-05)" {
+	enrol -l pop --json
+	[ "$(jq -c '[.server.binding, .server.connections]' "$OUT")" = '["tls-unique",2]' ]
+	[ "$(linked)" = '["TLS1.2","tls-unique","challengePassword"]' ]
+	[ "$(server_log 'select(.method == "GET") | .tls')" = '"TLS1.3"' ]
+	server_log_reset
+	enrol -l pop-7894
+	[ "$(linked)" = '["TLS1.2","tls-unique","estIdentityLinking"]' ]
+	server_log_reset
+	enrol -l pop-7894 --pop tls-exporter
+	[ "$(linked)" = '["TLS1.3","tls-exporter","estIdentityLinking"]' ]
+	server_log_reset
+	works reenroll "${trust[@]}" --force --reuse-key --cert cert.pem --key key.pem -l pop-7894
+	[ "$(linked)" = '["TLS1.2","tls-unique","estIdentityLinking"]' ]
+}
+
+@test "pop: CSR attributes, linking and enrolment take one connection" {
+	for how in '--pop require' '--priority -VERS-TLS1.3' '--pop tls-exporter'; do
+		server_log_reset
+		# shellcheck disable=SC2086 # words
+		enrol -l pop $how --json
+		[ "$(jq -c .server.connections "$OUT")" = 1 ]
+		seen 1 '.operation == "csrattrs" and .status == 200'
+		seen 1 '.operation == "simpleenroll" and .status == 200 and .linked != null'
+		[ "$(server_log .conn | sort -u | wc -l)" = 1 ]
+	done
+}
+
+@test "pop: what a server asks for and does not get stops before the request (R7030-3.5-02 R9908-4-03 R7894-4-03)" {
+	echo secret >secret
+	for label in pop pop-7894; do
+		refused 3 'CSR attributes ask for .*--pop off' enroll "${trust[@]}" -l $label "${me[@]}" --pop off
+		refused 3 'linking by tls-unique.*--tls-min 1.3' enroll "${trust[@]}" -l $label "${me[@]}" --tls-min 1.3
+	done
+	refused 3 'challengePassword holds a secret' enroll "${trust[@]}" -l pop-7894 "${me[@]}" \
+		--challenge-file secret
+	[ "$(jq -r .error.code "$OUT")" = linking ]
+	no_csr
+	refused 10 'one-time password' enroll "${trust[@]}" -l otp-1 "${me[@]}"
+	stderr_has 'ask for otpChallenge, which needs --otp-file'
 }
 
 # ---- Keys that must not sign, or cannot ----------------------------------------------------------

@@ -400,6 +400,9 @@ struct est_csr_spec {        /* borrowed */
  * the same request); *same says so. */
 EST_API enum est_code est_newkey_request(struct est_newkey *newkey, const struct est_csr_spec *spec,
 	struct est_buf *der, bool *same, struct est_error *err) EST_MUST_CHECK;
+/* Whether a secret can stand in a request; EST_E_INPUT, the message begins with what. */
+EST_API enum est_code est_csr_check_secret(struct est_span text, const char *what,
+	struct est_error *err) EST_MUST_CHECK;
 EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
