@@ -58,7 +58,8 @@ enum est_code attrs_fetch(struct cmd *cmd, struct est_client *client, struct est
 		rc = est_fail(&cmd->err, EST_E_REFUSED,
 			"the server has no CSR attributes, and --csrattrs require asks for some");
 		est_reason(&cmd->err, "no-csrattrs");
-	} else if (rc != EST_OK && !cmd->err.hint[0]) {
+	} else if (!cmd->err.hint[0] && (rc == EST_E_PROTOCOL || rc == EST_E_REFUSED ||
+						rc == EST_E_SERVER || rc == EST_E_AUTH)) {
 		est_hint(&cmd->err, "--csrattrs ignore does not ask for CSR attributes");
 	}
 	if (rc == EST_OK)

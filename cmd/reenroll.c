@@ -79,17 +79,14 @@ static bool is_encrypted(const char *file)
 }
 
 /* Without a word of the operator's the key is new where it has a place, one that changes together
- * with the certificate's; with -o alone it has none.  True when that is so. */
-static bool choose_key(struct cmd_values *v)
+ * with the certificate's; with -o alone it has none.  No file is looked at yet. */
+static bool may_rekey(const struct cmd_values *v)
 {
 	const char *file = v->key ? v->key : v->cert;
 
-	if (!v->cert || v->rekey || v->reuse_key || v->key_out || strcmp(file, "-") == 0 ||
-		strncmp(file, "pkcs11:", 7) == 0 ||
-		(!v->combined && !v->store && (v->output || is_one_file(v))))
-		return false;
-	v->rekey = true;
-	return !v->new_key;
+	return v->cert && !v->rekey && !v->reuse_key && !v->key_out && strcmp(file, "-") != 0 &&
+	       strncmp(file, "pkcs11:", 7) != 0 &&
+	       (v->combined || v->store || (v->key && !v->output));
 }
 
 static enum est_code check_options(struct cmd *cmd)
@@ -113,7 +110,7 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->reuse_key && (v->rekey || v->new_key || v->key_out))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--reuse-key keeps the key: no --rekey, --new-key or --key-out with it");
-	if (v->new_key && !v->key_out && !v->rekey)
+	if (v->new_key && !v->key_out && !v->rekey && !may_rekey(v))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--new-key needs --rekey or --key-out FILE");
 	if (v->rekey && (v->key_out || (v->output && !v->combined)))
@@ -249,18 +246,25 @@ static void name_outputs(struct cmd_values *v)
 		v->output = v->cert;
 }
 
-/* Where a new key goes; looked at when a certificate is due, and not before. */
-static void place_key(struct cmd *cmd, const char *key_file, bool unasked)
+/* Where a new key goes; the files are looked at when a certificate is due, and not before. */
+static enum est_code place_key(struct cmd *cmd, const char *key_file, bool unasked)
 {
 	struct cmd_values *v = &cmd->v;
+	const bool no_place = unasked && !v->combined && !v->store && is_one_file(v);
 
-	if (unasked && is_encrypted(key_file)) {
+	if (no_place && v->new_key)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--new-key for certificate and key in one file needs --combined %s",
+			v->cert);
+	if (unasked && !no_place && !v->new_key && is_encrypted(key_file)) {
 		cmd_notice(cmd, "%s is encrypted, which a new key would not be: it is kept",
 			key_file);
 		v->rekey = false;
 	}
+	v->rekey &= !no_place;
 	if (v->rekey && !v->combined && !v->store)
 		v->key_out = v->key;
+	return EST_OK;
 }
 
 /* The old certificate is read when nobody else is at work on it, and nothing is left to repair.
@@ -303,13 +307,14 @@ static enum est_code run(struct cmd *cmd)
 	if (cmd->v.config_dir && !cmd->profile)
 		return profiles_run(cmd);
 	name_stored(&cmd->v, stored);
-	unasked = choose_key(&cmd->v);
+	unasked = may_rekey(&cmd->v);
 	rc = check_options(cmd);
 	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
 	if (rc != EST_OK)
 		return rc;
 	name_outputs(&cmd->v);
+	cmd->v.rekey |= unasked;
 	cert_file = cmd->v.cert;
 	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
 	output = cmd->v.output ? cmd->v.output : cmd->v.combined;
@@ -318,7 +323,9 @@ static enum est_code run(struct cmd *cmd)
 		rc = schedule_due(cmd, cert_file, output, &due);
 	if (rc != EST_OK || !due)
 		return rc;
-	place_key(cmd, request.key_file, unasked);
+	rc = place_key(cmd, request.key_file, unasked);
+	if (rc != EST_OK)
+		return rc;
 	rc = open_files(cmd, &old, &delivery, &look_again);
 	if (rc == EST_OK && delivery.finished) {
 		rc = delivery_recovered(cmd, &delivery, cmd->v.output, request.key_file);

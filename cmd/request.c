@@ -150,7 +150,11 @@ enum est_code request_check_name(struct cmd *cmd, bool named)
 static const char *key_file(const struct cmd_values *v, char stored[PATH_MAX])
 {
 	(void)snprintf(stored, PATH_MAX, "%s/key.pem", v->store ? v->store : "");
-	return v->key_out ? v->key_out : v->combined ? v->combined : v->store ? stored : v->p12;
+	return v->key_out    ? v->key_out
+	       : v->combined ? v->combined
+	       : v->store    ? stored
+	       : v->rekey    ? v->key
+			     : v->p12;
 }
 
 static unsigned key_flags(const struct cmd_values *v)

@@ -503,7 +503,10 @@ static enum est_code plan_own(struct planner *p, struct est_error *err)
 {
 	const struct est_csr_spec none = { 0 }, *spec = p->spec ? p->spec : &none;
 	gnutls_sign_algorithm_t algorithm;
-	struct est_buf change = { 0 }; /* made when the request is */
+	static const char *const names[] = { "challengePassword", "otpChallenge",
+		"revocationChallenge" };
+	const struct est_span secrets[] = { spec->challenge, spec->otp, spec->revocation };
+	struct est_buf scratch = { 0 }; /* made again when the request is */
 	struct est_span identifier;
 	enum est_code rc;
 
@@ -513,8 +516,12 @@ static enum est_code plan_own(struct planner *p, struct est_error *err)
 	if (rc == EST_OK)
 		rc = csr_spec_subject(spec, &p->plan->subject, err);
 	if (rc == EST_OK)
-		rc = csr_spec_change(spec, &change, err);
-	est_buf_free(&change);
+		rc = csr_spec_change(spec, &scratch, err);
+	for (size_t i = 0; rc == EST_OK && i < 3; i++) {
+		if (secrets[i].p)
+			rc = csr_challenge(secrets[i], names[i], &scratch, err);
+	}
+	est_buf_free(&scratch);
 	if (rc != EST_OK)
 		return rc;
 	(void)snprintf(p->plan->key_type, sizeof(p->plan->key_type), "%s", p->key_type);

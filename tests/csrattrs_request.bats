@@ -197,6 +197,22 @@ ext_req() {
 	refused 2 name enroll "${me[@]:0:8}" --key-out k -o cert.pem -l csrattrs-rfc --csrattrs require
 }
 
+@test "enroll: what the CA wants linked is linked, in the attribute that it names (R7030-3.5-02 R7894-4-04 R9908-4-03)" {
+	works enroll "${me[@]}" -l pop --json
+	jq -e '.server.tls == "TLS1.2"' "$OUT"
+	issued_request | grep -q challengePassword
+	works enroll "${me[@]}" --force -l pop-7894
+	issued_request >text
+	grep -q '1.2.840.113549.1.9.16.2.58' text
+	run ! grep -q challengePassword text
+	cp "$vectors/rfc9908-4-legacy-and-template.der" "$EST_TEST_DIR/both.csrattrs"
+	server_log_reset
+	rm key.pem
+	refused 3 'challengePassword.*--pop off' enroll "${me[@]}" --pop off -l csrattrs-rfc
+	refused 3 'challengePassword.*--pop off' enroll "${me[@]}" --pop off -l csrattrs-file-both "${filled[@]}"
+	no_csr
+}
+
 @test "enroll: --max-time is for the server, not for a key that takes long to make" {
 	status=0
 	strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2200000 \

@@ -167,12 +167,22 @@ last_csr() {
 	works reenroll "${trust[@]}" "${id[@]}" --force -o new.pem
 	cmp dev.key kept.key
 	good_cert new.pem dev.key
+	# One that waits for the CA is gone on with, due or not.
+	run_est reenroll "${trust[@]}" "${id[@]}" --force -l pending-1
+	[ "$status" = 12 ]
+	cmp dev.key kept.key
+	works reenroll "${trust[@]}" "${id[@]}" --json --keep 0
+	[ "$(jq -r .action "$OUT")" = recovered ]
+	good_cert dev.pem dev.key
+	run ! same_key dev.key kept.key
 	# Its type can be another one.
 	works reenroll "${trust[@]}" "${id[@]}" --new-key ed25519 --force --keep 0
 	good_cert dev.pem dev.key
 	openssl pkey -in dev.key -noout -text | grep -q ED25519
 	# One file: no other name to change with it.
 	cat dev.key dev.pem >both.pem
+	refused 2 'new-key.*needs --combined' reenroll "${trust[@]}" --cert both.pem --key both.pem --force \
+		--new-key ec:p384
 	works reenroll "${trust[@]}" --cert both.pem --combined both.pem --force --keep 0
 	good_cert both.pem both.pem
 	run ! same_key both.pem dev.key

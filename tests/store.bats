@@ -119,7 +119,7 @@ killed() {
 	[ "$(find st -mindepth 1 -maxdepth 1 | wc -l)" = 3 ] # current and two generations
 	# From a pair in files into a store.
 	identity dev /CN=dev
-	works reenroll --force "${trust[@]}" "${id[@]}" --store st2
+	works reenroll --force "${trust[@]}" "${id[@]}" --store st2 --reuse-key
 	same_key st2/current/key.pem dev.key
 	# A key that is encrypted stays so.
 	openssl pkey -in st2/current/key.pem -aes256 -passout pass:geheim -out st2/current/enc
