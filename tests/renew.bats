@@ -231,10 +231,10 @@ renewed() {
 	nothing_sent
 	# In place.  A run that keeps the old key has nothing to do with it, and does not renew each time.
 	lasts 30 5
-	run_est "${renew[@]}" --rekey -l status-500
+	run_est "${renew[@]}" --rekey -l status-500 --csrattrs ignore
 	lasts 30 30
 	server_log_reset
-	skipped "${renew[@]}"
+	skipped "${renew[@]}" --reuse-key
 	run_est "${renew[@]}" --rekey --status
 	grep -q 'pending, next: resume' "$OUT"
 	works "${renew[@]}" --rekey
@@ -247,7 +247,7 @@ renewed() {
 	"$EST" "${renew[@]}" --lock-wait 20 >"$BATS_TEST_TMPDIR/out1" 2>"$BATS_TEST_TMPDIR/err1" 3>&- &
 	works "${renew[@]}" --lock-wait 20
 	wait $!
-	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': renewed CN=dev')" = 1 ]
+	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': rekeyed CN=dev')" = 1 ]
 	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': skipped: CN=dev')" = 1 ]
 	seen 1 .csr
 	good_cert dev.pem dev.key

@@ -17,7 +17,7 @@ static void extensions_asked_for_in_full_are_put_in(void **state)
 			.purpose = "clientAuth", .extensions = "extKeyUsage clientAuth" },
 		{ "what est has no option for", EXT_REQ(EXT(TLS_FEATURE, "30{02#05}")),
 			.extensions = "tlsFeature #3003020105" },
-		{ "no CA", EXT_REQ(EXT(BC, "30{}")), .extensions = "basicConstraints #3000" },
+		{ "no CA", EXT_REQ(EXT(BC, "30{}")), .extensions = "basicConstraints no CA" },
 		{ "a name that the operator has named", EXT_REQ(EXT(SAN, "30{82'WWW.example'}")),
 			.subject = "CN=a", .dns = "www.example",
 			.extensions = "subjectAltName dns:WWW.example" },
