@@ -20,7 +20,7 @@ teardown_file() {
 setup() {
 	est_setup
 	unset EST_WAIT EST_RETRY
-	me=("${account[@]}" "${new[@]}" --force --csrattrs ignore)
+	me=("${account[@]}" "${new[@]}" --force)
 	tls12=(--priority -VERS-TLS1.3)
 	alone=(--csrattrs ignore)
 }
