@@ -6,6 +6,7 @@
  *   floor cacerts HOST PORT PATH ANCHORS CERT KEY OUT
  *   floor enroll  HOST PORT PATH ANCHORS CERT KEY OUT KEY-OUT
  *   floor ask-enroll ...       the same after GET csrattrs, on one connection
+ *   floor link-enroll ...      the same in TLS 1.2, with tls-unique in the request
  */
 #include <fcntl.h>
 #include <netdb.h>
@@ -67,8 +68,21 @@ static int dial(const char *host, const char *port)
 	return fd;
 }
 
-/* A new P-256 key, saved, and a request for it: base64 with lines of 64. */
-static gnutls_datum_t request_new(const char *key_out)
+/* The channel binding goes into challengePassword (RFC 7030 section 3.5). */
+static void link_to(gnutls_x509_crq_t crq, gnutls_session_t session)
+{
+	gnutls_datum_t unique, text;
+
+	must("binding", gnutls_session_channel_binding(session, GNUTLS_CB_TLS_UNIQUE, &unique));
+	must("base64", gnutls_base64_encode2(&unique, &text));
+	must("binding", gnutls_x509_crq_set_challenge_password(crq, (char *)text.data));
+	gnutls_free(unique.data);
+	gnutls_free(text.data);
+}
+
+/* A new P-256 key, saved, and a request for it, linked to a session or NULL: base64 with lines of
+ * 64. */
+static gnutls_datum_t request_new(const char *key_out, gnutls_session_t link)
 {
 	gnutls_datum_t pem, der, text;
 	gnutls_x509_privkey_t key;
@@ -87,6 +101,8 @@ static gnutls_datum_t request_new(const char *key_out)
 	must("request", gnutls_x509_crq_set_version(crq, 1));
 	must("request", gnutls_x509_crq_set_dn(crq, "CN=bench", &bad));
 	must("request", gnutls_x509_crq_set_key(crq, key));
+	if (link)
+		link_to(crq, link);
 	must("request", gnutls_x509_crq_sign2(crq, key, GNUTLS_DIG_SHA256, 0));
 	must("request", gnutls_x509_crq_export2(crq, GNUTLS_X509_FMT_DER, &der));
 	must("base64", gnutls_base64_encode2(&der, &text));
@@ -107,13 +123,16 @@ static gnutls_datum_t request_new(const char *key_out)
 	return (gnutls_datum_t){ (unsigned char *)body, (unsigned)(text.size + lines) };
 }
 
-static gnutls_session_t handshake(gnutls_certificate_credentials_t cred, int fd, const char *host)
+static gnutls_session_t handshake(gnutls_certificate_credentials_t cred, int fd, const char *host,
+	bool tls12)
 {
 	gnutls_session_t session;
 	int rc;
 
 	must("session", gnutls_init(&session, GNUTLS_CLIENT));
-	must("priority", gnutls_set_default_priority(session));
+	must("priority",
+		tls12 ? gnutls_priority_set_direct(session, "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL)
+		      : gnutls_set_default_priority(session));
 	must("name", gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, strlen(host)));
 	must("credentials", gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, cred));
 	gnutls_session_set_verify_cert(session, host, 0);
@@ -173,7 +192,8 @@ static void attributes_read(gnutls_session_t session, char *const *argv)
 
 int main(int argc, char **argv)
 {
-	bool ask = argc == 10 && strcmp(argv[1], "ask-enroll") == 0;
+	bool linked = argc == 10 && strcmp(argv[1], "link-enroll") == 0;
+	bool ask = linked || (argc == 10 && strcmp(argv[1], "ask-enroll") == 0);
 	bool enroll = ask || (argc == 10 && strcmp(argv[1], "enroll") == 0);
 	gnutls_datum_t csr = { 0 }, body, der;
 	gnutls_certificate_credentials_t cred;
@@ -182,20 +202,22 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (!enroll && !(argc == 9 && strcmp(argv[1], "cacerts") == 0)) {
-		fprintf(stderr, "usage: floor cacerts|enroll|ask-enroll HOST PORT PATH ANCHORS CERT"
-				" KEY OUT [KEY-OUT]\n");
+		fprintf(stderr, "usage: floor cacerts|enroll|ask-enroll|link-enroll HOST PORT PATH"
+				" ANCHORS CERT KEY OUT [KEY-OUT]\n");
 		return 2;
 	}
 	must("credentials", gnutls_certificate_allocate_credentials(&cred));
 	must("anchors", gnutls_certificate_set_x509_trust_file(cred, argv[5], GNUTLS_X509_FMT_PEM));
 	must("identity",
 		gnutls_certificate_set_x509_key_file(cred, argv[6], argv[7], GNUTLS_X509_FMT_PEM));
-	if (enroll)
-		csr = request_new(argv[9]);
+	if (enroll && !linked)
+		csr = request_new(argv[9], NULL);
 	fd = dial(argv[2], argv[3]);
-	session = handshake(cred, fd, argv[2]);
+	session = handshake(cred, fd, argv[2], linked);
 	if (ask)
 		attributes_read(session, argv);
+	if (linked)
+		csr = request_new(argv[9], session);
 	if (enroll)
 		snprintf(head, sizeof(head),
 			"POST %s/simpleenroll HTTP/1.1\r\nHost: %s:%s\r\n"
