@@ -5,6 +5,7 @@
 #   make demo                 the main job against the test server, step by step
 #   make check [SAN=1]        every test; SAN=1: only the suite, under ASan and UBSan
 #   make fuzz | fuzz-NAME     every fuzz target, or one, for FUZZ_SECONDS each
+#   make torture              faults at every point of a renewal; `make check` takes a sample
 #   make bench                the numbers, against a bare program and other clients
 #   make install | uninstall  under $(DESTDIR)$(PREFIX)
 #   make install-testserver   the test server too, for tests of your own
@@ -98,7 +99,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all lib server unit replay fuzzers demo check fuzz bench clean \
+.PHONY: all lib server unit replay fuzzers torturers demo check fuzz torture bench clean \
 	install install-testserver uninstall FORCE
 .DELETE_ON_ERROR:
 .PRECIOUS: $(BUILD)/%.o $(BUILD)/asn1/%.c
@@ -109,6 +110,7 @@ server: $(BUILD)/est-testserver
 unit: $(UNIT_BIN)
 replay: $(FUZZ_NAMES:%=$(BUILD)/tests/replay/%)
 fuzzers: $(FUZZ_NAMES:%=$(BUILD)/%)
+torturers: $(BUILD)/tests/torture/failalloc.so
 
 # Everything waits for this file, so it is also the place to say once that something is missing.
 # It changes, and everything is built again, when the compiler, the flags or the applets do.
@@ -191,6 +193,11 @@ endif
 $(BENCH_BIN): $(BUILD)/%: $(BUILD)/%.o
 	$(LINK) $(core_libs)
 
+# Takes the place of malloc(): the compiler is not to know it, and no sanitizer to be in it.
+$(BUILD)/tests/torture/failalloc.so: tests/torture/failalloc.c $(BUILD)/config
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -O1 -g -fno-builtin -fPIC -shared -o $@ $< -ldl
+
 # The rest runs in steps of its own: what the first installs, the second needs.
 demo:
 	@packaging/install-packages build demo
@@ -201,9 +208,14 @@ check:
 	@packaging/install-packages build demo check
 	@CHECK_STAGES="$(if $(SAN),san,$(CHECK_STAGES))" tests/check
 
+torture:
+	@packaging/install-packages build torture
+	@$(MAKE) --no-print-directory -s all server torturers
+	@tests/torture/run $(BUILD)
+
 bench:
-	@packaging/install-packages build bench
-	@$(MAKE) --no-print-directory -s all server $(BENCH_BIN)
+	@packaging/install-packages build bench torture
+	@$(MAKE) --no-print-directory -s all server torturers $(BENCH_BIN)
 	@tests/bench/measure.py $(BUILD)
 
 FUZZ_CC ?= clang

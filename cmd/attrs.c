@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 enum est_code attrs_check(struct cmd *cmd)
 {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define AGE_MAX (3650L * 24 * 60 * 60)
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include <gnutls/gnutls.h>
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define NOTICE_MAX 1024 /* bytes of one line on stderr */
 
@@ -234,13 +234,15 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 
 	if (cmd->profile) /* let go when this process ends */
 		(void)!lockf(cmd->profile->lock, F_LOCK, 0);
+	if (rc == EST_OK && jsonc_lost())
+		rc = est_fail(&cmd->err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK && !cmd->json && cmd->product.n > 0)
 		rc = cmd_stdout(est_buf_span(&cmd->product), &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_flush(&cmd->err);
 	if (rc != EST_OK)
 		report_error(cmd);
-	if (!cmd->json)
+	if (!cmd->json && !jsonc_lost())
 		return rc;
 	cmd_json_print(cmd, rc);
 	if (rc == EST_OK)

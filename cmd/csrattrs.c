@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 static const struct cmd_option options[] = {
 	{ "from", 0, CMD_STRING, CMD_AT(from), "FILE", NULL,

@@ -2,6 +2,8 @@
 /* An issued certificate, its chain and its key on their way to files. */
 #include "request.h"
 
+#include "jsonc.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +123,8 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	if (v->verify_with && !v->combined && !v->store && (!cert || strcmp(cert, "-") == 0))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--verify-with needs a file to try: -o FILE, --combined FILE or --store DIR");
+	if (jsonc_lost())
+		return est_fail(&cmd->err, EST_E_INTERNAL, "out of memory");
 	rc = open_swap(cmd, cert, d);
 	if (rc != EST_OK || d->finished)
 		return rc;
@@ -217,7 +221,7 @@ static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
 				       : request->key_file,
 		.chain = d->chain ? est_output_temp(d->chain) : combined,
 	};
-	struct store_files store;
+	struct store_files store = { 0 };
 
 	if (d->generation)
 		files = store_files(est_generation_folder(d->generation), &store);
@@ -240,10 +244,15 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
 		.hook = v->hook,
 	};
+	struct est_error *err = &cmd->err;
 	bool changed = true;
 	enum est_code rc;
 
-	rc = render(cmd, d, request, issued->chain);
+	rc = cmd_json_certs(cmd, issued->chain, delivery_prints(d));
+	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
+		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	if (rc == EST_OK)
+		rc = render(cmd, d, request, issued->chain);
 	if (rc == EST_OK && d->generation)
 		rc = render_key(cmd, d, request);
 	if (rc == EST_OK)
@@ -253,7 +262,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 	if (rc == EST_OK && delivery_prints(d))
 		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
 	if (rc == EST_OK && d->swap)
-		rc = est_swap_commit(d->swap, &files, &changed, &cmd->err);
+		rc = est_swap_commit(d->swap, &files, &changed, err);
 	request->keep = rc != EST_OK; /* issued, and not in place */
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed || delivery_prints(d));
@@ -271,7 +280,7 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 				     : key_file,
 		.chain = v->chain_out ? v->chain_out : v->combined,
 	};
-	struct store_files store;
+	struct store_files store = { 0 };
 	char current[PATH_MAX];
 	enum est_code rc;
 

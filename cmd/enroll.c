@@ -86,8 +86,6 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
-		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
-	if (rc == EST_OK)
 		rc = delivery_hook(cmd, delivery, request_done(cmd, request, "enrolled"),
 			cmd->v.output, request->key_file, issued.chain);
 	est_issued_wipe(&issued);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 static const struct cmd_option options[] = {
 	{ "recursive", 'r', CMD_FLAG, CMD_AT(recursive), NULL, NULL,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define NAME_MAX_CHARS 40 /* of a subject in a file name */
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #include "inspect.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define SHA256_HEX (EST_SHA256_HEX - 1)
 

@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #include "cmd.h"
 

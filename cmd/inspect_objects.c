@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #include "inspect.h"
 #include "inspect_show.h"
@@ -42,6 +42,7 @@ enum est_code inspect_json(struct inspect *in, const char *name, struct json_obj
 	struct est_error *err)
 {
 	struct json_object *list;
+	const char *line;
 	enum est_code rc;
 
 	if (!in->cmd->v.json_lines) {
@@ -50,9 +51,9 @@ enum est_code inspect_json(struct inspect *in, const char *name, struct json_obj
 		return EST_OK;
 	}
 	json_object_object_add(o, "type", json_object_new_string(name));
-	rc = cmd_stdout(est_span_str(
-				json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE)),
-		err);
+	line = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
+	rc = line && !jsonc_lost() ? cmd_stdout(est_span_str(line), err)
+				   : est_fail(err, EST_E_INTERNAL, "out of memory");
 	json_object_put(o);
 	return rc == EST_OK ? cmd_stdout(est_span_str("\n"), err) : rc;
 }

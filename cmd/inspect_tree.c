@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define WIDTH       80 /* columns where nobody says otherwise */
 #define WIDTH_MIN   60

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 void cmd_json_string(struct cmd *cmd, const char *name, const char *value)
 {
@@ -175,18 +175,35 @@ static struct json_object *error_object(const struct est_error *err)
 	return o;
 }
 
+/* Without memory for the object: that much is known without any. */
+static void print_lost(const struct cmd *cmd)
+{
+	printf("{\"version\":\"" EST_VERSION "\",\"applet\":\"%s\",\"ok\":false,"
+	       "\"error\":{\"exit\":1,\"class\":\"internal\",\"code\":\"internal\","
+	       "\"message\":\"out of memory\",\"hint\":null,\"retryable\":false,"
+	       "\"http_status\":null,\"retry_after\":null}}\n",
+		cmd_name(cmd->applet));
+}
+
 void cmd_json_print(struct cmd *cmd, enum est_code rc)
 {
+	const char *text = NULL;
+
 	cmd_json_string(cmd, "version", EST_VERSION);
 	cmd_json_string(cmd, "applet", cmd_name(cmd->applet));
 	cmd_json_bool(cmd, "ok", rc == EST_OK);
-	if (rc != EST_OK)
+	if (rc != EST_OK && cmd->json)
 		json_object_object_add(cmd->json, "error", error_object(&cmd->err));
 	if (cmd->v.json_lines)
 		cmd_json_string(cmd, "type", "result");
 	if (cmd->profile)
 		cmd_json_string(cmd, "profile", cmd->profile->name);
-	printf("%s\n", json_object_to_json_string_ext(cmd->json,
-			       (cmd->v.json_lines || cmd->profile ? 0 : JSON_C_TO_STRING_PRETTY) |
-				       JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (!jsonc_lost())
+		text = json_object_to_json_string_ext(cmd->json,
+			(cmd->v.json_lines || cmd->profile ? 0 : JSON_C_TO_STRING_PRETTY) |
+				JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text)
+		printf("%s\n", text);
+	else
+		print_lost(cmd);
 }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 static void log_line(void *ctx, enum est_log_level level, const char *line)
 {

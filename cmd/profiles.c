@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define SUFFIX       ".conf"
 #define SLICE_NS     (20 * 1000000l) /* how late the end of a process, or a signal, is seen */

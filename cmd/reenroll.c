@@ -182,19 +182,20 @@ static const char *done_word(const struct cmd *cmd)
 	return cmd->v.key_out || cmd->v.rekey ? "rekeyed" : "renewed";
 }
 
-static enum est_code say_done(struct cmd *cmd, const char *done, const struct est_issued *issued)
+/* The files are in place: nothing that goes wrong here changes that. */
+static void say_done(struct cmd *cmd, const char *done, const struct est_issued *issued)
 {
 	struct est_cert_info info;
+	struct est_error ignored;
 	char until[40];
-	enum est_code rc;
 
-	rc = est_cert_info(est_certs_get(issued->chain, 0), &info, &cmd->err);
-	if (rc != EST_OK)
-		return rc;
+	if (est_cert_info(est_certs_get(issued->chain, 0), &info, &ignored) != EST_OK) {
+		cmd_notice(cmd, "%s", done);
+		return;
+	}
 	(void)cmd_time_text(info.not_after, until, sizeof(until));
 	cmd_notice(cmd, "%s %s, valid until %s", done, schedule_name(&info), until);
 	est_cert_info_wipe(&info);
-	return EST_OK;
 }
 
 static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
@@ -219,9 +220,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);
 	if (rc == EST_OK)
-		rc = cmd_json_certs(cmd, issued.chain, delivery_prints(delivery));
-	if (rc == EST_OK)
-		rc = say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
+		say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
 	if (rc == EST_OK)
 		rc = delivery_hook(cmd, delivery, done, cmd->v.output, request->key_file,
 			issued.chain);
@@ -284,11 +283,15 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	if (rc != EST_OK || delivery->finished || strcmp(cmd->v.cert, "-") == 0)
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
-	if (rc == EST_OK) {
-		*changed |= !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
-		est_certs_free(*old);
-		*old = again;
-	}
+	if (rc != EST_OK)
+		return rc;
+	*changed |= !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
+	est_certs_free(*old);
+	*old = again;
+	if (cmd->v.key)
+		rc = est_newkey_repair(cmd->v.key, est_certs_get(*old, 0), cmd->v.cert,
+			&delivery->recovered, &cmd->err);
+	delivery->finished = delivery->recovered;
 	return rc;
 }
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
+#include "jsonc.h"
 
 #define DAY_S           86400
 #define DEFAULT_PERCENT 33

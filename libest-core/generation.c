@@ -96,9 +96,9 @@ static int is_generation(const struct dirent *e)
 /* The highest number of a generation below that one; 0: none. */
 static unsigned newest(const char *dir, unsigned below)
 {
-	struct dirent **list = NULL;
+	struct dirent **list;
 	unsigned max = 0;
-	int n = scandir(dir, &list, is_generation, NULL);
+	int n = scandir(dir, &list, is_generation, alphasort);
 
 	for (int i = 0; i < n; i++) {
 		unsigned number = number_of(list[i]->d_name);
@@ -107,7 +107,8 @@ static unsigned newest(const char *dir, unsigned below)
 			max = number;
 		free(list[i]);
 	}
-	free(list);
+	if (n >= 0)
+		free(list);
 	return max;
 }
 

@@ -59,9 +59,11 @@ static enum est_code append(struct est_buf *out, const char *text, struct est_er
 		err);
 }
 
-enum est_code journal_encode(const struct journal *j, struct est_buf *out, struct est_error *err)
+enum est_code journal_encode(const struct journal *j, const char *dir, struct est_buf *out,
+	struct est_error *err)
 {
 	enum est_code rc = append(out, MAGIC, err);
+	size_t n = strlen(dir);
 
 	if (rc == EST_OK && j->hook)
 		rc = append(out, "H", err);
@@ -74,8 +76,10 @@ enum est_code journal_encode(const struct journal *j, struct est_buf *out, struc
 		const char head[3] = { (char)e->part, e->existed ? '+' : '-', 0 };
 
 		rc = est_buf_append(out, est_span_str(head), err);
+		bool inside = strncmp(e->target, dir, n) == 0 && e->target[n] == '/';
+
 		if (rc == EST_OK)
-			rc = append(out, e->target, err);
+			rc = append(out, e->target + (inside ? n + 1 : 0), err);
 	}
 	return rc == EST_OK ? append(out, END, err) : rc;
 }
@@ -92,7 +96,21 @@ static bool parse_keep(const char *text, unsigned *out)
 	return !*text && n <= KEEP_MAX;
 }
 
-static bool parse_record(const char *text, struct journal *j, struct est_error *err)
+static bool parse_path(const char *text, const char *dir, struct journal *j, struct est_error *err)
+{
+	char *path = NULL;
+	bool good;
+
+	if (!text[2] || asprintf(&path, "%s%s%s", text[2] == '/' ? "" : dir,
+				text[2] == '/' ? "" : "/", text + 2) < 0)
+		return false;
+	good = journal_add(j, (enum journal_part)text[0], text[1] == '+', path, err) == EST_OK;
+	free(path);
+	return good;
+}
+
+static bool parse_record(const char *text, const char *dir, struct journal *j,
+	struct est_error *err)
 {
 	if (strcmp(text, "H") == 0) {
 		j->hook = true;
@@ -100,12 +118,12 @@ static bool parse_record(const char *text, struct journal *j, struct est_error *
 	}
 	if (text[0] == 'N')
 		return parse_keep(text + 1, &j->keep);
-	if (!known_part(text[0]) || (text[1] != '+' && text[1] != '-') || text[2] != '/')
-		return false;
-	return journal_add(j, (enum journal_part)text[0], text[1] == '+', text + 2, err) == EST_OK;
+	return known_part(text[0]) && (text[1] == '+' || text[1] == '-') &&
+	       parse_path(text, dir, j, err);
 }
 
-enum est_code journal_decode(struct est_span in, struct journal *out, struct est_error *err)
+enum est_code journal_decode(struct est_span in, const char *dir, struct journal *out,
+	struct est_error *err)
 {
 	struct journal j = { 0 };
 	bool good, begun = false;
@@ -121,7 +139,7 @@ enum est_code journal_decode(struct est_span in, struct journal *out, struct est
 			*out = j;
 			return EST_OK;
 		}
-		good = begun ? parse_record(text, &j, err) : strcmp(text, MAGIC) == 0;
+		good = begun ? parse_record(text, dir, &j, err) : strcmp(text, MAGIC) == 0;
 		begun = true;
 		in.n -= (size_t)(end + 1 - in.p);
 		in.p = end + 1;

@@ -38,13 +38,15 @@ char *journal_staged(const struct journal_entry *entry);
 char *journal_old(const struct journal_entry *entry);
 bool journal_renames(const struct journal_entry *entry);
 
-/* Takes path as it is. */
+/* Takes path, which is absolute, as it is. */
 enum est_code journal_add(struct journal *j, enum journal_part part, bool existed, const char *path,
 	struct est_error *err) EST_MUST_CHECK;
-enum est_code journal_encode(const struct journal *j, struct est_buf *out,
+/* What is in dir, the folder of the journal, stands there without it: folders are copied and
+ * mounted elsewhere. */
+enum est_code journal_encode(const struct journal *j, const char *dir, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* EST_E_INPUT for one that is not complete: what wrote it has changed nothing yet. */
-enum est_code journal_decode(struct est_span in, struct journal *out,
+enum est_code journal_decode(struct est_span in, const char *dir, struct journal *out,
 	struct est_error *err) EST_MUST_CHECK;
 void journal_wipe(struct journal *j);
 

@@ -100,24 +100,44 @@ static enum est_code new_key(struct est_newkey *nk, const char *type, bool signs
 	return rc;
 }
 
+static enum est_code no_memory(struct est_error *err)
+{
+	return est_fail(err, EST_E_INTERNAL, "out of memory");
+}
+
+static void wipe(struct est_newkey *nk)
+{
+	if (nk->fd >= 0)
+		(void)close(nk->fd);
+	store_target_wipe(&nk->target);
+	est_key_free(nk->key);
+	free(nk->path);
+	free(nk->csr_path);
+}
+
+static enum est_code name_files(struct est_newkey *nk, const char *key_file, unsigned flags,
+	struct est_error *err)
+{
+	enum est_code rc = store_target_init(key_file, flags, &nk->target, err);
+
+	if (rc != EST_OK)
+		return rc;
+	if (asprintf(&nk->path, "%s.est-new", nk->target.path) < 0)
+		nk->path = NULL;
+	if (asprintf(&nk->csr_path, "%s.est-csr", nk->target.path) < 0)
+		nk->csr_path = NULL;
+	return nk->path && nk->csr_path ? EST_OK : no_memory(err);
+}
+
 static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
 	unsigned flags, bool *resumed, struct est_error *err)
 {
 	const bool signs = !(flags & EST_NEWKEY_NO_SIGNATURES);
 	enum est_code rc;
 
-	rc = store_target_init(key_file, flags, &nk->target, err);
-	if (rc != EST_OK)
-		return rc;
-	if (asprintf(&nk->path, "%s.est-new", nk->target.path) < 0) {
-		nk->path = NULL;
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	}
-	if (asprintf(&nk->csr_path, "%s.est-csr", nk->target.path) < 0) {
-		nk->csr_path = NULL;
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	}
-	rc = store_open_locked(nk->path, &nk->fd, err);
+	rc = name_files(nk, key_file, flags, err);
+	if (rc == EST_OK)
+		rc = store_open_locked(nk->path, &nk->fd, err);
 	if (rc == EST_OK)
 		rc = resume_key(nk, type, signs, resumed, err);
 	return rc == EST_OK && !*resumed ? new_key(nk, type, signs, err) : rc;
@@ -254,6 +274,33 @@ enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 	return rc;
 }
 
+/* Opened as for an enrolment, with what it has to say of owners and locks. */
+enum est_code est_newkey_repair(const char *key_file, struct est_span cert, const char *cert_name,
+	bool *repaired, struct est_error *err)
+{
+	struct est_newkey nk = { .fd = -1 };
+	struct est_error ignored;
+	enum est_code rc;
+	bool fits = false;
+
+	/* Not every key is a file that can be replaced. */
+	rc = name_files(&nk, key_file, 0, &ignored) == EST_E_INTERNAL ? no_memory(err) : EST_OK;
+	if (rc == EST_OK && nk.csr_path && access(nk.path, F_OK) == 0) {
+		rc = store_open_locked(nk.path, &nk.fd, err);
+		if (rc == EST_OK)
+			rc = check_owner(&nk, err);
+		fits = rc == EST_OK &&
+		       est_key_load(nk.path, NULL, NULL, &nk.key, &ignored) == EST_OK &&
+		       est_key_match(nk.key, nk.path, cert, cert_name, &ignored) == EST_OK;
+	}
+	if (fits)
+		rc = est_newkey_commit(&nk, err);
+	if (rc == EST_OK)
+		*repaired = fits;
+	wipe(&nk);
+	return rc;
+}
+
 void est_newkey_discard(struct est_newkey *nk)
 {
 	if (nk->committed)
@@ -266,11 +313,6 @@ void est_newkey_free(struct est_newkey *nk)
 {
 	if (!nk)
 		return;
-	if (nk->fd >= 0)
-		(void)close(nk->fd);
-	store_target_wipe(&nk->target);
-	est_key_free(nk->key);
-	free(nk->path);
-	free(nk->csr_path);
+	wipe(nk);
 	free(nk);
 }

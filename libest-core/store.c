@@ -283,12 +283,6 @@ char *store_sibling(const char *path, const char *suffix)
 	return out;
 }
 
-static enum est_code fail_locked(const char *path, struct est_error *err)
-{
-	est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", path);
-	return est_reason(err, "locked");
-}
-
 /* Whether the name is still that of the open file: who had the lock may have renamed it. */
 static bool same_file(int fd, const char *path)
 {
@@ -296,6 +290,18 @@ static bool same_file(int fd, const char *path)
 
 	return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
 	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+static enum est_code take_lock(int fd, const char *path, struct est_error *err)
+{
+	bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	if (!taken && errno != EWOULDBLOCK)
+		return store_fail(path, "cannot lock it", err);
+	if (taken && same_file(fd, path))
+		return EST_OK;
+	est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", path);
+	return est_reason(err, "locked");
 }
 
 enum est_code store_open_locked(const char *path, int *out, struct est_error *err)
@@ -309,8 +315,8 @@ enum est_code store_open_locked(const char *path, int *out, struct est_error *er
 		rc = store_fail(path, "cannot make it", err);
 	else if (!S_ISREG(st.st_mode))
 		rc = est_fail(err, EST_E_OUTPUT, "%s: not a regular file", path);
-	else if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !same_file(fd, path))
-		rc = fail_locked(path, err);
+	else
+		rc = take_lock(fd, path, err);
 	if (rc == EST_OK)
 		*out = fd;
 	else if (fd >= 0)
@@ -344,9 +350,9 @@ static enum est_code remove_leftover(const char *temp, struct est_error *err)
 		return EST_OK; /* just gone */
 	if (fd < 0 && errno != ELOOP)
 		return store_fail(temp, "cannot open what is there", err);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
-		rc = fail_locked(temp, err);
-	else if ((fd < 0 || same_file(fd, temp)) && unlink(temp) != 0 && errno != ENOENT)
+	if (fd >= 0)
+		rc = take_lock(fd, temp, err);
+	if (rc == EST_OK && unlink(temp) != 0 && errno != ENOENT)
 		rc = store_fail(temp, "cannot remove what is there", err);
 	if (fd >= 0)
 		(void)close(fd);
@@ -366,14 +372,17 @@ static enum est_code make_locked(const char *temp, const char *dir, int *out, st
 		if (fd < 0)
 			rc = remove_leftover(temp, err);
 	}
-	if (rc == EST_OK && (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || !same_file(fd, temp)))
-		rc = fail_locked(temp, err);
+	if (rc == EST_OK)
+		rc = take_lock(fd, temp, err);
 	if (rc == EST_OK && fchmod(fd, 0600) != 0) /* under umask 777 no later run could open it */
 		rc = store_fail(temp, "cannot set the mode", err);
-	if (rc == EST_OK)
+	if (rc == EST_OK) {
 		*out = fd;
-	else if (fd >= 0)
+	} else if (fd >= 0) {
+		if (same_file(fd, temp))
+			(void)unlink(temp);
 		(void)close(fd);
+	}
 	return rc;
 }
 
@@ -513,15 +522,21 @@ const char *est_output_temp(const struct est_output *out)
 	return out->temp;
 }
 
+void store_output_drop(struct est_output *out)
+{
+	if (out->temp && same_file(out->fd, out->temp)) /* else it is renamed */
+		(void)unlink(out->temp);
+	free(out->temp);
+	out->temp = NULL;
+}
+
 void est_output_free(struct est_output *out)
 {
 	if (!out)
 		return;
-	if (out->temp && same_file(out->fd, out->temp)) /* else it is renamed */
-		(void)unlink(out->temp);
+	store_output_drop(out);
 	if (out->fd >= 0)
 		(void)close(out->fd); /* and the lock with it */
-	free(out->temp);
 	store_target_wipe(&out->target);
 	free(out);
 }

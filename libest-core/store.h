@@ -48,6 +48,8 @@ enum est_code store_check_fresh(const struct store_target *target,
 /* Where a written output goes, and whether what is there is equal. */
 const struct store_target *store_output_target(const struct est_output *out);
 bool store_output_same(const struct est_output *out);
+/* Removes the temporary file. */
+void store_output_drop(struct est_output *out);
 /* 64 KiB of the disk for this file; errno, or 0. */
 int store_reserve(int fd);
 /* A new folder, which its owner can use whatever the umask. */

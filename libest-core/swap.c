@@ -18,6 +18,7 @@
 
 struct est_swap {
 	char *path;  /* of the journal */
+	char *dir;   /* its folder, absolute */
 	char *made;  /* the folder, when it was not there */
 	int fd;      /* holds the lock */
 	bool owed;   /* a hook */
@@ -76,6 +77,15 @@ static bool pair_paths(const struct journal *j, enum view view, char **cert, cha
 	return good;
 }
 
+static bool had_cert(const struct journal *j)
+{
+	bool had = false;
+
+	for (size_t i = 0; i < j->n; i++)
+		had |= j->entries[i].existed && strchr("cbs", (int)j->entries[i].part);
+	return had;
+}
+
 static bool fits(const struct journal *j, enum view view)
 {
 	bool kept = j->n > 0 && j->entries[j->n - 1].part == JOURNAL_KEPT, good = false;
@@ -87,6 +97,8 @@ static bool fits(const struct journal *j, enum view view)
 	if (!pair_paths(j, view, &cert_file, &key_file))
 		goto out;
 	good = !cert_file || !key_file; /* nothing to compare */
+	if (view != VIEW_NEW && cert_file && !steps_is_there(cert_file) && !had_cert(j))
+		good = true; /* none, as it was */
 	if (good || est_certs_load(cert_file, &certs, &ignored) != EST_OK)
 		goto out;
 	/* A key that stays may be encrypted; it has fitted when the journal was written. */
@@ -115,7 +127,7 @@ static enum est_code recover(struct est_swap *swap, struct journal *j, struct es
 		rc = steps_forward(j, &renamed, err);
 		if (rc != EST_OK)
 			return rc;
-		steps_settle(j);
+		(void)steps_settle(j);
 		swap->owed = j->hook;
 		if (renamed > 0 || !j->hook)
 			swap->recovered = EST_RECOVERED_NEW;
@@ -150,7 +162,7 @@ static enum est_code read_journal(struct est_swap *swap, struct est_error *err)
 	if (rc == EST_OK)
 		rc = est_read_file(swap->path, JOURNAL_BYTES, &text, err);
 	/* A torn one was not synced: nothing is renamed before that. */
-	if (rc == EST_OK && journal_decode(est_buf_span(&text), &j, &ignored) == EST_OK)
+	if (rc == EST_OK && journal_decode(est_buf_span(&text), swap->dir, &j, &ignored) == EST_OK)
 		rc = recover(swap, &j, err);
 	swap->broken = rc != EST_OK;
 	journal_wipe(&j);
@@ -201,6 +213,21 @@ static enum est_code make_folder(struct est_swap *swap, const char *dir, struct 
 	return swap->made ? store_mkdir(dir, 0755, err) : no_memory(err);
 }
 
+static enum est_code name_folder(struct est_swap *swap, struct est_error *err)
+{
+	const char *slash = strrchr(swap->path, '/');
+	char *parent = slash ? strndup(swap->path, (size_t)(slash + 1 - swap->path)) : strdup(".");
+
+	swap->dir = parent ? realpath(parent, NULL) : NULL;
+	free(parent);
+	if (!swap->dir)
+		return parent ? store_fail(swap->path, "cannot find its folder", err)
+			      : no_memory(err);
+	if (strcmp(swap->dir, "/") == 0)
+		swap->dir[0] = '\0';
+	return EST_OK;
+}
+
 enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **out,
 	struct est_error *err)
 {
@@ -219,6 +246,8 @@ enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **
 		est_fail(err, rc, "%s: another est is at work on it", file);
 		est_reason(err, "locked");
 	}
+	if (rc == EST_OK)
+		rc = name_folder(swap, err);
 	if (rc == EST_OK)
 		rc = read_journal(swap, err);
 	if (rc == EST_OK)
@@ -257,8 +286,12 @@ static enum est_code add(struct journal *j, enum journal_part part, const char *
 static enum est_code add_output(struct journal *j, enum journal_part part, struct est_output *out,
 	struct est_error *err)
 {
-	if (!out || store_output_same(out))
+	if (!out)
 		return EST_OK;
+	if (store_output_same(out)) {
+		store_output_drop(out); /* so that a kill does not leave it */
+		return EST_OK;
+	}
 	return add(j, part, store_output_target(out)->path, err);
 }
 
@@ -295,7 +328,7 @@ static enum est_code write_journal(struct est_swap *swap, const struct journal *
 	struct est_buf text = { 0 };
 	enum est_code rc;
 
-	rc = journal_encode(j, &text, err);
+	rc = journal_encode(j, swap->dir, &text, err);
 	if (rc == EST_OK) /* every name, the journal's too, before what it says holds */
 		rc = steps_sync_dirs(j, err);
 	if (rc == EST_OK)
@@ -321,7 +354,7 @@ static enum est_code swap_all(struct est_swap *swap, const struct journal *j,
 	if (rc == EST_OK)
 		rc = steps_forward(j, &renamed, err);
 	if (rc == EST_OK) {
-		steps_settle(j);
+		swap->broken = !steps_settle(j); /* the next run takes what is left away */
 		return EST_OK;
 	}
 	swap->broken = !steps_undo(j, true);
@@ -381,6 +414,7 @@ void est_swap_free(struct est_swap *swap)
 	if (swap->made)
 		(void)rmdir(swap->made); /* when nothing came of it */
 	free(swap->made);
+	free(swap->dir);
 	free(swap->path);
 	free(swap);
 }

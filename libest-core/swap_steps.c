@@ -136,13 +136,16 @@ static bool undo_one(const struct journal_entry *e, bool replaced)
 bool steps_undo(const struct journal *j, bool replaced)
 {
 	struct est_error ignored;
+	enum est_code rc;
 	bool good = true;
 
 	for (size_t i = j->n; i > 0; i--) { /* the key first, so that it is out of the way */
 		if (journal_renames(&j->entries[i - 1]))
 			good = undo_one(&j->entries[i - 1], replaced) && good;
 	}
-	return steps_sync_dirs(j, &ignored) == EST_OK && good;
+	rc = steps_sync_dirs(j, &ignored); /* they are back, synced or not */
+	(void)rc;
+	return good;
 }
 
 static char *prev_name(const char *target, unsigned i)
@@ -181,19 +184,28 @@ static void rotate(const struct journal_entry *e, char *old, unsigned keep)
 		free(to);
 }
 
-void steps_settle(const struct journal *j)
+static bool remove_request(const struct journal_entry *e)
 {
+	char *csr;
+
+	if (asprintf(&csr, "%s.est-csr", e->target) < 0)
+		return false;
+	(void)unlink(csr);
+	free(csr);
+	return true;
+}
+
+bool steps_settle(const struct journal *j)
+{
+	bool good = true;
+
 	for (size_t i = 0; i < j->n; i++) {
 		const struct journal_entry *e = &j->entries[i];
-		char *old = journal_old(e), *staged = journal_staged(e), *csr = NULL;
+		char *old = journal_old(e), *staged = journal_staged(e);
 
-		if (e->part == JOURNAL_KEY || e->part == JOURNAL_DISCARD) {
-			if (asprintf(&csr, "%s.est-csr", e->target) < 0)
-				csr = NULL;
-			if (csr)
-				(void)unlink(csr);
-			free(csr);
-		}
+		if (e->part == JOURNAL_KEY || e->part == JOURNAL_DISCARD)
+			good = remove_request(e) && good;
+		good = good && old && staged;
 		if (staged && e->part == JOURNAL_DISCARD)
 			(void)unlink(staged);
 		if (old && e->part == JOURNAL_STORE)
@@ -205,6 +217,7 @@ void steps_settle(const struct journal *j)
 		free(old);
 		free(staged);
 	}
+	return good;
 }
 
 void steps_discard(const struct journal *j)

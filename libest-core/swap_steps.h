@@ -16,8 +16,9 @@ enum est_code steps_forward(const struct journal *j, unsigned *renamed,
 /* The files as they were before, each of them; a new key is KEY.est-new again.  replaced: by this
  * process, which knows that nothing is old that has no second name. */
 bool steps_undo(const struct journal *j, bool replaced);
-/* When all new files are in place: what is left besides them becomes NAME.prev, or goes. */
-void steps_settle(const struct journal *j);
+/* When all new files are in place: what is left besides them becomes NAME.prev, or goes.  False:
+ * not all of it. */
+bool steps_settle(const struct journal *j);
 /* When they will not be: what was staged goes, but never a key. */
 void steps_discard(const struct journal *j);
 

@@ -273,3 +273,67 @@ killed() {
 		--verify-with 'cmp "$EST_CERT_FILE" st/current/cert.pem && exit 1; cp "$EST_CERT_FILE" seen'
 	cmp seen st/current/cert.pem
 }
+
+@test "store: a new certificate beside the old key, and no journal: the key that waits fits" {
+	identity dev /CN=dev
+	cp dev.key old.key
+	killed 2 reenroll "${trust[@]}" "${id[@]}" --force --rekey
+	rm .dev.*
+	server_log_reset
+	works reenroll "${trust[@]}" "${id[@]}"
+	stderr_has recovered
+	nothing_sent
+	good_cert dev.pem dev.key
+	# One that does not fit is left where it is.
+	cp old.key dev.key.est-new
+	works reenroll "${trust[@]}" "${id[@]}" --force --reuse-key -q
+	cmp old.key dev.key.est-new
+	good_cert dev.pem dev.key
+}
+
+@test "store: links as targets stay links, the old pair is beside the real files" {
+	identity dev /CN=dev
+	mkdir -p real/keys
+	mv dev.pem real
+	mv dev.key real/keys
+	ln -s real/dev.pem dev.pem
+	ln -s real/keys/dev.key dev.key
+	killed 2 reenroll "${trust[@]}" "${id[@]}" --force --rekey
+	works reenroll "${trust[@]}" "${id[@]}" --rekey
+	good_cert dev.pem dev.key
+	[ "$(readlink dev.pem)$(readlink dev.key)" = real/dev.pemreal/keys/dev.key ]
+	[ "$(find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort | tr '\n' ' ')" = \
+		"dev.key dev.pem pw real real/dev.pem real/dev.pem.prev real/keys \
+real/keys/dev.key real/keys/dev.key.prev " ]
+	# What a rename cannot replace, or only by a loss.
+	ONCE=1
+	for kind in 'mkdir t' 'mkfifo t' 'ln -s t t' 'ln -s no/where t'; do
+		$kind
+		refused 4 't' reenroll "${trust[@]}" "${id[@]}" --force --rekey --chain-out t
+		rm -rf t
+	done
+	nothing_sent || seen 1 .csr # the one that was killed
+}
+
+@test "store: a full disk and a read-only one are noticed before anything is sent" {
+	unshare -m true 2>/dev/null || skip "unshare -m is not allowed here"
+	identity dev /CN=dev
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	server_log_reset
+	# shellcheck disable=SC2016
+	unshare -m bash -c 'est=$1; shift; mkdir m; mount -t tmpfs -o size=200k tmpfs m; cp -a dev.* st m; cd m
+		sums() { find . -type f ! -name filler -exec sha256sum {} + | sort; find . | sort; }
+		head -c 300000 /dev/zero >filler 2>/dev/null; sums >../before
+		"$est" reenroll "$@" --force --cert dev.pem --key dev.key --rekey 2>../err1; echo $? >../got
+		"$est" reenroll "$@" --force --store st --rekey 2>../err2; echo $? >>../got; sums >../after
+		rm filler; mount -o remount,ro "$PWD"
+		"$est" reenroll "$@" --force --cert dev.pem --key dev.key --rekey 2>../err3; echo $? >>../got
+		"$est" reenroll "$@" --force --store st --rekey 2>../err4; echo $? >>../got' x "$EST" "${trust[@]}"
+	[ "$(tr '\n' ' ' <got)" = '4 4 4 4 ' ]
+	grep -q space err1
+	grep -q space err2
+	grep -qi read-only err3
+	grep -qi read-only err4
+	diff before after
+	nothing_sent
+}

@@ -366,6 +366,10 @@ EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /
  * KEY.est-csr. */
 EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
 	struct est_error *err) EST_MUST_CHECK;
+/* When a key does not fit its certificate: whether KEY.est-new does, because something between the
+ * two renames went wrong, in which case it is renamed to key_file. */
+EST_API enum est_code est_newkey_repair(const char *key_file, struct est_span cert,
+	const char *cert_name, bool *repaired, struct est_error *err) EST_MUST_CHECK;
 /* Removes both files when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */

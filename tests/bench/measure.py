@@ -206,6 +206,16 @@ def stripped_size():
     return os.path.getsize("est.stripped") / 1000
 
 
+def torture_row():
+    """A sample of the points of `make torture`: tried, and survived."""
+    done = subprocess.run([os.path.join(HERE, "../torture/run"), BUILD, "-s", "10"],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    found = re.findall(r"^(\d+) points tried, (\d+) survived$", done.stdout, re.M)
+    tried, survived = (int(word) for word in found[-1]) if found else (0, None)
+    row("torture: faults survived, of %d tried" % tried, survived, "all",
+        lambda value: value == tried)
+
+
 def main():
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(WORK)
@@ -240,6 +250,7 @@ def main():
               MEMORY, 0.8)
     inspect_rows(bags)
     not_due_rows()
+    torture_row()
     row("est with every applet, -Os, stripped", size, "<= 200 kB", lambda value: value <= 200,
         " kB")
 

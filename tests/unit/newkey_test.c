@@ -154,6 +154,32 @@ static void a_key_that_may_be_certified_is_kept_and_resumed(void **state)
 	est_buf_free(&spki);
 }
 
+static void a_key_that_waits_takes_the_place_of_one_that_does_not_fit(void **state)
+{
+	static const char *const rest[] = { "torn", "" };
+	struct testca pair;
+	bool repaired = true;
+
+	(void)state;
+	testca_issue(&(struct testca_spec){ 0 }, &pair);
+	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", &repaired, &err),
+		EST_OK);
+	assert_false(repaired);
+	for (size_t i = 0; i < 2; i++) {
+		testca_write(new_file, est_span_str(rest[i]));
+		assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c",
+					 &repaired, &err),
+			EST_OK);
+		assert_false(repaired);
+	}
+	est_newkey_free(open_key("ec:p256", 0, false)); /* it fits another certificate */
+	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", &repaired, &err),
+		EST_OK);
+	assert_false(repaired);
+	assert_int_equal(files_in_dir(), 1);
+	testca_wipe(&pair);
+}
+
 static void a_key_of_another_type_is_not_thrown_away(void **state)
 {
 	struct est_newkey *nk = open_key("ed25519", 0, false);
@@ -394,6 +420,7 @@ int main(void)
 		TEST(a_new_key_is_on_disk_before_anything_is_sent),
 		TEST(a_key_that_was_not_certified_is_discarded),
 		TEST(a_key_that_may_be_certified_is_kept_and_resumed),
+		TEST(a_key_that_waits_takes_the_place_of_one_that_does_not_fit),
 		TEST(a_key_of_another_type_is_not_thrown_away),
 		TEST(a_type_that_does_not_exist_leaves_no_file),
 		TEST(a_torn_file_is_replaced_and_narrowed),

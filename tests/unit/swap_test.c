@@ -176,7 +176,7 @@ static void write_journal(const char *records)
 						 at(name), &err),
 				EST_OK);
 	}
-	assert_int_equal(journal_encode(&j, &text, &err), EST_OK);
+	assert_int_equal(journal_encode(&j, dir, &text, &err), EST_OK);
 	testca_write(at(C "journal"), est_buf_span(&text));
 	est_buf_free(&text);
 	journal_wipe(&j);
@@ -270,7 +270,7 @@ static void a_journal_that_is_torn_means_nothing_was_done(void **state)
 	for (size_t n = 0; n < text.n; n++) {
 		struct journal j = { .keep = 7 };
 
-		assert_int_equal(journal_decode((struct est_span){ text.p, n }, &j, &err),
+		assert_int_equal(journal_decode((struct est_span){ text.p, n }, "", &j, &err),
 			EST_E_INPUT);
 		assert_int_equal(j.keep, 7); /* untouched */
 		lay_out("c=A k=a t=B n=b");
