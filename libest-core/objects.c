@@ -16,7 +16,8 @@
 
 #define NEST_MAX 8 /* of messages in messages */
 /* What a PEM reader has to see behind a block to be sure of its end. */
-#define PEM_TAIL 256
+#define PEM_TAIL  256
+#define PEM_SMALL (64u << 10)
 
 struct walk { /* one file */
 	est_object_fn *fn;
@@ -293,15 +294,15 @@ out:
 static enum est_code pem_more(struct walk *walk, struct pem_reader *reader, bool *more)
 {
 	struct source *s = walk->source;
-	size_t before;
+	size_t before, rest;
 
 	*more = s && !s->end && reader->rest.p >= s->p && reader->rest.p <= s->p + s->filled;
 	if (!*more)
 		return EST_OK;
 	before = s->filled;
-	/* Twice as much each time: a block of any size is looked at a few times at most. */
-	if (source_fill(s, before + (before - (size_t)(reader->rest.p - s->p)) + 1, walk->err) !=
-		EST_OK)
+	/* Twice as much of a large block each time, so that it is looked at a few times at most. */
+	rest = before - (size_t)(reader->rest.p - s->p);
+	if (source_fill(s, before + (rest < PEM_SMALL ? 1 : rest), walk->err) != EST_OK)
 		return walk->err->code;
 	reader->rest.n += s->filled - before;
 	return EST_OK;

@@ -58,7 +58,8 @@ enum est_code source_open(const char *path, size_t max, struct source *out, stru
 			rc = est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s.room);
 	}
 	if (rc == EST_OK)
-		rc = source_fill(&s, PART_BYTES, err);
+		rc = source_fill(&s, s.regular ? PART_BYTES : 1,
+			err); /* nobody knows what follows */
 	if (rc == EST_OK)
 		*out = s;
 	else

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# bats file_tags=once
 # shellcheck disable=SC2154 # lib/est.bash sets them
 # est inspect --dot and --svg: the graph as a picture.
 

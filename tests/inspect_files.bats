@@ -309,3 +309,20 @@ shows() {
 	[ "$(grep -c '^subject:' "$OUT")" -gt 5000 ]
 	stderr_has 'cut short: it ends at offset'
 }
+
+@test "files: a terminal is told how far a long run is, once a second has passed" {
+	for _ in {1..80}; do cat one.pem; done >some.pem
+	mkfifo in
+	feed() { cat some.pem && sleep "$1" && cat some.pem; }
+	told() {
+		feed "$1" >in 3>&- &
+		"$EST_LIB/on-terminal" '' '' "$EST" inspect --dedup -o out "${@:2}" in
+	}
+	told 1.2 | grep -qaE 'est: inspect: 1[0-9]+ objects, in'
+	[ -s out ]
+	run ! grep -qa 'objects, in' <(told 0)
+	run ! grep -qa 'objects, in' <(told 1.2 -q)
+	# Nobody is told in a file.
+	feed 1.2 | "$EST" inspect --dedup -o out - 2>err
+	[ ! -s err ]
+}

@@ -12,6 +12,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -149,6 +150,19 @@ def inspect_bags():
     return found
 
 
+def first_line(bag):
+    """Milliseconds until est inspect has printed the first line, the best of five."""
+    best = None
+    for _ in range(5):
+        begin = time.monotonic()
+        with subprocess.Popen([BUILD + "/est", "inspect", bag], stdout=subprocess.PIPE) as est:
+            est.stdout.readline()
+            took = (time.monotonic() - begin) * 1000
+            est.stdout.read()
+        best = took if best is None else min(best, took)
+    return best
+
+
 def inspect_rows(found):
     size, many = found[10000]
     for other in ("openssl", "certtool"):
@@ -161,6 +175,8 @@ def inspect_rows(found):
         row("inspect, %d to %d: time grows as count to the power" % (less, more), growth,
             "<= 1.10", lambda value: value <= 1.1)
     size, most = found[100000]
+    row("inspect, 100,000: the first line after", first_line("bag-100000.p7"), "<= 100 ms",
+        lambda value: value <= 100, " ms")
     over = most["est"][MEMORY] / 1024 - size / 2**20 if most["est"] else None
     row("inspect, 100,000: peak memory beyond the file's size", over, "<= 16 MiB",
         lambda value: value <= 16, " MiB")
