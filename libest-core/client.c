@@ -274,7 +274,7 @@ enum est_code est_csrattrs(struct est_client *c, struct est_csrattrs **out, stru
 		rc = csrattrs_once(c, out, err);
 	while (rc != EST_OK && client_again(c, &operation_csrattrs, true, &again, err) == EST_OK);
 	if (rc != EST_OK)
-		linking_explain(c, &(struct linking){ 0 }, err);
+		(void)linking_hint(c, err);
 	c->paused_ms = deadline_now_ms(); /* making a key may take longer than the server */
 	return rc == EST_OK ? EST_OK : err->code;
 }
