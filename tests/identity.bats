@@ -120,7 +120,7 @@ before_connecting() {
 		s_server -Verify 3 -verify_return_error $version
 		alerted chain 'unknown.*: the server does not know the CA of our client certificate, CN=below, valid until 20'
 		stderr_has 'hint: --send-chain'
-		run_est enroll "${at[@]}" --cert "$pki/chain.pem" --key "$pki/dev.key" "${new[@]}" --csrattrs ignore -m 1 --send-chain
+		run_est enroll "${at[@]}" --cert "$pki/chain.pem" --key "$pki/dev.key" "${new[@]}" -m 1 --send-chain --csrattrs ignore
 		grep -aq 'POST /.well-known/est/simpleenroll' "$log"
 		# Neither strangers nor the root go along.
 		grep -aqE '^depth=1 CN = sub' "$log"
