@@ -321,6 +321,10 @@ static enum est_code run(struct cmd *cmd)
 	cert_file = cmd->v.cert;
 	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
 	output = cmd->v.output ? cmd->v.output : cmd->v.combined;
+	if (request_unfinished(cmd)) { /* does this run go on with it? */
+		place_key(cmd, request.key_file, unasked);
+		unasked = false;
+	}
 	look_again = !cmd->v.status && delivery_unfinished(cmd, cmd->v.output);
 	if (!look_again)
 		rc = schedule_due(cmd, cert_file, output, &due);

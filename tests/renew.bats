@@ -37,7 +37,8 @@ lasts() {
 skipped() {
 	snapshot >"$BATS_TEST_TMPDIR/before"
 	works "$@"
-	grep -q '^est: reenroll: skipped: CN=dev ' "$ERR" && [ "$(wc -l <"$ERR")" = 1 ]
+	grep -q '^est: reenroll: skipped: CN=dev ' "$ERR"
+	[ "$(wc -l <"$ERR")" = 1 ]
 	[ ! -s "$OUT" ]
 	snapshot | diff "$BATS_TEST_TMPDIR/before" -
 	nothing_sent
@@ -231,15 +232,23 @@ renewed() {
 	nothing_sent
 	# In place.  A run that keeps the old key has nothing to do with it, and does not renew each time.
 	lasts 30 5
-	run_est "${renew[@]}" --rekey -l status-500 --csrattrs ignore
+	run_est "${renew[@]}" --csrattrs ignore -l status-500
+	[ -s dev.key.est-new ]
 	lasts 30 30
 	server_log_reset
 	skipped "${renew[@]}" --reuse-key
-	run_est "${renew[@]}" --rekey --status
+	run_est "${renew[@]}" --status
 	grep -q 'pending, next: resume' "$OUT"
-	works "${renew[@]}" --rekey
+	works "${renew[@]}"
 	stderr_has 'recovered CN=dev'
 	good_cert dev.pem dev.key
+	# An encrypted key is kept, so nobody goes on with what lies there.
+	openssl pkcs8 -topk8 -passout pass:x -in dev.key -out enc.key
+	cp dev.key enc.key.est-new
+	server_log_reset
+	EST_KEY_PASSWORD=x works reenroll "${trust[@]}" --cert dev.pem --key enc.key
+	stderr_has 'skipped: CN=dev'
+	nothing_sent
 }
 
 @test "renew: two runs at the same time renew once" {
@@ -247,7 +256,7 @@ renewed() {
 	"$EST" "${renew[@]}" --lock-wait 20 >"$BATS_TEST_TMPDIR/out1" 2>"$BATS_TEST_TMPDIR/err1" 3>&- &
 	works "${renew[@]}" --lock-wait 20
 	wait $!
-	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': rekeyed CN=dev')" = 1 ]
+	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c 'ed CN=dev, valid')" = 1 ]
 	[ "$(cat "$ERR" "$BATS_TEST_TMPDIR/err1" | grep -c ': skipped: CN=dev')" = 1 ]
 	seen 1 .csr
 	good_cert dev.pem dev.key
@@ -277,7 +286,7 @@ renewed() {
 	calls "$EST" "${renew[@]}" --jitter 9
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -le $((3 * version)) ]
 	sed -i /execve/d "$BATS_TEST_TMPDIR/trace" # the options name what is not to be opened
-	run ! grep -E 'socket\(|connect\(|root\.pem|dev\.key"|O_WRONLY|O_RDWR|O_CREAT|unlink|rename|mkdir|chmod' \
+	run ! grep -E 'socket\(|connect\(|root\.pem|open.*dev\.key"|O_WRONLY|O_RDWR|O_CREAT|unlink|rename|mkdir|chmod' \
 		"$BATS_TEST_TMPDIR/trace"
 	[ "$(grep -c 'write(' "$BATS_TEST_TMPDIR/trace")" = 1 ] # the line that says so
 }

@@ -189,7 +189,7 @@ def not_due_rows():
     row(idle + ": system calls, --version = 1",
         len(calls[idle]) / len(calls[version]) if calls[version] else None, "<= 3.00",
         lambda value: value <= 3)
-    busy = re.compile(r'socket\(|connect\(|none\.pem|id\.key"|O_WRONLY|O_RDWR|O_CREAT|rename|link')
+    busy = re.compile(r'socket\(|connect\(|none\.pem|open.*id\.key"|O_WRONLY|O_RDWR|O_CREAT|rename|link')
     row(idle + ": of these for network, trust, files written",
         sum(map(bool, map(busy.search, calls[idle]))) if calls[idle] else None, "0",
         lambda value: value == 0)
