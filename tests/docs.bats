@@ -350,7 +350,7 @@ values_complete() {
 	mkdir etc
 	cp "$EST_TEST_DIR/root.pem" etc/ca.pem
 	sed -n '/^## Renewal from cron/,/^## Applets/p' "$BATS_TEST_DIRNAME/../README.md" |
-		sed "s|/etc/est/|$PWD/etc/|g; s|/etc/est |$PWD/etc |g; s|https://ca.example.com|$EST_TEST_URL|
+		sed "s|/etc/est/|$PWD/etc/|g; s|/etc/est |$PWD/etc |g; s|/etc/est$|$PWD/etc|; s|https://ca.example.com|$EST_TEST_URL|
 			s|systemctl reload nginx|echo \$EST_ACTION >>$PWD/reloaded|
 			s|--jitter 3600|--jitter 0.1|; s|/usr/bin/est|est|" >text
 	sed -n "/^# .*device.conf$/,/^\`\`\`/p" text | grep -v '^```' >etc/device.conf
