@@ -456,6 +456,12 @@ enum est_code auth_secret(struct est_client *c, const struct authz *authz, struc
 		auth->scheme == AUTH_SCHEME_DIGEST ? digest_algorithm(&auth->digest) : "");
 	if (auth->scheme == AUTH_SCHEME_BEARER)
 		return get_token(c, authz, err);
+	if (authz_db(authz) == TRUST_IMPLICIT && !c->noted_implicit)
+		client_log(c, EST_LOG_NOTICE,
+			"an implicit trust anchor vouches for the server that gets the password; a "
+			"client certificate, or the CA's root with --cacert, is better (RFC 7030 "
+			"section 6)");
+	c->noted_implicit = true;
 	rc = get_password(c, authz, err);
 	return rc == EST_OK ? make_credentials(c, err) : rc;
 }

@@ -106,6 +106,22 @@ chains() {
 	leaf stapled root "$(san stapled)"
 }
 
+# A CA that has changed its key: two roots of one name, and the link between them.
+rollover() {
+	local name
+	for name in first next; do
+		ec_key $name-root
+		openssl req -x509 -new -key $name-root.key -subj '/O=Test/CN=rolled' -days 9 \
+			-out $name-root.pem -addext keyUsage=keyCertSign
+	done
+	openssl req -new -key first-root.key -subj '/O=Test/CN=rolled' -out old-with-new.csr
+	sign old-with-new next-root "$CA_EXT"
+	leaf bridged first-root "$(san bridged)"
+	openssl x509 -in bridged.pem -out unbridged.pem
+	cat unbridged.pem old-with-new.pem >bridged.pem
+	cat next-root.pem old-with-new.pem >new-bag.pem
+}
+
 lists() {
 	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >ca.conf
 	: >db
@@ -143,6 +159,7 @@ setup_file() {
 			-addext keyUsage=critical,keyCertSign,cRLSign
 	done
 	chains
+	rollover
 	lists
 	openssl crl2pkcs7 -nocrl -certfile root.pem -outform DER | base64 >bag.b64
 	printf 'HTTP/1.1 200 OK\r\nContent-Type: application/pkcs7-mime\r\nContent-Length: %s\r\n\r\n' \
@@ -275,6 +292,43 @@ disbelieved() {
 		jq -e '.error.message | contains("anchors/middle.pem")' "$OUT"
 		[ ! -s "$pki/capture" ]
 	done
+}
+
+@test "trust: OldWithNew leads from the old key to the new root, sent or kept (R4210-4.4-03)" {
+	root=$pki/next-root.pem believed bridged
+	(cd "$pki" && cp bridged.pem both.pem && cp unbridged.pem bridged.pem)
+	root=$pki/next-root.pem disbelieved unknown-ca bridged
+	root=$pki/new-bag.pem believed bridged
+	mv "$pki/both.pem" "$pki/bridged.pem"
+	# As an anchor of its own it would be what it is not: the root of the new key.
+	root=$pki/old-with-new.pem disbelieved unknown-ca good
+}
+
+@test "trust: a server that no anchor vouches for: bootstrap, when it is asked for (R7030-3.3.1-06)" {
+	local server=(-s "https://good.example:$port" --resolve "good.example:$port:127.0.0.1")
+	ONCE=1 refused 7 anchor cacerts "${server[@]}" -o ca.pem
+	works cacerts "${server[@]}" --bootstrap -o ca.pem --ca-fingerprint \
+		"sha256:$(openssl x509 -in "$pki/root.pem" -outform DER | sha256sum | cut -c 1-64)"
+	works cacerts "${server[@]}" --cacert ca.pem
+}
+
+@test "trust: a password for a server that an implicit anchor vouches for is a notice (R7030-3.6.2-02)" {
+	local server=(-s "https://good.example:$port" --resolve "good.example:$port:127.0.0.1")
+	printf 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n' >denied
+	helper peer.py tls --cert "$pki/good.pem" --key "$pki/leaf.key" --answer denied \
+		--capture capture --max 1.2
+	server=(-s "https://good.example:$PORT" --resolve "good.example:$PORT:127.0.0.1")
+	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" -m 5
+	[ "$status" = 9 ]
+	[ "$(grep -c 'implicit trust anchor.*RFC 7030 section 6' "$ERR")" = 1 ]
+	# It is linked to this connection, and of no other use.
+	tr -d '\r' <capture | awk '/^$/ { on = 1; next } /^(POST|GET) / { if (on) exit } on' | base64 -d |
+		openssl req -inform DER -noout -text | grep -q challengePassword
+	# Under explicit anchors there is nothing to say.
+	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" -m 5 \
+		--cacert "$pki/root.pem"
+	[ "$status" = 9 ]
+	run ! grep -q implicit "$ERR"
 }
 
 @test "trust: --crl: a server that is revoked, or whose CA is (R7030-3.3.1-08)" {
