@@ -108,14 +108,9 @@ static const char *find_fault(struct crl *crl)
 	return fault;
 }
 
-struct load {
-	struct crls *crls;
-	size_t before; /* CRLs of the files that came first */
-};
-
 static enum est_code take_object(void *ctx, const struct est_object *object, struct est_error *err)
 {
-	struct load *load = ctx;
+	struct crls *crls = ctx;
 	struct crl *crl;
 	enum est_code rc;
 
@@ -125,23 +120,47 @@ static enum est_code take_object(void *ctx, const struct est_object *object, str
 	}
 	if (object->kind != EST_FILE_CRL)
 		return EST_OK;
-	if (load->crls->n == CRL_FILES_MAX)
+	if (crls->n == CRL_FILES_MAX)
 		return est_fail(err, EST_E_INPUT, "more than %d CRLs, the limit", CRL_FILES_MAX);
-	crl = &load->crls->item[load->crls->n];
+	crl = &crls->item[crls->n];
 	rc = est_buf_append(&crl->der, object->der, err);
 	if (rc != EST_OK)
 		return rc;
-	load->crls->n++; /* owned from here on */
+	crls->n++; /* owned from here on */
 	rc = crl_view(est_buf_span(&crl->der), &crl->view, err);
 	if (rc == EST_OK)
 		crl->unusable = find_fault(crl);
 	return rc;
 }
 
+static enum est_code take_data(struct crls *crls, struct est_span data, struct est_error *err)
+{
+	struct est_quirks quirks = { 0 };
+	const size_t before = crls->n;
+	enum est_code rc = est_objects(data, &quirks, take_object, crls, err);
+
+	if (rc == EST_OK && crls->n == before)
+		rc = est_fail(err, EST_E_INPUT, "holds no CRL");
+	return rc;
+}
+
+enum est_code crls_parse(struct est_span data, struct crls **out, struct est_error *err)
+{
+	struct crls *crls = calloc(1, sizeof(*crls));
+	enum est_code rc;
+
+	if (!crls)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	rc = take_data(crls, data, err);
+	if (rc == EST_OK)
+		*out = crls;
+	else
+		crls_free(crls);
+	return rc;
+}
+
 static enum est_code load_file(struct crls *crls, const char *path, struct est_error *err)
 {
-	struct load load = { crls, crls->n };
-	struct est_quirks quirks = { 0 };
 	struct est_buf data = { 0 };
 	struct est_error why;
 	char shown[200];
@@ -150,9 +169,7 @@ static enum est_code load_file(struct crls *crls, const char *path, struct est_e
 	rc = est_read_file(path, CRL_FILE_MAX, &data, err);
 	if (rc != EST_OK)
 		return rc;
-	rc = est_objects(est_buf_span(&data), &quirks, take_object, &load, &why);
-	if (rc == EST_OK && crls->n == load.before)
-		rc = est_fail(&why, EST_E_INPUT, "holds no CRL");
+	rc = take_data(crls, est_buf_span(&data), &why);
 	if (rc != EST_OK)
 		rc = est_fail(err, rc == EST_E_PROTOCOL ? EST_E_INPUT : rc, "%s: %.400s",
 			est_escape(shown, sizeof(shown), est_span_str(path)), why.msg);

@@ -15,6 +15,9 @@ struct crls;
 enum est_code crls_load(const char *const *files, struct crls **out,
 	struct est_error *err) EST_MUST_CHECK;
 void crls_free(struct crls *crls);
+/* The same for the contents of one file; what is wrong is EST_E_INPUT or EST_E_PROTOCOL. */
+enum est_code crls_parse(struct est_span data, struct crls **out,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* That no CRL of issuer revokes cert.  EST_E_UNTRUSTED: it is revoked (reason revoked); the CRL of
  * its issuer has not begun or has ended (crl-stale); due, and there is no CRL that its issuer has
