@@ -318,14 +318,14 @@ disbelieved() {
 	helper peer.py tls --cert "$pki/good.pem" --key "$pki/leaf.key" --answer denied \
 		--capture capture --max 1.2
 	server=(-s "https://good.example:$PORT" --resolve "good.example:$PORT:127.0.0.1")
-	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" -m 5
+	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" --csrattrs ignore -m 5
 	[ "$status" = 9 ]
 	[ "$(grep -c 'implicit trust anchor.*RFC 7030 section 6' "$ERR")" = 1 ]
 	# It is linked to this connection, and of no other use.
 	tr -d '\r' <capture | awk '/^$/ { on = 1; next } /^(POST|GET) / { if (on) exit } on' | base64 -d |
 		openssl req -inform DER -noout -text | grep -q challengePassword
 	# Under explicit anchors there is nothing to say.
-	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" -m 5 \
+	SSL_CERT_FILE=$pki/root.pem run_est enroll "${server[@]}" "${account[@]}" "${new[@]}" --csrattrs ignore -m 5 \
 		--cacert "$pki/root.pem"
 	[ "$status" = 9 ]
 	run ! grep -q implicit "$ERR"
