@@ -285,7 +285,7 @@ values_complete() {
 }
 
 @test "fish: the options of every applet, and of a link" {
-	mapfile -t letters < <(for a in $APPLETS; do est help --options "$a" | cut -f 2; done | sort -u)
+	mapfile -t letters < <(est help --options cacerts | cut -f 2)
 	options_complete fish
 	run -0 complete_in fish "est cacerts -"
 	for letter in "${letters[@]}"; do
