@@ -153,6 +153,7 @@ curl_get() {
 }
 
 @test "auth: what --auth does not allow is not answered, and the hint says so (R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	refused 9 'offers Digest; .*--auth allows less' cacerts "${get[@]}" -l own-digest-md5 "${account[@]}" --auth basic
 	refused 9 'offers Basic; .*--auth allows less' cacerts "${get[@]}" -l basic "${account[@]}" --auth digest
 	refused 9 'offers Bearer' cacerts "${get[@]}" -l bearer "${account[@]}" --auth digest
@@ -162,6 +163,7 @@ curl_get() {
 }
 
 @test "auth: no secret for what is offered: the hint names the option (R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	refused 9 '--user NAME' cacerts "${get[@]}" -l digest
 	refused 9 '--user NAME' cacerts "${get[@]}" -l basic "${token[@]}"
 	refused 9 '--token-file' cacerts "${get[@]}" -l bearer "${account[@]}"
@@ -170,6 +172,7 @@ curl_get() {
 }
 
 @test "auth: nothing but schemes nobody has: exit 9 with their names, nothing is sent (R7030-3.2.3-06 R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	plays odd 'send HTTP/1.1 401 U\r\nContent-Length: 0\r\n' \
 		'send WWW-Authenticate: Negotiate, NTLM, Digest realm="r", nonce="n", algorithm=SHA-1\r\n' \
 		'send WWW-Authenticate: Hoba x="Basic realm=r", y="a, Bearer"\r\n\r\n' next \

@@ -320,6 +320,7 @@ usual() {
 }
 
 @test "cacerts: 202 is an error and nothing is waited for (R7030-4.1.3-02)" {
+	unset ONCE # the repetition counts
 	echo before >ca.pem
 	refused 10 202 cacerts "${trust[@]}" -l retry-after-5 -o ca.pem
 	refused 10 202 cacerts "${trust[@]}" -l no-retry-after -o ca.pem
@@ -335,6 +336,7 @@ usual() {
 
 # Status, exit code, and what JSON says of it.
 @test "cacerts: every status has its exit code (R7030-3.2.1-01 R7030-4.1.3-02)" {
+	unset ONCE # the repetition counts
 	while read -r code due; do
 		echo before >ca.pem
 		refused "$due" "$code" cacerts "${trust[@]}" -l "status-$code" -o ca.pem
@@ -367,6 +369,7 @@ usual() {
 }
 
 @test "cacerts: a redirect to another origin is refused (R7030-3.2.1-08)" {
+	unset ONCE # the repetition counts
 	echo before >ca.pem
 	refused 10 'another origin' cacerts "${trust[@]}" -l redirect-out -o ca.pem
 	seen 2 true
@@ -394,6 +397,7 @@ usual() {
 }
 
 @test "cacerts: a 401 without a challenge is not answered (R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	refused 9 401 cacerts "${trust[@]}" "${account[@]}" -l status-401
 	seen 2 '.status == 401'
 	no_credentials

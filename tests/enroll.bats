@@ -445,6 +445,7 @@ check_combined() {
 }
 
 @test "enroll: a challenge without credentials ends it, the key is gone again (R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout maker.key \
 		-out maker.pem -subj /CN=maker -days 2 2>/dev/null
 	echo before >cert.pem
@@ -454,6 +455,7 @@ check_combined() {
 }
 
 @test "enroll: wrong credentials are tried once (R7030-3.2.3-08)" {
+	unset ONCE # the repetition counts
 	echo wrong >wrong
 	echo before >cert.pem
 	ONCE=1 refused 9 '401' enroll "${trust[@]}" -u tester --password-file wrong "${new[@]}"

@@ -119,6 +119,7 @@ shows() {
 }
 
 @test "files: PKCS #12, of each encryption that programs write; the key is named and not opened" {
+	unset ONCE # the repetition counts
 	export=(openssl pkcs12 -export -inkey k -in one.pem -certfile two.pem -passout pass:s3cret)
 	"${export[@]}" -out aes.p12
 	"${export[@]}" -certpbe PBE-SHA1-3DES -keypbe PBE-SHA1-3DES -macalg sha1 -out des.p12

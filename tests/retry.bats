@@ -32,6 +32,7 @@ gaps() {
 }
 
 @test "retry: not unless asked for (R7030-4.2.3-11)" {
+	unset ONCE # the repetition counts
 	refused 11 503 cacerts "${trust[@]}" -l status-503
 	seen 2 true
 	server_log_reset

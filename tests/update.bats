@@ -123,6 +123,7 @@ answer() {
 }
 
 @test "update: without NewWithOld the new root is refused, and nothing changes (R4210-4.4-04)" {
+	unset ONCE # the repetition counts
 	local label
 	for label in owo-own-nwn nwn own-nwn owo-nwn; do
 		refused 7 'vouches' cacerts "${update[@]}" -l rollover-$label --chain-out chain.pem
