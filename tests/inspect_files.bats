@@ -195,12 +195,12 @@ shows() {
 	block CERTIFICATE key.der >file
 	works inspect --json file
 	jq -e '.keys[0].kind == "private key"' "$OUT"
-	for name in a bb ccc; do
-		openssl req -x509 -new -key k -subj /CN=$name -days 3 -out some.pem
+	for _ in {1..40}; do # a signature is of this length or that
+		openssl req -x509 -new -key k -subj /CN=some -days 3 -out some.pem
 		! grep -q '=$' some.pem || break
 	done
 	sed -E '/^-/!s/=+$//' some.pem >unpadded
-	shows unpadded "CN=$name"
+	shows unpadded CN=some
 	jq -e '.deviations == ["Q-PADDING"]' "$OUT"
 }
 
