@@ -81,7 +81,7 @@ resigned() {
 	[ ! -s "$ERR" ]
 }
 
-@test "pop: off links nothing; whoever needs it refuses, and that is named (R7030-3.5-04 R7030-3.5-13 R7030-4.2-06)" {
+@test "pop: off links nothing; whoever needs it refuses, and that is named (R7030-3.3-06 R7030-3.5-04 R7030-3.5-13 R7030-4.2-06)" {
 	enrol "${tls12[@]}" --pop off
 	[ "$(linked)" = '["TLS1.2",null,null]' ]
 	rm key.pem cert.pem
@@ -445,7 +445,7 @@ resigned() {
 	works cacerts "${trust[@]}" --cert cert.pem --key key.pem -o ca.pem
 }
 
-@test "pop: a key that cannot sign makes no request, and the reason is said" {
+@test "pop: a key that cannot sign makes no request, and the reason is said (R7030-4.2.1-04)" {
 	for type in X25519 X448 'DH -pkeyopt dh_param:ffdhe2048'; do
 		# shellcheck disable=SC2086 # words
 		openssl genpkey -algorithm $type -out agree.key 2>/dev/null

@@ -154,7 +154,7 @@ change_der() {
 	last_request -outform DER | xxd -p | tr -d '\n' | grep -o '06082b06010505070724.*'
 }
 
-@test "reenroll: --change-subject leaves subject and SAN in the request and asks by attribute (R7030-4.2.2-02 R6402-2.8-01)" {
+@test "reenroll: --change-subject leaves subject and SAN in the request and asks by attribute (R7030-4.2.1-05 R7030-4.2.2-02 R6402-2.8-01)" {
 	identity dev /CN=dev/O=x -addext subjectAltName=DNS:dev.example
 	works reenroll "${trust[@]}" "${id[@]}" --change-subject 'CN=new,O=y'
 	good_cert dev.pem dev.key

@@ -85,7 +85,7 @@ static void a_demand_chooses_the_signature(void **state)
 	TRY(rows);
 }
 
-/* proves: R7030-4.5.2-10 */
+/* proves: R7030-4.5.2-10 R7030-6-04 */
 static void a_key_that_cannot_be_is_refused(void **state)
 {
 	const struct row rows[] = {
