@@ -107,6 +107,6 @@ static enum est_code run(struct cmd *cmd)
 
 const struct cmd_applet csr_applet = {
 	.operands = "",
-	.groups = { cmd_options_request, options, cmd_options_common },
+	.groups = { cmd_options_request, cmd_options_signing, options, cmd_options_common },
 	.run = run,
 };

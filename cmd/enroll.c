@@ -9,28 +9,8 @@ static const struct cmd_option options[] = {
 		"send this certification request as it is" },
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where the certificate goes (default: standard output)" },
-	{ "fullchain", 0, CMD_FLAG, CMD_AT(fullchain), NULL, NULL,
-		"the certificate and its intermediates in one file" },
-	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
-		"where the intermediates go" },
-	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
-		"key, certificate and intermediates in one file, replaced by one rename" },
-	{ "p12", 0, CMD_STRING, CMD_AT(p12), "FILE", NULL,
-		"key, certificate and intermediates in one encrypted PKCS #12 file" },
-	{ "p12-password-file", 0, CMD_STRING, CMD_AT(p12_password_file), "FILE", NULL,
-		"password of the PKCS #12 file, - for stdin" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
 		"let a new key replace the one that --key-out names" },
-	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
-		"link the request to the TLS session: auto, require, tls-exporter, off" },
-	{ "csrattrs", 0, CMD_STRING, CMD_AT(csrattrs), "HOW", NULL,
-		"what the CA wants in a request: auto (ask and follow), require, ignore" },
-	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
-		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
-	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
-		"wait for a certificate that is issued later (202); alone: 600" },
-	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
-		"check options and files, make the request, send nothing" },
 	{ 0 },
 };
 
@@ -125,7 +105,7 @@ out:
 
 const struct cmd_applet enroll_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, cmd_options_request, options, cmd_options_files,
-		cmd_options_hook, cmd_options_common },
+	.groups = { cmd_options_network, cmd_options_request, cmd_options_signing, options,
+		cmd_options_files, cmd_options_sending, cmd_options_hook, cmd_options_common },
 	.run = run,
 };

@@ -77,14 +77,6 @@ const struct cmd_option cmd_options_request[] = {
 		"keyUsage bit to ask for: digitalSignature, ... (repeat)" },
 	{ "ext-key-usage", 0, CMD_LIST, CMD_AT(ext_key_usage), "NAME", NULL,
 		"extKeyUsage to ask for: clientAuth, ..., or an OID (repeat)" },
-	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
-		"hash of the request's signature: sha256, sha384, sha512" },
-	{ "challenge-file", 0, CMD_STRING, CMD_AT(challenge_file), "FILE", NULL,
-		"a secret for challengePassword, - for stdin; then the request is not linked" },
-	{ "otp-file", 0, CMD_STRING, CMD_AT(otp_file), "FILE", NULL,
-		"a one-time password for otpChallenge, - for stdin" },
-	{ "revocation-challenge-file", 0, CMD_STRING, CMD_AT(revocation_challenge_file), "FILE",
-		NULL, "a secret for revocationChallenge, - for stdin" },
 	{ "new-key", 0, CMD_STRING, CMD_AT(new_key), "TYPE", NULL,
 		"make a key: ec:p256 (default), ec:p384, ec:p521, rsa:2048-8192, ed25519, ed448" },
 	{ "use-key", 0, CMD_STRING, CMD_AT(use_key), "FILE", NULL, "use this key" },
@@ -93,13 +85,49 @@ const struct cmd_option cmd_options_request[] = {
 	{ 0 },
 };
 
+const struct cmd_option cmd_options_signing[] = {
+	{ "hash", 0, CMD_STRING, CMD_AT(hash), "NAME", NULL,
+		"hash of the request's signature: sha256, sha384, sha512" },
+	{ "challenge-file", 0, CMD_STRING, CMD_AT(challenge_file), "FILE", NULL,
+		"a secret for challengePassword, - for stdin; then the request is not linked" },
+	{ "otp-file", 0, CMD_STRING, CMD_AT(otp_file), "FILE", NULL,
+		"a one-time password for otpChallenge, - for stdin" },
+	{ "revocation-challenge-file", 0, CMD_STRING, CMD_AT(revocation_challenge_file), "FILE",
+		NULL, "a secret for revocationChallenge, - for stdin" },
+	{ 0 },
+};
+
 const struct cmd_option cmd_options_files[] = {
+	{ "fullchain", 0, CMD_FLAG, CMD_AT(fullchain), NULL, NULL,
+		"the certificate and its intermediates in one file" },
+	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
+		"where the intermediates go" },
+	{ "combined", 0, CMD_STRING, CMD_AT(combined), "FILE", NULL,
+		"key, certificate and intermediates in one file, replaced by one rename" },
+	{ "p12", 0, CMD_STRING, CMD_AT(p12), "FILE", NULL,
+		"key, certificate and intermediates in one encrypted PKCS #12 file" },
+	{ "p12-password-file", 0, CMD_STRING, CMD_AT(p12_password_file), "FILE", NULL,
+		"password of the PKCS #12 file, - for stdin" },
 	{ "store", 0, CMD_STRING, CMD_AT(store), "DIR", NULL,
 		"key, certificate and chain in a folder DIR/current, replaced by one rename" },
 	{ "keep", 0, CMD_NUMBER, CMD_AT(keep), "N", NULL,
 		"old files that stay as FILE.prev and so on (default: 1 of a pair or store)" },
 	{ "lock-wait", 0, CMD_SECONDS, CMD_AT(lock_wait_ms), "SECONDS", NULL,
 		"wait while another run is at work on the same files" },
+	{ 0 },
+};
+
+const struct cmd_option cmd_options_sending[] = {
+	{ "pop", 0, CMD_STRING, CMD_AT(pop), "HOW", NULL,
+		"link the request to the TLS session: auto, require, tls-exporter, off" },
+	{ "csrattrs", 0, CMD_STRING, CMD_AT(csrattrs), "HOW", NULL,
+		"what the CA wants in a request: auto (ask and follow), require, ignore" },
+	{ "compat", 0, CMD_STRING, CMD_AT(compat), "HOW", NULL,
+		"wrap the request for an odd server: cte, pem, oneline, with commas between" },
+	{ "wait", 0, CMD_WAIT, CMD_AT(wait_ms), "SECONDS", "EST_WAIT",
+		"wait for a certificate that is issued later (202); alone: 600" },
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check options and files, make the request, send nothing" },
 	{ 0 },
 };
 

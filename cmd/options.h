@@ -5,7 +5,7 @@
 
 #include "est.h"
 
-#define CMD_GROUPS_MAX 8
+#define CMD_GROUPS_MAX 10
 
 struct cmd_list { /* NULL-terminated; v is NULL when empty */
 	const char **v;
@@ -84,6 +84,8 @@ struct cmd_option {
 extern const struct cmd_option cmd_options_network[];
 extern const struct cmd_option cmd_options_request[];
 extern const struct cmd_option cmd_options_files[];
+extern const struct cmd_option cmd_options_signing[];
+extern const struct cmd_option cmd_options_sending[];
 extern const struct cmd_option cmd_options_common[];
 extern const struct cmd_option cmd_options_schedule[];
 extern const struct cmd_option cmd_options_hook[];

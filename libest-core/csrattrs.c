@@ -72,15 +72,6 @@ unsigned csrattrs_demand(const char *oid)
 	return 0;
 }
 
-unsigned est_csrattrs_demands(const struct est_csrattrs *attrs)
-{
-	unsigned bits = 0;
-
-	for (size_t i = 0; attrs && i < attrs->n; i++)
-		bits |= csrattrs_demand(attrs->attr[i].oid);
-	return bits;
-}
-
 bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_extension *out)
 {
 	struct csrattrs_extension ext = { 0 };

@@ -49,11 +49,6 @@ bool session_is_resumed(const struct session *session)
 	return session->resumed;
 }
 
-bool session_was_renegotiated(const struct session *session)
-{
-	return session->renegotiated;
-}
-
 bool session_is_certificateless(const struct session *session)
 {
 	return session->params->srp != NULL;

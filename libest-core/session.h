@@ -48,10 +48,9 @@ void session_hint_cert(const struct session *session, struct est_error *err);
 /* In this handshake, in a later one (renegotiation, RFC 8446 section 4.6.2), or in the session that
  * was resumed. */
 bool session_client_cert_sent(const struct session *session);
-/* For channel bindings: tls-unique is then the server's Finished; it has changed; and there was no
- * certificate at all, which goes without name and anchor. */
+/* An earlier session was taken up; there was no certificate at all, which goes without name and
+ * anchor. */
 bool session_is_resumed(const struct session *session);
-bool session_was_renegotiated(const struct session *session);
 bool session_is_certificateless(const struct session *session);
 /* While a request that is bound to this session is under way (RFC 7030 section 3.5) a server that
  * asks for renegotiation is told no. */

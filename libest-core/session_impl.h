@@ -14,7 +14,7 @@ struct session {
 	int fd;
 	bool established, broken; /* broken: no close_notify would arrive */
 	unsigned renegotiations;  /* asked for so far */
-	bool resumed, renegotiated, declined;
+	bool resumed, declined;
 	bool bound;                /* a request that is bound to the session is under way */
 	bool checked_again;        /* the server has proved itself in it */
 	struct resume_facts facts; /* of the session that was offered for resumption */

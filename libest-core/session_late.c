@@ -141,7 +141,6 @@ static enum est_code renegotiate(struct session *s, const struct deadline *deadl
 		return est_fail(err, EST_E_UNTRUSTED,
 			"the server did not prove in the renegotiation who it is");
 	s->checked_again = false;
-	s->renegotiated = true;
 	return session_check_negotiated(s, err);
 }
 

@@ -467,12 +467,11 @@ EST_API const char *est_oid_name(const char *dotted);
 /* The dotted OID of a short name, static, or NULL. */
 EST_API const char *est_oid_dotted(const char *name);
 
-/* What of RFC 7030 section 3.5 and RFC 7894 is in the list; NULL is a list of none. */
+/* What of RFC 7030 section 3.5 and RFC 7894 CSR attributes ask for: est_plan.demands. */
 #define EST_DEMAND_CHALLENGE_PASSWORD 1u
 #define EST_DEMAND_IDENTITY_LINKING   2u
 #define EST_DEMAND_OTP                4u
 #define EST_DEMAND_REVOCATION         8u
-EST_API unsigned est_csrattrs_demands(const struct est_csrattrs *attrs);
 
 /* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
  * deviations go to quirks. */

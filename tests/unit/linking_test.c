@@ -390,30 +390,6 @@ static void a_refusal_is_named_when_it_speaks_of_the_binding(void **state)
 	}
 }
 
-/* proves: R7030-3.5-02 */
-static void demands_are_read_from_the_csr_attributes(void **state)
-{
-	/* challengePassword; otpChallenge as an attribute without values; estIdentityLinking;
-	 * revocationChallenge; ecPublicKey */
-	static const uint8_t der[] = { 0x30, 0x3f, 0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1,
-		9, 7, 0x30, 0x0f, 0x06, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 56,
-		0x31, 0, 0x06, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 58, 0x06, 11,
-		0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 2, 57, 0x06, 7, 0x2a, 0x86, 0x48,
-		0xce, 0x3d, 2, 1 };
-	struct est_quirks quirks = { 0 };
-	struct est_csrattrs *attrs = NULL;
-	struct est_error err;
-
-	(void)state;
-	if (est_csrattrs_decode((struct est_span){ der, sizeof(der) }, &quirks, &attrs, &err) !=
-		EST_OK)
-		fail_msg("%s", err.msg);
-	assert_int_equal(est_csrattrs_demands(attrs),
-		CP | IL | EST_DEMAND_OTP | EST_DEMAND_REVOCATION);
-	est_csrattrs_free(attrs);
-	assert_int_equal(est_csrattrs_demands(NULL), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,7 +399,6 @@ int main(void)
 		cmocka_unit_test(the_body_is_made_anew_for_another_session_and_for_no_other_reason),
 		cmocka_unit_test(without_a_binding_the_request_goes_as_it_is_or_not_at_all),
 		cmocka_unit_test(a_refusal_is_named_when_it_speaks_of_the_binding),
-		cmocka_unit_test(demands_are_read_from_the_csr_attributes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -162,7 +162,8 @@ static void beside_a_template_only_linking_counts(void **state)
 {
 	struct est_csrattrs *attrs = attrs_of(CHALLENGE KEY(RSA, "02#1000")
 			RSA_SHA256 LINKING TEMPLATE("a0{30{@" EC " " P384 "}}" ATTRIBUTES(
-				"30{@1.2.840.113549.1.9.16.2.56 31{}}")));
+				"30{@1.2.840.113549.1.9.16.2.56 31{}}"
+				"30{@1.2.840.113549.1.9.16.2.57 31{}}")));
 	const struct est_csr_spec spec = { .subject = "CN=a" };
 	struct est_plan plan = { 0 };
 	struct est_error err = { 0 };
@@ -171,8 +172,8 @@ static void beside_a_template_only_linking_counts(void **state)
 	assert_int_equal(est_plan_make(&spec, "ec:p256", false, attrs, &plan, &err), EST_OK);
 	assert_string_equal(plan.key_type, "ec:p384");
 	assert_string_equal(plan.hash, "");
-	assert_int_equal(plan.demands,
-		EST_DEMAND_CHALLENGE_PASSWORD | EST_DEMAND_IDENTITY_LINKING | EST_DEMAND_OTP);
+	assert_int_equal(plan.demands, EST_DEMAND_CHALLENGE_PASSWORD | EST_DEMAND_IDENTITY_LINKING |
+					       EST_DEMAND_OTP | EST_DEMAND_REVOCATION);
 	assert_true(plan.named);
 	est_plan_wipe(&plan);
 	est_csrattrs_free(attrs);
