@@ -57,11 +57,11 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 		.demands = request->plan.demands,
 	};
 	struct est_issued issued = { 0 };
-	bool sent = false;
+	bool maybe_issued = false;
 	enum est_code rc;
 
-	rc = est_enroll(client, &ask, &issued, &sent, &cmd->err);
-	request_outcome(cmd, client, request, sent, rc);
+	rc = est_enroll(client, &ask, &issued, &maybe_issued, &cmd->err);
+	request_outcome(cmd, request, maybe_issued, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);

@@ -181,13 +181,13 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
-	bool sent = false;
+	bool maybe_issued = false;
 	enum est_code rc;
 
-	rc = est_enroll(client, &ask, &issued, &sent, &cmd->err);
+	rc = est_enroll(client, &ask, &issued, &maybe_issued, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_issued_renews(&issued, old, &cmd->err);
-	request_outcome(cmd, client, request, sent, rc);
+	request_outcome(cmd, request, maybe_issued, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
 		rc = delivery_install(cmd, delivery, request, &issued);

@@ -324,20 +324,9 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	return rc;
 }
 
-/* Only a redirect or a client error says that the server did not issue. */
-static bool certainly_not_issued(bool sent, const struct est_error *err)
+void request_outcome(struct cmd *cmd, struct request *r, bool maybe_issued, enum est_code rc)
 {
-	return !sent || (err->http_status >= 300 && err->http_status < 500) ||
-	       err->http_status == 501;
-}
-
-void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *r, bool sent,
-	enum est_code rc)
-{
-	/* What a server has once accepted (202) it may issue, whatever it says of a repetition. */
-	bool accepted = est_client_session(client)->pending;
-
-	r->keep = rc != EST_OK && (accepted || !certainly_not_issued(sent, &cmd->err));
+	r->keep = rc != EST_OK && maybe_issued;
 	if (rc == EST_E_PENDING)
 		cmd_json_string(cmd, "action", "pending");
 	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))

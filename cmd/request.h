@@ -48,10 +48,8 @@ const struct est_key *request_key(const struct request *request);
 /* Whether this run would go on with the key of an earlier one, which does not know how its request
  * ended. */
 bool request_unfinished(const struct cmd *cmd);
-/* After the POST: decides from how it ended whether the server may have certified the new key, and
- * says where that key is kept. */
-void request_outcome(struct cmd *cmd, const struct est_client *client, struct request *request,
-	bool sent, enum est_code rc);
+/* After the POST: a new key that the server may have certified is kept; says where. */
+void request_outcome(struct cmd *cmd, struct request *request, bool maybe_issued, enum est_code rc);
 /* "action" in JSON, which it returns: done, or recovered when an earlier run had begun it. */
 const char *request_done(struct cmd *cmd, const struct request *request, const char *done);
 void request_dry_run(struct cmd *cmd, const struct request *request);

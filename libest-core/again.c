@@ -107,7 +107,6 @@ enum est_code client_again(struct est_client *c, const struct operation *op, boo
 	int64_t ms;
 	enum est_code rc;
 
-	c->info.pending |= pending;
 	if (pending ? !pending_delay(c, again, err, &ms)
 		    : !retry_delay(c, op, sent, again, err, &ms))
 		return err->code;

@@ -195,28 +195,35 @@ static enum est_code fetch_once(struct est_client *c, const struct operation *op
 	return rc;
 }
 
+/* Only a redirect or a client error says that the server did not issue. */
+static bool certainly_not_issued(const struct est_error *err)
+{
+	return (err->http_status >= 300 && err->http_status < 500) || err->http_status == 501;
+}
+
+/* *maybe_issued: what one attempt leaves open, no answer to a later one takes back. */
 static enum est_code fetch_certs(struct est_client *c, const struct operation *op,
-	struct linking *post, bool *sent, struct est_certs **out, struct est_error *err)
+	struct linking *post, bool *maybe_issued, struct est_certs **out, struct est_error *err)
 {
 	struct again again = { 0 };
 	enum est_code rc;
-	bool now;
+	bool sent;
 
 	do {
-		now = false;
-		rc = fetch_once(c, op, post, &now, out, err);
-		if (sent)
-			*sent |= now;
-	} while (rc != EST_OK && client_again(c, op, now, &again, err) == EST_OK);
+		sent = false;
+		rc = fetch_once(c, op, post, &sent, out, err);
+		*maybe_issued |= sent && (rc == EST_OK || !certainly_not_issued(err));
+	} while (rc != EST_OK && client_again(c, op, sent, &again, err) == EST_OK);
 	return rc == EST_OK ? EST_OK : err->code;
 }
 
 enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct est_error *err)
 {
 	struct est_certs *certs = NULL;
+	bool ignored = false;
 	enum est_code rc;
 
-	rc = fetch_certs(c, &operation_cacerts, NULL, NULL, &certs, err);
+	rc = fetch_certs(c, &operation_cacerts, NULL, &ignored, &certs, err);
 	if (rc == EST_OK)
 		rc = anchors_require_root(c->trust, certs, err);
 	if (rc == EST_OK)
@@ -323,7 +330,7 @@ static void note_changed_names(const struct est_client *c, const struct csr_view
 }
 
 enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
-	struct est_issued *out, bool *sent, struct est_error *err)
+	struct est_issued *out, bool *maybe_issued, struct est_error *err)
 {
 	const struct operation *op = ask->operation == EST_SIMPLEREENROLL
 					     ? &operation_simplereenroll
@@ -341,7 +348,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	if (rc == EST_OK)
 		rc = linking_begin(c, ask, &view, &post, err);
 	if (rc == EST_OK) {
-		rc = fetch_certs(c, op, &post, sent, &certs, err);
+		rc = fetch_certs(c, op, &post, maybe_issued, &certs, err);
 		if (rc != EST_OK)
 			linking_explain(&post, err);
 	}

@@ -68,6 +68,20 @@ gaps() {
 	[ -s key.pem.est-new ]
 }
 
+@test "retry: a key that a 5xx may have certified is kept, whatever is said of the repetition (H-19)" {
+	for answer in '409 x' '400 x' '401 x'; do
+		rm -f key.pem*
+		server_log_reset
+		plays then 'line HTTP/1.1 504 x' 'line Content-Length: 0' 'line ' next "line HTTP/1.1 $answer" \
+			'line Content-Length: 0' 'line '
+		run_est enroll "${raw[@]}" -l then "${me[@]}" --retry 1 "${soon[@]}"
+		[ "$status" = 9 ] || [ "$status" = 10 ]
+		seen 2 '.method == "POST"'
+		[ -s key.pem.est-new ]
+		stderr_has 'the new key is kept in'
+	done
+}
+
 @test "retry: it ends when it works" {
 	plays up 'line HTTP/1.1 503 x' 'line Content-Length: 0' 'line ' next 'line HTTP/1.1 200 OK' \
 		'line Content-Type: application/pkcs7-mime; smime-type=certs-only' \

@@ -586,7 +586,6 @@ struct est_session_info {        /* borrowed, of the last connection */
 	bool resumed;         /* no full handshake: an earlier one with this server counts */
 	bool cmc_ra;          /* the name did not match: id-kp-cmcRA authorised the server */
 	unsigned connections; /* made so far */
-	bool pending;         /* the server has taken a request and not issued yet (202) */
 };
 
 /* Checks the options and loads every file named; nothing is sent. */
@@ -624,14 +623,14 @@ struct est_issued {
  * else EST_E_REJECTED.  After a 202 the same request is sent again, not earlier than the server
  * says and while wait_ms lasts (section 4.2.3); then EST_E_PENDING.  A request that may have
  * reached the server is not repeated under retries, unless the server has answered 5xx or 429.
- * *sent (may be NULL) becomes true when the request may have reached the server: from then on a
- * failure does not mean that nothing was issued.
+ * *maybe_issued becomes true when a failure does not mean that nothing was issued: a request may
+ * have reached the server, and not every answer was a redirect, 4xx or 501.
  * Linking (section 3.5): EST_E_USAGE or EST_E_INPUT, reason linking, when what the configuration
  * and the server ask for cannot be had with this request; EST_E_TLS, reason no-binding, when the
  * session has no binding and one is required; nothing is sent then.  Reason binding-refused: the
  * server has refused, and speaks of it. */
 EST_API enum est_code est_enroll(struct est_client *client, const struct est_enrollment *ask,
-	struct est_issued *out, bool *sent, struct est_error *err) EST_MUST_CHECK;
+	struct est_issued *out, bool *maybe_issued, struct est_error *err) EST_MUST_CHECK;
 /* That a renewal is one: EST_E_REJECTED when the certificate issued is the old one, reason
  * same-certificate, or expires before it, reason expires-earlier. */
 EST_API enum est_code est_issued_renews(const struct est_issued *issued, struct est_span old,
