@@ -126,11 +126,13 @@ enum est_code cmd_flush(struct est_error *err)
 
 enum est_code cmd_print(struct cmd *cmd, struct est_span text)
 {
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 
+	cmd->printed = cmd->json != NULL;
 	if (cmd->json)
-		return EST_OK; /* the object holds it */
-	rc = cmd_stdout(text, &cmd->err);
+		cmd_json_print(cmd, EST_OK);
+	else
+		rc = cmd_stdout(text, &cmd->err);
 	return rc == EST_OK ? cmd_flush(&cmd->err) : rc;
 }
 
@@ -242,11 +244,13 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 		rc = cmd_flush(&cmd->err);
 	if (rc != EST_OK)
 		report_error(cmd);
-	if (!cmd->json && !jsonc_lost())
+	if ((!cmd->json && !jsonc_lost()) || cmd->printed)
 		return rc;
 	cmd_json_print(cmd, rc);
 	if (rc == EST_OK)
 		written = cmd_flush(&cmd->err);
+	if (written != EST_OK && cmd->installed)
+		est_hint(&cmd->err, "the new files are installed");
 	if (written != EST_OK)
 		report_error(cmd);
 	return written != EST_OK ? written : rc;

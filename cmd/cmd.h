@@ -31,6 +31,8 @@ struct cmd {
 	struct est_buf product;   /* for stdout, written when the applet has succeeded */
 	int status;               /* what success exits with: 0, or --skip-status */
 	bool skipped;             /* nothing was due */
+	bool installed;           /* files have changed, whatever becomes of stdout */
+	bool printed;             /* the object is out already */
 	struct est_error err;
 };
 
@@ -79,8 +81,8 @@ void cmd_printable(char *text, size_t size);
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
 /* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */
 enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_CHECK;
-/* Prints and flushes at once, for what has to be out before a key is put in place; nothing with
- * --json, where the object holds it. */
+/* Prints and flushes at once, for what has to be out before a key is put in place; with --json the
+ * object, which has to be complete and to hold it. */
 enum est_code cmd_print(struct cmd *cmd, struct est_span text) EST_MUST_CHECK;
 enum est_code cmd_flush(struct est_error *err) EST_MUST_CHECK; /* of stdout; EST_E_OUTPUT */
 /* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */

@@ -11,12 +11,29 @@
 
 #define POLL_MS 100 /* between two looks whether the lock is free */
 
+/* A file for the key among other things.  Where that is a new key's only place it must be free, as
+ * --key-out must: what is there may be the only copy of another. */
+static enum est_code open_with_key(struct cmd *cmd, const char *option, const char *file,
+	const struct delivery *d, struct est_output **out)
+{
+	const struct cmd_values *v = &cmd->v;
+	const bool only_place = !v->use_key && !v->key_out && (!v->combined || file == v->combined);
+	enum est_code rc;
+
+	rc = est_output_open(file,
+		EST_OUTPUT_SECRET | (d->no_replace && only_place ? EST_OUTPUT_NEW : 0), out,
+		&cmd->err);
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+		est_hint(&cmd->err, "--force lets --%s replace it and a key in it", option);
+	return rc;
+}
+
 static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 {
 	const char *file = cmd->v.p12_password_file;
 	enum est_code rc;
 
-	rc = est_output_open(cmd->v.p12, EST_OUTPUT_SECRET, &d->p12, &cmd->err);
+	rc = open_with_key(cmd, "p12", cmd->v.p12, d, &d->p12);
 	if (rc == EST_OK)
 		rc = cmd_secret_file(file, &d->p12_password, &cmd->err);
 	if (rc != EST_OK)
@@ -132,7 +149,7 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	if (rc == EST_OK && v->chain_out)
 		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
 	if (rc == EST_OK && v->combined)
-		rc = est_output_open(v->combined, EST_OUTPUT_SECRET, &d->combined, &cmd->err);
+		rc = open_with_key(cmd, "combined", v->combined, d, &d->combined);
 	if (rc == EST_OK && v->store)
 		rc = est_generation_open(v->store, &d->generation, &cmd->err);
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
@@ -228,8 +245,17 @@ static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
 	return hook_verify(cmd, &files, chain);
 }
 
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued)
+/* Before the files change: a certificate that nobody has seen must not be all that is left. */
+static enum est_code print(struct cmd *cmd, const struct delivery *d, const struct request *request,
+	const char *done)
+{
+	(void)request_done(cmd, request, done);
+	cmd_json_bool(cmd, "changed", true);
+	return cmd_print(cmd, est_buf_span(&d->cert_text));
+}
+
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
+	struct request *request, const char *done)
 {
 	const char *key_file = request->newkey ? NULL : request->key_file;
 	const struct cmd_values *v = &cmd->v;
@@ -242,13 +268,14 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.newkey_inside = !v->key_out,
 		.key_file = key_file,
 		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
-		.hook = v->hook,
+		.hook = d->cert || d->combined || d->generation ? v->hook : NULL,
 	};
+	const bool prints = delivery_prints(d);
 	struct est_error *err = &cmd->err;
 	bool changed = true;
 	enum est_code rc;
 
-	rc = cmd_json_certs(cmd, issued->chain, delivery_prints(d));
+	rc = cmd_json_certs(cmd, issued->chain, prints);
 	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
@@ -259,14 +286,17 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = write_all(cmd, d, issued->chain);
 	if (rc == EST_OK)
 		rc = try_pair(cmd, d, request, issued->chain);
-	if (rc == EST_OK && delivery_prints(d))
-		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
+	if (rc == EST_OK && prints && !(cmd->json && v->hook)) /* whose end the object tells */
+		rc = print(cmd, d, request, done);
 	if (rc == EST_OK && d->swap)
 		rc = est_swap_commit(d->swap, &files, &changed, err);
 	request->keep = rc != EST_OK; /* issued, and not in place */
-	if (rc == EST_OK)
-		cmd_json_bool(cmd, "changed", changed || delivery_prints(d));
-	return rc;
+	if (rc != EST_OK)
+		return rc;
+	cmd->installed = d->swap && changed;
+	cmd_json_bool(cmd, "changed", changed || prints);
+	(void)request_done(cmd, request, done);
+	return EST_OK;
 }
 
 enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
@@ -298,9 +328,9 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	const char *key_file)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = v->combined ? v->combined : cert;
+	const char *file = v->combined ? v->combined : cert && strcmp(cert, "-") != 0 ? cert : NULL;
 	struct est_certs *certs = NULL;
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 	char stored[PATH_MAX];
 
 	cmd_notice(cmd, d->recovered ? "recovered: the files of an unfinished run are in place now"
@@ -309,14 +339,17 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	cmd_json_bool(cmd, "changed", d->recovered);
 	if (!est_swap_hook_owed(d->swap) || v->dry_run)
 		return EST_OK;
-	if (!v->hook)
-		cmd_notice(cmd, "its hook has not been run, and this run has no --hook");
 	if (v->store) {
 		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
 		file = stored;
 	}
-	if (v->hook && file)
-		rc = est_certs_load(file, &certs, &cmd->err);
+	if (!v->hook || !file) {
+		cmd_notice(cmd, "its hook has not been run, and this run has no %s",
+			v->hook ? "file of a certificate" : "--hook");
+		est_swap_hook_done(d->swap);
+		return EST_OK;
+	}
+	rc = est_certs_load(file, &certs, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_hook(cmd, d, "recovered", cert, key_file, certs);
 	est_certs_free(certs);

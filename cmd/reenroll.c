@@ -190,7 +190,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	request_outcome(cmd, request, maybe_issued, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, &issued);
+		rc = delivery_install(cmd, delivery, &issued, request, done_word(cmd));
 	if (rc == EST_OK)
 		say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
 	if (rc == EST_OK)
@@ -200,13 +200,15 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	return rc;
 }
 
-/* Whose certificate is renewed with --store; stored holds the names. */
+/* stored: certificate and key of --store; without --cert they are what is renewed. */
 static void name_stored(struct cmd_values *v, char stored[2][PATH_MAX])
 {
-	if (!v->store || v->cert)
+	if (!v->store)
 		return;
 	(void)snprintf(stored[0], PATH_MAX, "%s/current/cert.pem", v->store);
 	(void)snprintf(stored[1], PATH_MAX, "%s/current/key.pem", v->store);
+	if (v->cert)
+		return;
 	v->cert = stored[0];
 	v->key = stored[1];
 }
@@ -250,7 +252,8 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	rc = est_certs_load(cmd->v.cert, old, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, cmd->v.output, delivery);
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
+	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
+		strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
 	if (rc != EST_OK || delivery->finished || strcmp(cmd->v.cert, "-") == 0)
 		return rc;
@@ -292,7 +295,9 @@ static enum est_code run(struct cmd *cmd)
 	cmd->v.rekey |= unasked;
 	cert_file = cmd->v.cert;
 	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
-	output = cmd->v.output ? cmd->v.output : cmd->v.combined;
+	output = cmd->v.store    ? (cert_file != stored[0] ? stored[0] : NULL)
+		 : cmd->v.output ? cmd->v.output
+				 : cmd->v.combined;
 	if (request_unfinished(cmd)) { /* does this run go on with it? */
 		place_key(cmd, request.key_file, unasked);
 		unasked = false;

@@ -93,6 +93,13 @@ enum est_code request_check_files(struct cmd *cmd)
 				"--%s needs a file: standard output is for the certificate",
 				outputs[i].option);
 	}
+	if (cmd->v.output && strcmp(cmd->v.output, "-") == 0 &&
+		(cmd->v.store || cmd->v.combined || cmd->v.p12))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"-o - is for a certificate that goes into no other file: not with --%s",
+			cmd->v.store      ? "store"
+			: cmd->v.combined ? "combined"
+					  : "p12");
 	for (size_t i = 0; cmd->v.store && i < n; i++) {
 		if (outputs[i].file && outputs[i].file != cmd->v.p12)
 			return est_fail(&cmd->err, EST_E_USAGE,
@@ -304,10 +311,13 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 		r->key_file = v->use_key;
 		rc = est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
 	}
-	if (rc == EST_OK && r->key && (v->combined || v->p12) && !est_key_exportable(r->key))
+	if (rc == EST_OK && r->key && (v->store || v->combined || v->p12) &&
+		!est_key_exportable(r->key))
 		rc = est_fail(&cmd->err, EST_E_USAGE,
 			"--%s needs the key, and a token does not give it away",
-			v->combined ? "combined" : "p12");
+			v->store      ? "store"
+			: v->combined ? "combined"
+				      : "p12");
 	if (rc == EST_OK)
 		rc = plan_request(cmd, &spec, key_type, r);
 	if (rc == EST_OK)

@@ -57,6 +57,7 @@ void request_wipe(struct request *request);
 
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
+	bool no_replace;       /* set before delivery_open(): a new key's place has to be free */
 	struct est_swap *swap; /* NULL when there is none but standard output */
 	bool recovered;        /* an unfinished run's files are in place now */
 	bool finished; /* so, or its hook is owed: nothing else is open, delivery_recovered() next
@@ -74,9 +75,9 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
 /* The certificate has no other place than standard output. */
 bool delivery_prints(const struct delivery *d);
-/* Writes and syncs everything, tries it, then swaps. */
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued) EST_MUST_CHECK;
+/* Writes and syncs everything, tries it, then swaps.  done: for request_done(). */
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
+	struct request *request, const char *done) EST_MUST_CHECK;
 /* Runs the hook for what is in place now.  cert: where it goes without --combined or --store;
  * key_file: the key when no option of the output has it; either may be NULL. */
 enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,

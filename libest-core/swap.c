@@ -376,6 +376,8 @@ enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files
 		rc = swap_all(swap, &j, f, err);
 	if (rc == EST_OK && j.n > 0) {
 		swap->owed = f->hook;
+		if (!swap->owed && !swap->broken) /* a kill from now on leaves nothing to do */
+			swap->broken = ftruncate(swap->fd, 0) != 0;
 		if (f->newkey)
 			newkey_committed(f->newkey);
 		if (f->generation)

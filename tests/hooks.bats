@@ -145,6 +145,17 @@ teardown() {
 		! cmp -s "$EST_CERT_FILE" st/current/cert.pem && openssl pkey -in "$EST_KEY_FILE" -noout'
 }
 
+@test "hook: killed while it runs, and no file has the certificate: nothing can be owed" {
+	printf 'geheim\n' >pw
+	p12=(enroll "${trust[@]}" "${account[@]}" --subject CN=p --p12 all.p12 --p12-password-file pw)
+	"$EST" "${p12[@]}" --hook '[ -z "$EST_CERT_FILE" ] && kill -9 $PPID' >"$OUT" 2>"$ERR" 3>&- || true
+	[ -s all.p12 ]
+	server_log_reset
+	works "${p12[@]}" --force --hook 'echo "$EST_ACTION" >ran'
+	[ "$(cat ran)" = enrolled ]
+	seen 1 '.operation == "simpleenroll" and .status == 200'
+}
+
 @test "verify-with: sees the new pair while the old one is in place" {
 	cp dev.pem old.pem
 	hidden=$(ls -A)

@@ -112,6 +112,13 @@ unpack() {
 
 @test "p12: a rejected certificate changes nothing; a 202 keeps the key beside the file and it is recovered" {
 	echo before >all.p12
+	for file in '--p12 all.p12 --p12-password-file pw' '--combined all.p12'; do
+		# shellcheck disable=SC2086 # words
+		ONCE=1 refused 4 'all.p12: exists already' enroll "${trust[@]}" "${me[@]}" $file
+		stderr_has "hint: --force lets --.* replace it and a key in it"
+	done
+	nothing_sent
+	me+=(--force)
 	LEAVES=all.p12.est-new refused 14 . enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l expired
 	rm all.p12.est-*
 	LEAVES=all.p12.est-new ONCE=1 refused 12 202 enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1

@@ -204,6 +204,15 @@ last_csr() {
 		stderr_has "$key is encrypted, which a new key would not be: it is kept"
 		cmp $key before
 	done
+	# Nor does it lie open in a copy.
+	for key in enc.key old.key; do
+		EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key $key --combined both.pem --force
+		run ! grep -q 'BEGIN PRIVATE' both.pem
+		openssl pkey -in both.pem -passin pass:geheim -pubout | cmp - <(openssl pkey -in dev.key -pubout)
+		good_cert both.pem dev.key
+		EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key $key --store st --force
+		cmp $key st/current/key.pem
+	done
 	EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key enc.key --rekey --force
 	good_cert dev.pem enc.key
 	run ! same_key enc.key dev.key

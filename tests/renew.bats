@@ -351,7 +351,7 @@ fresh: CN=fresh: 29 days left, nothing pending, next: skip; it is valid until $(
 
 @test "profiles: what is for one certificate, or no folder of profiles, is refused" {
 	mkdir -p etc empty
-	for option in --cert --key -o --key-out --combined; do
+	for option in --cert --key -o --key-out --combined --store; do
 		ONCE=1 refused 2 'config-dir for several' reenroll --config-dir etc $option x
 	done
 	: >empty.conf

@@ -33,6 +33,20 @@ killed() {
 		-o /dev/null "$EST" "${@:2}"
 }
 
+@test "store: a certificate of elsewhere goes into it once, and its own dates count from then on" {
+	identity dev /CN=dev
+	run_est reenroll "${trust[@]}" "${id[@]}" --store st --renew-before 90d --skip-status 75
+	[ "$status" = 0 ]
+	server_log_reset
+	run_est reenroll "${trust[@]}" "${id[@]}" --store st --renew-before 89d --skip-status 75
+	[ "$status" = 75 ]
+	nothing_sent
+	for file in "-o -" "-o x"; do
+		# shellcheck disable=SC2086 # words
+		ONCE=1 refused 2 '-o - is for|--output cannot be given' reenroll "${trust[@]}" --store st $file
+	done
+}
+
 @test "store: --rekey replaces key and certificate in place, keeps the old pair, mode and owner" {
 	identity dev /CN=dev
 	chmod 640 dev.key

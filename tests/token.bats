@@ -121,7 +121,8 @@ teardown() {
 
 @test "token: what cannot be done is said before anything is sent" {
 	refused 4 'nothing is written into a token.*|-o' reenroll "${trust[@]}" "${dev[@]}"
-	for where in '--combined both.pem' "--p12 out.p12 --p12-password-file $pin"; do
+	for where in '--combined both.pem' "--p12 out.p12 --p12-password-file $pin" \
+		'--store st'; do
 		# shellcheck disable=SC2086 # options are words
 		ONCE=1 refused 2 'a token does not give it away' enroll "${trust[@]}" "${account[@]}" \
 			--use-key "$KEY" --key-password-file "$pin" --subject CN=x $where

@@ -334,7 +334,8 @@ typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf 
  * as long as the key, which can sign and not be written. */
 EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
-/* Unencrypted PKCS#8 PEM; the buffer holds the private key. */
+/* PKCS#8 PEM, unencrypted, or as it was when a passphrase was needed; the buffer holds the private
+ * key. */
 EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* False for a key that a token keeps: est_key_pem() and est_p12_encode() refuse it. */
