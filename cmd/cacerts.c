@@ -25,7 +25,8 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
-enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
+/* Certificates as --outform says. */
+static enum est_code render(const struct est_certs *certs, const char *form, struct est_buf *out,
 	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
@@ -78,9 +79,9 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 
 	rc = cacerts_mark(cmd, files->marked, &anchors);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
+		rc = render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
+		rc = render(certs->intermediates, NULL, &chain, &cmd->err);
 	if (rc == EST_OK && files->anchors && !files->keep)
 		rc = est_output_write(files->anchors, est_buf_span(&anchors), &cmd->err);
 	if (rc == EST_OK && files->chain)
@@ -190,7 +191,7 @@ static enum est_code fetch(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = cacerts_mark(cmd, est_client_session(client)->was_implicit, &text);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
+		rc = render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)

@@ -138,7 +138,8 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
 }
 
-bool delivery_prints(const struct delivery *d)
+/* The certificate has no other place than standard output. */
+static bool prints(const struct delivery *d)
 {
 	return !d->cert && !d->combined && !d->p12 && !d->generation;
 }
@@ -248,7 +249,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 	bool changed = true;
 	enum est_code rc;
 
-	rc = cmd_json_certs(cmd, issued->chain, delivery_prints(d));
+	rc = cmd_json_certs(cmd, issued->chain, prints(d));
 	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
@@ -259,13 +260,13 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = write_all(cmd, d, issued->chain);
 	if (rc == EST_OK)
 		rc = try_pair(cmd, d, request, issued->chain);
-	if (rc == EST_OK && delivery_prints(d))
+	if (rc == EST_OK && prints(d))
 		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
 	if (rc == EST_OK && d->swap)
 		rc = est_swap_commit(d->swap, &files, &changed, err);
 	request->keep = rc != EST_OK; /* issued, and not in place */
 	if (rc == EST_OK)
-		cmd_json_bool(cmd, "changed", changed || delivery_prints(d));
+		cmd_json_bool(cmd, "changed", changed || prints(d));
 	return rc;
 }
 

@@ -31,7 +31,8 @@ void inspect_failure(struct inspect *in, const struct est_error *why)
 		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
-void inspect_place(struct json_object *o, const struct inspect *in, const struct est_object *object)
+static void add_place(struct json_object *o, const struct inspect *in,
+	const struct est_object *object)
 {
 	jsonc_string(o, "file", in->file);
 	jsonc_number(o, "index", object->index);
@@ -78,7 +79,7 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	if (!in->cmd->json)
 		return;
 	o = json_object_new_object();
-	inspect_place(o, in, object);
+	add_place(o, in, object);
 	jsonc_string(o, "message", why->msg);
 	(void)inspect_json(in, "broken", o, &err); /* a full device is found again at the end */
 }
@@ -130,7 +131,7 @@ static enum est_code end_object(struct inspect *in, const struct est_object *obj
 	in->n_objects++;
 	if (!in->cmd->json)
 		return end_text(in, err);
-	inspect_place(o, in, object);
+	add_place(o, in, object);
 	return inspect_json(in, list, o, err);
 }
 
@@ -289,7 +290,7 @@ static enum est_code on_entry(void *ctx, const struct est_crl_entry *entry, stru
 	if (in->cmd->v.json_lines) {
 		struct json_object *o = json_entry(entry);
 
-		inspect_place(o, in, in->object);
+		add_place(o, in, in->object);
 		return inspect_json(in, "entries", o, err);
 	}
 	if (in->cmd->json) {

@@ -43,7 +43,7 @@ enum est_code tree_check(struct cmd *cmd)
 	return EST_OK;
 }
 
-bool tree_colour(const struct cmd *cmd)
+static bool in_colour(const struct cmd *cmd)
 {
 	const char *when = cmd->v.color, *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -305,7 +305,7 @@ enum est_code tree_show(struct inspect *in, struct est_error *err)
 	enum est_code rc;
 
 	t.number_width = snprintf(NULL, 0, "%zu", t.n);
-	t.colour = tree_colour(in->cmd);
+	t.colour = in_colour(in->cmd);
 	rc = bag_spans(&in->bag, &spans, err);
 	if (rc == EST_OK)
 		rc = est_graph(spans, t.n, in->at, &t.node, err);
