@@ -32,13 +32,10 @@ static enum est_code render(const struct est_certs *certs, const char *form, str
 	size_t n = est_certs_count(certs);
 	struct est_buf bag = { 0 };
 	struct est_span *spans;
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 
-	if (!form || strcmp(form, "pem") == 0) {
-		for (size_t i = 0; rc == EST_OK && i < n; i++)
-			rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-		return rc;
-	}
+	if (!form || strcmp(form, "pem") == 0)
+		return est_certs_pem(certs, 0, n, out, err);
 	rc = est_certs_spans(certs, &spans, err);
 	if (rc != EST_OK)
 		return rc;

@@ -144,16 +144,6 @@ static bool prints(const struct delivery *d)
 	return !d->cert && !d->combined && !d->p12 && !d->generation;
 }
 
-static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-
-	for (size_t i = from; rc == EST_OK && i < to; i++)
-		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-	return rc;
-}
-
 static enum est_code render(struct cmd *cmd, struct delivery *d, const struct request *request,
 	const struct est_certs *chain)
 {
@@ -161,13 +151,13 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 	struct est_error *err = &cmd->err;
 	enum est_code rc;
 
-	rc = pem_range(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
+	rc = est_certs_pem(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
 	if (rc == EST_OK && d->chain)
-		rc = pem_range(chain, 1, n, &d->chain_text, err);
+		rc = est_certs_pem(chain, 1, n, &d->chain_text, err);
 	if (rc == EST_OK && d->combined)
 		rc = est_key_pem(request_key(request), &d->combined_text, err);
 	if (rc == EST_OK && d->combined)
-		rc = pem_range(chain, 0, n, &d->combined_text, err);
+		rc = est_certs_pem(chain, 0, n, &d->combined_text, err);
 	if (rc == EST_OK && d->p12)
 		rc = est_p12_encode(request_key(request), chain, (const char *)d->p12_password.p,
 			&d->p12_bytes, err);

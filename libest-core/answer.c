@@ -228,3 +228,17 @@ enum est_code client_body(struct est_client *c, const struct operation *op,
 	return rc == EST_OK ? est_body_decode(est_buf_span(&response->body), &c->quirks, der, err)
 			    : rc;
 }
+
+enum est_code client_certs(struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_certs **out, struct est_error *err)
+{
+	struct est_buf der = { 0 };
+	enum est_code rc = client_status(c, op, response, err);
+
+	if (rc == EST_OK)
+		rc = client_body(c, op, response, &der, err);
+	if (rc == EST_OK)
+		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
+	est_buf_free(&der);
+	return rc;
+}

@@ -214,6 +214,10 @@ EST_API enum est_code est_certs_encode(const struct est_span *certs, size_t n, s
 /* Appends one PEM block; label is "CERTIFICATE", "PKCS7", "CERTIFICATE REQUEST". */
 EST_API enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,
 	struct est_error *err) EST_MUST_CHECK;
+/* Appends the certificates from the index from to the one before to, as PEM; to is at most
+ * est_certs_count(). */
+EST_API enum est_code est_certs_pem(const struct est_certs *certs, size_t from, size_t to,
+	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 
 #define EST_SHA256_HEX 65 /* characters with the NUL */
 
