@@ -25,19 +25,17 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
-enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
+/* Certificates as --outform says. */
+static enum est_code render(const struct est_certs *certs, const char *form, struct est_buf *out,
 	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	struct est_buf bag = { 0 };
 	struct est_span *spans;
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 
-	if (!form || strcmp(form, "pem") == 0) {
-		for (size_t i = 0; rc == EST_OK && i < n; i++)
-			rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-		return rc;
-	}
+	if (!form || strcmp(form, "pem") == 0)
+		return est_certs_pem(certs, 0, n, out, err);
 	rc = est_certs_spans(certs, &spans, err);
 	if (rc != EST_OK)
 		return rc;
@@ -78,9 +76,9 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 
 	rc = cacerts_mark(cmd, files->marked, &anchors);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
+		rc = render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
+		rc = render(certs->intermediates, NULL, &chain, &cmd->err);
 	if (rc == EST_OK && files->anchors && !files->keep)
 		rc = est_output_write(files->anchors, est_buf_span(&anchors), &cmd->err);
 	if (rc == EST_OK && files->chain)
@@ -192,7 +190,7 @@ static enum est_code fetch(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = cacerts_mark(cmd, est_client_session(client)->was_implicit, &text);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
+		rc = render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)

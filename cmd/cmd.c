@@ -36,7 +36,8 @@ const char *cmd_name(const struct cmd_applet *applet)
 	return "";
 }
 
-bool cmd_known_option(const char *name)
+/* Of any applet. */
+static bool known_option(const char *name)
 {
 	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
 		if (cmd_option_find(e->applet->groups, name))
@@ -281,7 +282,7 @@ int cmd_run(const struct cmd_entry *entry, int argc, char **argv, struct est_buf
 	if (!profile)
 		rc = cmd_take_secrets(secrets, &cmd.err);
 	if (rc == EST_OK)
-		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
+		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, known_option, &parsed,
 			&cmd.err);
 	cmd.v = parsed.v;
 	cmd.v.json |= cmd.v.json_lines;

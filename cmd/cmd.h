@@ -57,7 +57,6 @@ struct cmd_entry {
 extern const struct cmd_entry cmd_applets[]; /* ends with a NULL name */
 const struct cmd_entry *cmd_find(const char *name);
 const char *cmd_name(const struct cmd_applet *applet);
-bool cmd_known_option(const char *name); /* of any applet */
 
 /* Non-zero after SIGINT, SIGTERM or SIGHUP: the signal's number. */
 extern volatile sig_atomic_t cmd_stop;
@@ -113,8 +112,6 @@ enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_
 /* Standard input is at most one of the secrets. */
 enum est_code cmd_check_stdin(struct cmd *cmd) EST_MUST_CHECK;
 bool cmd_has_token(const struct cmd *cmd);
-/* A question on the terminal; no terminal, or anything but y, is no. */
-bool cmd_confirm(const char *question);
 /* Asks on the terminal whether a redirect to this origin may be followed; no terminal: no. */
 bool cmd_consent(void *ctx, const char *origin);
 /* One line that counts the seconds down while est waits: on a terminal only, unless -q; left_s 0

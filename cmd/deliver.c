@@ -155,19 +155,10 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
 }
 
-bool delivery_prints(const struct delivery *d)
+/* The certificate has no other place than standard output. */
+static bool prints(const struct delivery *d)
 {
 	return !d->cert && !d->combined && !d->p12 && !d->generation;
-}
-
-static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-
-	for (size_t i = from; rc == EST_OK && i < to; i++)
-		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-	return rc;
 }
 
 static enum est_code render(struct cmd *cmd, struct delivery *d, const struct request *request,
@@ -177,13 +168,13 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 	struct est_error *err = &cmd->err;
 	enum est_code rc;
 
-	rc = pem_range(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
+	rc = est_certs_pem(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
 	if (rc == EST_OK && d->chain)
-		rc = pem_range(chain, 1, n, &d->chain_text, err);
+		rc = est_certs_pem(chain, 1, n, &d->chain_text, err);
 	if (rc == EST_OK && d->combined)
 		rc = est_key_pem(request_key(request), &d->combined_text, err);
 	if (rc == EST_OK && d->combined)
-		rc = pem_range(chain, 0, n, &d->combined_text, err);
+		rc = est_certs_pem(chain, 0, n, &d->combined_text, err);
 	if (rc == EST_OK && d->p12)
 		rc = est_p12_encode(request_key(request), chain, (const char *)d->p12_password.p,
 			&d->p12_bytes, err);
@@ -270,12 +261,12 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct
 		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
 		.hook = d->cert || d->combined || d->generation ? v->hook : NULL,
 	};
-	const bool prints = delivery_prints(d);
+	const bool printed = prints(d);
 	struct est_error *err = &cmd->err;
 	bool changed = true;
 	enum est_code rc;
 
-	rc = cmd_json_certs(cmd, issued->chain, prints);
+	rc = cmd_json_certs(cmd, issued->chain, printed);
 	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
@@ -286,7 +277,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct
 		rc = write_all(cmd, d, issued->chain);
 	if (rc == EST_OK)
 		rc = try_pair(cmd, d, request, issued->chain);
-	if (rc == EST_OK && prints && !(cmd->json && v->hook)) /* whose end the object tells */
+	if (rc == EST_OK && printed && !(cmd->json && v->hook)) /* whose end the object tells */
 		rc = print(cmd, d, request, done);
 	if (rc == EST_OK && d->swap)
 		rc = est_swap_commit(d->swap, &files, &changed, err);
@@ -294,7 +285,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct
 	if (rc != EST_OK)
 		return rc;
 	cmd->installed = d->swap && changed;
-	cmd_json_bool(cmd, "changed", changed || prints);
+	cmd_json_bool(cmd, "changed", changed || printed);
 	(void)request_done(cmd, request, done);
 	return EST_OK;
 }

@@ -78,9 +78,6 @@ void inspect_progress_end(struct inspect *in);
 /* A failure of one object, file or question; the work goes on.  Every message but one is printed
  * now, that one at the end. */
 void inspect_failure(struct inspect *in, const struct est_error *why);
-/* Adds file, index and offset. */
-void inspect_place(struct json_object *o, const struct inspect *in,
-	const struct est_object *object);
 
 /* The questions of the options; *out stays NULL without one.  EST_E_USAGE, EST_E_INPUT. */
 enum est_code gates_open(struct inspect *in, struct gates **out) EST_MUST_CHECK;
@@ -120,7 +117,6 @@ enum est_code dot_run(struct inspect *in) EST_MUST_CHECK;
 
 /* The options; EST_E_USAGE. */
 enum est_code tree_check(struct cmd *cmd) EST_MUST_CHECK;
-bool tree_colour(const struct cmd *cmd);
 /* The bag as a graph, to standard output or into the object. */
 enum est_code tree_show(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
 

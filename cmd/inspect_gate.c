@@ -86,13 +86,13 @@ __attribute__((format(printf, 5, 6))) static void fail(struct gates *g, enum gat
 	if (!a->failures)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "file", where ? json_object_new_string(where->file) : NULL);
+	jsonc_string(o, "file", where ? where->file : NULL);
 	json_object_object_add(o, "index",
 		where ? json_object_new_int64((int64_t)where->index) : NULL);
-	json_object_object_add(o, "subject", where ? json_object_new_string(where->subject) : NULL);
-	json_object_object_add(o, "sha256", where ? json_object_new_string(where->sha256) : NULL);
-	json_object_object_add(o, "code", json_object_new_string(reason));
-	json_object_object_add(o, "message", json_object_new_string(why));
+	jsonc_string(o, "subject", where ? where->subject : NULL);
+	jsonc_string(o, "sha256", where ? where->sha256 : NULL);
+	jsonc_string(o, "code", reason);
+	jsonc_string(o, "message", why);
 	json_object_array_add(a->failures, o);
 }
 
@@ -374,9 +374,9 @@ static void report(struct gates *g)
 		if (!a->asked)
 			continue;
 		o = json_object_new_object();
-		json_object_object_add(o, "check", json_object_new_string(gate_names[i]));
-		json_object_object_add(o, "ok", json_object_new_boolean(a->failed == 0));
-		json_object_object_add(o, "failed", json_object_new_int64((int64_t)a->failed));
+		jsonc_string(o, "check", gate_names[i]);
+		jsonc_bool(o, "ok", a->failed == 0);
+		jsonc_number(o, "failed", a->failed);
 		json_object_object_add(o, "failures", a->failures);
 		a->failures = NULL;
 		json_object_array_add(list, o);

@@ -31,11 +31,12 @@ void inspect_failure(struct inspect *in, const struct est_error *why)
 		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
-void inspect_place(struct json_object *o, const struct inspect *in, const struct est_object *object)
+static void add_place(struct json_object *o, const struct inspect *in,
+	const struct est_object *object)
 {
-	json_object_object_add(o, "file", json_object_new_string(in->file));
-	json_object_object_add(o, "index", json_object_new_int64((int64_t)object->index));
-	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
+	jsonc_string(o, "file", in->file);
+	jsonc_number(o, "index", object->index);
+	jsonc_number(o, "offset", object->offset);
 }
 
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
@@ -50,7 +51,7 @@ enum est_code inspect_json(struct inspect *in, const char *name, struct json_obj
 		json_object_array_add(list, o);
 		return EST_OK;
 	}
-	json_object_object_add(o, "type", json_object_new_string(name));
+	jsonc_string(o, "type", name);
 	line = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
 	rc = line && !jsonc_lost() ? cmd_stdout(est_span_str(line), err)
 				   : est_fail(err, EST_E_INTERNAL, "out of memory");
@@ -78,8 +79,8 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	if (!in->cmd->json)
 		return;
 	o = json_object_new_object();
-	inspect_place(o, in, object);
-	json_object_object_add(o, "message", json_object_new_string(why->msg));
+	add_place(o, in, object);
+	jsonc_string(o, "message", why->msg);
 	(void)inspect_json(in, "broken", o, &err); /* a full device is found again at the end */
 }
 
@@ -130,7 +131,7 @@ static enum est_code end_object(struct inspect *in, const struct est_object *obj
 	in->n_objects++;
 	if (!in->cmd->json)
 		return end_text(in, err);
-	inspect_place(o, in, object);
+	add_place(o, in, object);
 	return inspect_json(in, list, o, err);
 }
 
@@ -289,7 +290,7 @@ static enum est_code on_entry(void *ctx, const struct est_crl_entry *entry, stru
 	if (in->cmd->v.json_lines) {
 		struct json_object *o = json_entry(entry);
 
-		inspect_place(o, in, in->object);
+		add_place(o, in, in->object);
 		return inspect_json(in, "entries", o, err);
 	}
 	if (in->cmd->json) {
@@ -447,8 +448,8 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		(void)est_escape(label, sizeof(label), object->label);
 	if (in->cmd->json) {
 		o = json_object_new_object();
-		json_object_object_add(o, "kind", json_object_new_string(name));
-		json_object_object_add(o, "label", *label ? json_object_new_string(label) : NULL);
+		jsonc_string(o, "kind", name);
+		jsonc_string(o, "label", *label ? label : NULL);
 	} else {
 		rc = begin_text(in, in->file, object->index, name, err);
 		if (rc == EST_OK && *label)

@@ -43,7 +43,7 @@ enum est_code tree_check(struct cmd *cmd)
 	return EST_OK;
 }
 
-bool tree_colour(const struct cmd *cmd)
+static bool in_colour(const struct cmd *cmd)
 {
 	const char *when = cmd->v.color, *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -206,11 +206,6 @@ static enum est_code text_one(struct tree *t, size_t i, size_t depth,
 	return rc == EST_OK ? cmd_stdout(est_buf_span(&t->line), err) : rc;
 }
 
-static void add(struct json_object *o, const char *name, bool value)
-{
-	json_object_object_add(o, name, json_object_new_boolean(value));
-}
-
 static struct json_object *json_number(size_t i)
 {
 	return i == EST_NO_ISSUER ? NULL : json_object_new_int64((int64_t)i + 1);
@@ -224,17 +219,17 @@ static struct json_object *json_one(const struct tree *t, size_t i,
 	const struct est_node *node = &t->node[i];
 
 	json_object_object_add(o, "number", json_number(i));
-	json_object_object_add(o, "file", json_object_new_string(cert->file));
-	json_object_object_add(o, "index", json_object_new_int64((int64_t)cert->index));
-	json_object_object_add(o, "sha256", json_object_new_string(cert->sha256));
-	json_object_object_add(o, "subject", json_object_new_string(info->subject));
-	json_object_object_add(o, "role", json_object_new_string(est_role_name(node->role)));
+	jsonc_string(o, "file", cert->file);
+	jsonc_number(o, "index", cert->index);
+	jsonc_string(o, "sha256", cert->sha256);
+	jsonc_string(o, "subject", info->subject);
+	jsonc_string(o, "role", est_role_name(node->role));
 	json_object_object_add(o, "issuer", json_number(node->issuer));
-	add(o, "self_signed", node->self_signed);
-	add(o, "anchor", node->anchor);
-	add(o, "expired", node->expired);
-	add(o, "not_yet_valid", node->not_yet_valid);
-	add(o, "weak", node->weak);
+	jsonc_bool(o, "self_signed", node->self_signed);
+	jsonc_bool(o, "anchor", node->anchor);
+	jsonc_bool(o, "expired", node->expired);
+	jsonc_bool(o, "not_yet_valid", node->not_yet_valid);
+	jsonc_bool(o, "weak", node->weak);
 	for (size_t n = 0; n < notes->n; n++)
 		json_object_array_add(list, json_object_new_string(notes->text[n]));
 	json_object_object_add(o, "notes", list);
@@ -310,7 +305,7 @@ enum est_code tree_show(struct inspect *in, struct est_error *err)
 	enum est_code rc;
 
 	t.number_width = snprintf(NULL, 0, "%zu", t.n);
-	t.colour = tree_colour(in->cmd);
+	t.colour = in_colour(in->cmd);
 	rc = bag_spans(&in->bag, &spans, err);
 	if (rc == EST_OK)
 		rc = est_graph(spans, t.n, in->at, &t.node, err);

@@ -73,8 +73,6 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 /* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
  * standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
-/* The certificate has no other place than standard output. */
-bool delivery_prints(const struct delivery *d);
 /* Writes and syncs everything, tries it, then swaps.  done: for request_done(). */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
 	struct request *request, const char *done) EST_MUST_CHECK;

@@ -203,7 +203,7 @@ static enum est_code status(struct cmd *cmd, const struct est_certs *certs, cons
 	cmd_json_bool(cmd, "pending", pending);
 	json_schedule(cmd, s);
 	if (cmd->json)
-		json_object_object_add(cmd->json, "days_left", json_object_new_int64(left_s));
+		jsonc_number(cmd->json, "days_left", left_s);
 	if (cmd->json)
 		return cmd_json_certs(cmd, certs, false);
 	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s; it %s",

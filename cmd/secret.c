@@ -189,7 +189,8 @@ enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct
 	return rc;
 }
 
-bool cmd_confirm(const char *question)
+/* No terminal, or anything but y, is no. */
+static bool confirm(const char *question)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	struct est_buf answer = { 0 };
@@ -212,5 +213,5 @@ bool cmd_consent(void *ctx, const char *origin)
 
 	(void)ctx;
 	(void)snprintf(question, sizeof(question), "The server redirects to %s. Go there?", origin);
-	return cmd_confirm(question);
+	return confirm(question);
 }

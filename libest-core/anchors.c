@@ -17,7 +17,7 @@ bool anchors_is_timely(const struct cert_view *view, time_t now)
 	return now >= view->not_before && now <= view->not_after;
 }
 
-bool anchors_has(const struct est_certs *certs, struct est_span der)
+static bool has(const struct est_certs *certs, struct est_span der)
 {
 	for (size_t i = 0; certs && i < est_certs_count(certs); i++) {
 		if (est_span_eq(est_certs_get(certs, i), der))
@@ -99,7 +99,7 @@ enum est_code anchors_sort(struct trust *trust, const struct est_certs *bag,
 		rc = certs_new(&out->strays, err);
 	for (size_t i = 0; rc == EST_OK && i < n; i++) {
 		der = chain[0] = est_certs_get(bag, i);
-		if (anchors_has(out->anchors, der))
+		if (has(out->anchors, der))
 			continue;
 		/* Each takes signatures, and a bag can be made for that. */
 		if (deadline_left_ms(deadline) == 0) {

@@ -22,6 +22,5 @@ enum est_code anchors_require_root(const struct trust *trust, const struct est_c
 enum est_code anchors_sort(struct trust *trust, const struct est_certs *bag,
 	const struct deadline *deadline, struct est_anchors *out,
 	struct est_error *err) EST_MUST_CHECK;
-bool anchors_has(const struct est_certs *certs, struct est_span der);
 
 #endif

@@ -47,7 +47,6 @@ static enum est_code fetch(struct est_client *c, struct est_certs **out, struct 
 	const struct operation *op = &operation_cacerts;
 	struct http_response response = { 0 };
 	struct provisional *p = NULL;
-	struct est_buf der = { 0 };
 	enum est_code rc;
 
 	rc = provisional_open(&c->params, &c->deadline, &p, err);
@@ -59,15 +58,10 @@ static enum est_code fetch(struct est_client *c, struct est_certs **out, struct 
 	rc = http_provisional_cacerts(p, &c->url, &limits, &c->deadline, &response, err);
 	provisional_close(p);
 	if (rc == EST_OK)
-		rc = client_status(c, op, &response, err);
+		rc = client_certs(c, op, &response, out, err);
 	if (rc == EST_E_AUTH)
 		est_hint(err, "before the server is known no password and no token is given to it "
 			      "(RFC 7030 section 4.1.1)");
-	if (rc == EST_OK)
-		rc = client_body(c, op, &response, &der, err);
-	if (rc == EST_OK)
-		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
-	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
 }

@@ -64,6 +64,16 @@ enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **o
 	return EST_OK;
 }
 
+enum est_code est_certs_pem(const struct est_certs *certs, size_t from, size_t to,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = from; rc == EST_OK && i < to; i++)
+		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
+	return rc;
+}
+
 /* SHA-256, so that a peer cannot choose certificates that fall into one slot. */
 static enum est_code hash_of(struct est_span der, uint64_t *out, struct est_error *err)
 {

@@ -178,19 +178,13 @@ static enum est_code fetch_once(struct est_client *c, const struct operation *op
 	struct linking *post, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct http_response response = { 0 };
-	struct est_buf der = { 0 };
 	enum est_code rc;
 
 	rc = client_exchange(c, op, post, &response, sent, err);
 	if (post)
 		linking_done(c, post);
 	if (rc == EST_OK)
-		rc = client_status(c, op, &response, err);
-	if (rc == EST_OK)
-		rc = client_body(c, op, &response, &der, err);
-	if (rc == EST_OK)
-		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
-	est_buf_free(&der);
+		rc = client_certs(c, op, &response, out, err);
 	http_response_wipe(&response);
 	return rc;
 }

@@ -248,12 +248,10 @@ static bool is_redirect(const struct operation *op, int status)
 static enum est_code fail_redirect(const struct place *place, const char *why,
 	struct est_error *err)
 {
-	char shown[300];
+	char where[512];
 
-	est_escape(shown, sizeof(shown), est_span_str(place->target));
-	est_fail(err, EST_E_REFUSED, "the server redirects to https://%s%s: %s",
-		place->url.authority, shown, why);
-	return est_reason(err, "redirect");
+	(void)snprintf(where, sizeof(where), "https://%s%s", place->url.authority, place->target);
+	return redirect_fail(EST_E_REFUSED, est_span_str(where), why, err);
 }
 
 /* Another origin needs the operator's word, given before or now. */

@@ -68,5 +68,9 @@ enum est_code client_status(struct est_client *client, const struct operation *o
 enum est_code client_body(struct est_client *client, const struct operation *operation,
 	const struct http_response *response, struct est_buf *der,
 	struct est_error *err) EST_MUST_CHECK;
+/* Both, and the certificates in the body. */
+enum est_code client_certs(struct est_client *client, const struct operation *operation,
+	const struct http_response *response, struct est_certs **out,
+	struct est_error *err) EST_MUST_CHECK;
 
 #endif

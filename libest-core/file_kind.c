@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "span.h"
 #include "wrapped.h"
 
 #define CHILDREN 7 /* as many as it takes to tell the structures apart */
@@ -234,9 +235,9 @@ static enum est_file_kind text_kind(struct est_span data)
 static struct est_span skip_blank(struct est_span data)
 {
 	if (data.n >= 3 && memcmp(data.p, "\xef\xbb\xbf", 3) == 0)
-		data = (struct est_span){ data.p + 3, data.n - 3 };
+		data = span_after(data, 3);
 	while (data.n > 0 && memchr(" \t\r\n\f\v", data.p[0], 6))
-		data = (struct est_span){ data.p + 1, data.n - 1 };
+		data = span_after(data, 1);
 	return data;
 }
 

@@ -238,16 +238,6 @@ out:
 	return rc;
 }
 
-static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-
-	for (size_t i = from; rc == EST_OK && i < to; i++)
-		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-	return rc;
-}
-
 /* The folder is as open as the one in use, or as the umask has it for a new one. */
 static enum est_code open_folder(const struct est_generation *g, struct est_error *err)
 {
@@ -279,9 +269,9 @@ enum est_code est_generation_write(struct est_generation *g, struct est_span key
 	size_t n = est_certs_count(chain);
 	enum est_code rc;
 
-	rc = pem_range(chain, 0, 1, &cert, err);
+	rc = est_certs_pem(chain, 0, 1, &cert, err);
 	if (rc == EST_OK)
-		rc = pem_range(chain, 1, n, &rest, err);
+		rc = est_certs_pem(chain, 1, n, &rest, err);
 	if (rc == EST_OK)
 		rc = write_file(g, KEY, key, err);
 	if (rc == EST_OK)

@@ -260,7 +260,7 @@ enum est_code store_rename(const char *from, const struct store_target *target,
 /* Room for the file to come.  Flash file systems and musl do not reserve: then it is written. */
 int store_reserve(int fd)
 {
-	static const uint8_t zeros[4096];
+	const uint8_t zeros[4096] = { 0 }; /* not static: a page of nothing in the program */
 	int error = posix_fallocate(fd, 0, ROOM_BYTES);
 
 	if (error != EOPNOTSUPP && error != EINVAL)

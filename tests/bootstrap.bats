@@ -5,15 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
@@ -21,10 +13,6 @@ setup() {
 	at=(-s "$EST_TEST_URL")
 	sha256=sha256:$(fingerprint "$root" sha256)
 	sha512=sha512:$(fingerprint "$root" sha512)
-}
-
-teardown() {
-	est_teardown
 }
 
 # fingerprint PEM HASH: lower-case hex, by openssl.

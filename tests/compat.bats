@@ -5,24 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	openssl ecparam -name prime256v1 -genkey -noout -out mine.key
 	me=(--subject CN=dev "${account[@]}" --use-key mine.key -o cert.pem)
-}
-
-teardown() {
-	est_teardown
 }
 
 # The body of the last POST, as it came.

@@ -6,25 +6,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	vectors=$EST_TEST_ROOT/tests/data/vectors
 	me=("${trust[@]}" "${account[@]}" "${new[@]}")
 	filled=(--dns www.myserver.com --ip 192.0.2.1 --ext-key-usage clientAuth)
-}
-
-teardown() {
-	est_teardown
 }
 
 # wants NAME HEX: CSR attributes for the label csrattrs-file-NAME, the elements of the list in hex.

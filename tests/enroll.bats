@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	password='pass-Wd-43'
-}
-
-teardown() {
-	est_teardown
 }
 
 # The request that the server got last, as ./got.der.

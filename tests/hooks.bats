@@ -5,25 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	identity dev /CN=dev
 	rekey=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
 	renew=("${rekey[@]}" --reuse-key)
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "hook: runs when the files are in place, with the facts in its environment" {

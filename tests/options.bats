@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	mapfile -t applets < <("$EST" --list | cut -d ' ' -f 1)
-}
-
-teardown() {
-	est_teardown
 }
 
 # ---- est itself ------------------------------------------------------------------------------------

@@ -5,25 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	printf 'wörd with blanks 8\n' >pw
 	p12=(--p12 all.p12 --p12-password-file pw)
 	me=("${account[@]}" --subject CN=dev)
-}
-
-teardown() {
-	est_teardown
 }
 
 # unpack FILE: key.out, leaf.out (the certificate with the key's localKeyID) and rest.out.  Once:

@@ -7,15 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
@@ -23,10 +15,6 @@ setup() {
 	me=("${account[@]}" "${new[@]}" --force)
 	tls12=(--priority -VERS-TLS1.3)
 	alone=(--csrattrs ignore)
-}
-
-teardown() {
-	est_teardown
 }
 
 enrol() {

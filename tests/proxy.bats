@@ -7,15 +7,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file
 	printf 'pr0xy-Pw\n' >"$BATS_FILE_TMPDIR/proxy-password"
-}
-
-teardown_file() {
-	server_stop
 }
 
 setup() {
@@ -24,10 +20,6 @@ setup() {
 	capture=$BATS_TEST_TMPDIR/capture
 	: >"$capture"
 	password=(--proxy-password-file "$BATS_FILE_TMPDIR/proxy-password")
-}
-
-teardown() {
-	est_teardown
 }
 
 # proxy [OPTION...]: one; PORT.

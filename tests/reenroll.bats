@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	id=(--cert dev.pem --key dev.key)
-}
-
-teardown() {
-	est_teardown
 }
 
 # name_hex CERT-OR-CSR: subject and SAN extension as DER, as openssl cuts them out; hex.

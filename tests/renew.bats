@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	renew=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
-}
-
-teardown() {
-	est_teardown
 }
 
 # lasts DAYS LEFT [NAME]: a certificate for so many days, of which so many are left, less half a day.

@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file --raw-late
@@ -15,18 +15,10 @@ setup_file() {
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR identity you /CN=you
 }
 
-teardown_file() {
-	server_stop
-}
-
 setup() {
 	est_setup
 	me=(--cert "$BATS_FILE_TMPDIR/me.pem" --key "$BATS_FILE_TMPDIR/me.key")
 	you=(--cert "$BATS_FILE_TMPDIR/you.pem" --key "$BATS_FILE_TMPDIR/you.key")
-}
-
-teardown() {
-	est_teardown
 }
 
 # cached true|false ARGS...: a run with the session cache; whether it was resumed is what is due.

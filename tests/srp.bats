@@ -6,14 +6,10 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file --srp-port 0
-}
-
-teardown_file() {
-	server_stop
 }
 
 setup() {
@@ -21,10 +17,6 @@ setup() {
 	[ -z "${EST_TEST_STDERR:-}" ] ||
 		srp=(-s "$(sed -n 's/.* srp=//p' "${EST_TEST_STDERR%/*}/ready")" "${anchor[@]}")
 	me=(--srp-user tester --password-file "$BATS_FILE_TMPDIR/password")
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "srp: an enrolment without certificates, under any name (R7030-3.3.3-01 R7030-3.3.3-03)" {

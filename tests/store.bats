@@ -7,24 +7,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	id=(--cert dev.pem --key dev.key)
 	printf geheim >pw
-}
-
-teardown() {
-	est_teardown
 }
 
 # killed N ARGS...: est ARGS, killed at its Nth rename().

@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 KEY='pkcs11:token=est%20test;object=dev'
 
@@ -37,18 +37,10 @@ into_token() {
 		'pkcs11:token=est%20test' >/dev/null 2>&1
 }
 
-teardown_file() {
-	server_stop
-}
-
 setup() {
 	est_setup
 	pin=$BATS_FILE_TMPDIR/pin
 	dev=(--cert "$KEY" --key "$KEY" --key-password-file "$pin")
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "token: a request by a key in a token, EC and RSA; the PIN from file, environment, pin-source" {

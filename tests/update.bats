@@ -6,25 +6,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	cp "$EST_TEST_DIR/root.pem" ca.pem
 	at=(-s "$EST_TEST_URL")
 	update=("${at[@]}" --update ca.pem)
-}
-
-teardown() {
-	est_teardown
 }
 
 # words WORDS FILE: what the test server has under this label, as PEM.

@@ -5,24 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	unset EST_WAIT EST_RETRY
 	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem --csrattrs ignore)
-}
-
-teardown() {
-	est_teardown
 }
 
 # Seconds between the answers to the POSTs, one a line.

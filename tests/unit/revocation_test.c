@@ -286,6 +286,10 @@ static void a_file_without_a_whole_list_is_an_error(void **state)
 	expect_bad(est_buf_span(&ca.der), "no CRL");
 	expect_bad(est_span_str("nonsense"), "");
 	expect_bad(NOTHING, "");
+	/* Neither is opened: what --crl takes is PEM and DER. */
+	expect_bad(BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a), "no CRL");
+	expect_bad(est_span_str("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nMA=="),
+		"looks like an HTTP response");
 	assert_int_equal(est_pem_append(&pem, "X509 CRL", est_buf_span(&der), &err), EST_OK);
 	assert_int_equal(est_pem_append(&pem, "X509 CRL", BYTES(0x30, 0), &err), EST_OK);
 	expect_bad(est_buf_span(&pem), "CRL");

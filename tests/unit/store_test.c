@@ -21,32 +21,22 @@
 #include "forge.h"
 #include "testca.h"
 
-static char *dir;
 static struct est_error err;
 
 static int set_up(void **state)
 {
-	(void)state;
-	dir = testca_dir();
 	(void)umask(022);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
+	return testca_tmp_make(state);
 }
 
 static const char *at(const char *name)
 {
-	return testca_path(dir, name);
+	return testca_path(testca_tmp, name);
 }
 
 static size_t files_in_dir(void)
 {
-	return testca_files(dir);
+	return testca_files(testca_tmp);
 }
 
 static struct stat status(const char *path)
@@ -196,7 +186,7 @@ static void a_group_is_kept_without_being_root_or_does_not_read_a_key(void **sta
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(chmod(dir, 0777), 0);
+	assert_int_equal(chmod(testca_tmp, 0777), 0);
 	testca_write(at("mine"), est_span_str("old"));
 	assert_int_equal(chown(at("mine"), 0, 5678), 0);
 	assert_int_equal(chmod(at("mine"), 0640), 0);
@@ -407,7 +397,7 @@ static void a_relative_name_is_beside_us(void **state)
 
 	(void)state;
 	assert_non_null(getcwd(here, sizeof(here)));
-	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(chdir(testca_tmp), 0);
 	assert_int_equal(replace("plain", 0, "x", NULL), EST_OK);
 	assert_int_equal(replace("./dotted", 0, "x", NULL), EST_OK);
 	assert_int_equal(chdir(here), 0);
@@ -416,7 +406,7 @@ static void a_relative_name_is_beside_us(void **state)
 	assert_int_equal(files_in_dir(), 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, testca_tmp_remove)
 
 int main(void)
 {

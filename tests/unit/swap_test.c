@@ -20,7 +20,6 @@
 #define C ".c.pem.est-"
 #define K ".k.pem.est-"
 
-static char *dir;
 static struct est_error err;
 static struct est_buf cert_pem[2], key_pem[2]; /* two pairs: A with a, B with b */
 
@@ -60,23 +59,9 @@ static int group_tear_down(void **state)
 	return 0;
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
-
 static const char *at(const char *name)
 {
-	return testca_path(dir, name);
+	return testca_path(testca_tmp, name);
 }
 
 /* ---- Files as words: "c=A k=b" ----------------------------------------------------------------
@@ -150,9 +135,9 @@ static void expect(const char *words, const char *what)
 			files[i].letter, letter_of(at(files[i].name)));
 		count++;
 	}
-	if (strcmp(found, words) != 0 || testca_files(dir) != count)
+	if (strcmp(found, words) != 0 || testca_files(testca_tmp) != count)
 		fail_msg("%s: %s is there, %s is due, of %zu files", what, found, words,
-			testca_files(dir));
+			testca_files(testca_tmp));
 }
 
 /* ---- Recovery
@@ -176,7 +161,7 @@ static void write_journal(const char *records)
 						 at(name), &err),
 				EST_OK);
 	}
-	assert_int_equal(journal_encode(&j, dir, &text, &err), EST_OK);
+	assert_int_equal(journal_encode(&j, testca_tmp, &text, &err), EST_OK);
 	testca_write(at(C "journal"), est_buf_span(&text));
 	est_buf_free(&text);
 	journal_wipe(&j);
@@ -235,8 +220,8 @@ static void what_a_killed_run_left_is_completed_or_undone(void **state)
 		struct est_swap *swap = NULL;
 		enum est_code rc;
 
-		tear_down(NULL);
-		set_up(NULL);
+		testca_tmp_remove(NULL);
+		testca_tmp_make(NULL);
 		lay_out(states[i].before);
 		write_journal(states[i].records);
 		assert_true(est_swap_unfinished(at("c.pem"), 0));
@@ -568,7 +553,7 @@ static void what_is_no_store_is_left_alone(void **state)
 	assert_int_equal(access(at("made"), F_OK), -1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, testca_tmp_make, testca_tmp_remove)
 
 int main(void)
 {
