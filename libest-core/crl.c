@@ -28,7 +28,10 @@ static enum est_code read_tbs(struct crl_view *crl, struct est_span tbs, struct 
 	struct est_span der = crl->der;
 	struct der_tlv tlv, issuer, entry, list;
 
-	(void)der_expect(&tbs, DER_INTEGER, &tlv);
+	crl->version = der_expect(&tbs, DER_INTEGER, &tlv) && tlv.body.n == 1 &&
+				       tlv.body.p[0] < 0x7f
+			       ? tlv.body.p[0] + 1
+			       : 1;
 	if (!der_expect(&tbs, DER_SEQUENCE, &tlv))
 		return malformed(der, tbs.p, "no signature algorithm", err);
 	*inner = tlv.whole;

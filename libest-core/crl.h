@@ -17,6 +17,7 @@ struct crl_view {
 	struct est_span signature;     /* BIT STRING contents, without the octet in front */
 	time_t this_update, next_update;
 	bool has_next_update;
+	int version;
 	size_t n_revoked;
 };
 
