@@ -65,6 +65,7 @@ static const struct cmd_option options[] = {
 static enum est_code show_rest(struct inspect *in)
 {
 	struct est_error *err = &in->cmd->err;
+	bool tree = (in->tree || in->hold) && in->bag.n > 0;
 	enum est_code rc = EST_OK;
 
 	if (in->work && in->rc != EST_OK) /* not half of it */
@@ -73,15 +74,18 @@ static enum est_code show_rest(struct inspect *in)
 		return in->cmd->v.diff                    ? diff_run(in)
 		       : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
 							  : edit_run(in);
-	if (in->hold && in->bag.n < 2)
-		return inspect_release(in, err);
-	if (!in->hold && !in->tree)
-		return EST_OK;
-	if (in->hold)
+	if (in->hold && in->bag.n < 2) {
+		rc = inspect_release(in, err);
+		return rc == EST_OK ? inspect_crls(in, err) : rc;
+	}
+	/* A tree has a line for each CRL, which is not all there is to say of it. */
+	if (!tree || in->cmd->json || in->cmd->v.verbose || in->cmd->v.entries)
+		rc = inspect_crls(in, err);
+	if (rc == EST_OK && in->hold)
 		rc = cmd_stdout(est_buf_span(&in->others), err);
-	else if (in->bag.n > 0 && in->n_shown > 0)
+	else if (rc == EST_OK && tree && in->n_shown > 0)
 		rc = cmd_stdout(est_span_str("\n"), err);
-	return rc == EST_OK && in->bag.n > 0 ? tree_show(in, err) : rc;
+	return rc == EST_OK && tree ? tree_show(in, err) : rc;
 }
 
 static enum est_code prepare(struct inspect *in)
@@ -123,6 +127,8 @@ static enum est_code prepare(struct inspect *in)
 	in->may_tell = cmd_may_count_down(cmd) &&
 		       (in->hold || in->tree || in->silent || !isatty(STDOUT_FILENO));
 	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
+	in->keep_crls = !in->silent && (in->tree || in->hold || cmd->v.verify || cmd->v.verbose);
+	in->keep_cas = in->keep_crls;
 	for (size_t i = 0; cmd->json && !cmd->v.json_lines && i < sizeof(lists) / sizeof(lists[0]);
 		i++)
 		json_object_object_add(cmd->json, lists[i], json_object_new_array());
@@ -133,6 +139,7 @@ static void wipe(struct inspect *in)
 {
 	gates_free(in->gates);
 	bag_wipe(&in->bag);
+	crl_wipe(&in->bag);
 	est_buf_free(&in->text);
 	est_buf_free(&in->secret);
 	est_buf_free(&in->others);

@@ -223,9 +223,11 @@ enum est_code inspect_release(struct inspect *in, struct est_error *err)
 	}
 	in->n_shown = in->bag.n + in->others.n > 0;
 	in->hold = false;
-	in->keep = in->cmd->v.verify;
-	if (!in->keep)
+	in->keep = in->cmd->v.verify || in->bag.n_crls > 0;
+	if (!in->keep) {
+		in->keep_cas = in->keep_crls = false;
 		bag_wipe(&in->bag);
+	}
 	return rc;
 }
 
@@ -259,7 +261,7 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 	rc = remember(in, info.sha256, err);
 	if (rc == EST_OK && in->gates)
 		rc = gates_cert(in->gates, object, &info, err);
-	if (rc == EST_OK && in->keep)
+	if (rc == EST_OK && (in->keep || (in->keep_cas && info.ca)))
 		rc = bag_add(in, object, &info, err);
 	if (rc == EST_OK && in->cmd->json) {
 		o = cmd_json_cert(&info);
@@ -402,10 +404,19 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 	union info info = { 0 };
 	enum est_code rc = read_info(in, object, &info, &why);
 
+	if (rc == EST_OK && object->kind == EST_FILE_CRL && in->keep_crls) {
+		wipe_info(object->kind, &info);
+		rc = crl_keep(in, object, &why);
+		goto out;
+	}
 	if (rc != EST_OK)
 		goto out;
 	rc = in->cmd->json ? info_json(object, &info, &o, &why)
 			   : info_text(in, object, &info, name, &why);
+	if (rc == EST_OK && in->crl && o)
+		crl_json(in, in->crl, o);
+	else if (rc == EST_OK && in->crl)
+		rc = crl_text(in, in->crl, &in->text, &why);
 	if (rc == EST_OK && more)
 		rc = add_details(in, object->kind, object->der, o, &why);
 	if (rc == EST_OK && object->kind == EST_FILE_CRL && !in->cmd->v.json_lines)
@@ -485,4 +496,25 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 	default:
 		return on_named(in, object, err);
 	}
+}
+
+static enum est_code one_crl(void *ctx, const struct est_object *object,
+	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err)
+{
+	struct inspect *in = ctx;
+
+	(void)info;
+	in->crl = verdict;
+	in->n_objects--; /* which was counted when it came */
+	return inspect_object(in, object, err);
+}
+
+enum est_code inspect_crls(struct inspect *in, struct est_error *err)
+{
+	enum est_code rc;
+
+	in->keep_crls = false;
+	rc = crl_show(in, one_crl, in, err);
+	in->crl = NULL;
+	return rc;
 }
