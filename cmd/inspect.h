@@ -78,8 +78,8 @@ struct inspect {
 	size_t n_broken;           /* in this file */
 	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
-	const struct est_object *object; /* a CRL whose entries are listed */
-	struct json_object *entries;     /* and where they go */
+	const struct est_object *object; /* at hand */
+	struct json_object *entries;     /* where a CRL's go */
 	bool may_tell, telling;          /* a line on the terminal */
 	uint64_t begun_ms, told_ms;
 	unsigned n_told;

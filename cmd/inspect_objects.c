@@ -152,6 +152,16 @@ static enum est_code remember(struct inspect *in, const char *sha256, struct est
 	return EST_OK;
 }
 
+/* What PKCS #12 says of what is in it; nothing where it does not. */
+static enum est_code add_span(struct inspect *in, const char *name, const char *json_name,
+	struct est_span value, struct json_object *o, struct est_error *err)
+{
+	if (value.n > 0 && o)
+		json_object_object_add(o, json_name,
+			json_object_new_string_len((const char *)value.p, (int)value.n));
+	return value.n > 0 && !o ? text_span(&in->text, name, value, err) : EST_OK;
+}
+
 /* What -v adds. */
 static enum est_code add_details(struct inspect *in, enum est_file_kind kind, struct est_span der,
 	struct json_object *o, struct est_error *err)
@@ -171,7 +181,9 @@ static enum est_code add_details(struct inspect *in, enum est_file_kind kind, st
 	else
 		rc = text_details(kind, &details, &in->text, err);
 	est_cert_details_wipe(&details);
-	return rc;
+	return rc == EST_OK
+		       ? add_span(in, "friendly-name", "friendly_name", in->object->name, o, err)
+		       : rc;
 }
 
 static enum est_code cert_as_text(struct inspect *in, const char *file, size_t index,
@@ -309,7 +321,6 @@ static enum est_code add_entries(struct inspect *in, const struct est_object *ob
 {
 	if (!in->cmd->v.entries)
 		return EST_OK;
-	in->object = object;
 	if (o) {
 		in->entries = json_object_new_array();
 		json_object_object_add(o, "entries", in->entries);
@@ -465,7 +476,14 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		if (rc == EST_OK && *label)
 			rc = text_line(&in->text, "label", label, err);
 	}
-	return rc == EST_OK ? end_object(in, object, o, "keys", err) : rc;
+	if (rc == EST_OK)
+		rc = add_span(in, "friendly-name", "friendly_name", object->name, o, err);
+	if (rc == EST_OK)
+		rc = add_span(in, "protection", "protection", object->protection, o, err);
+	if (rc == EST_OK)
+		return end_object(in, object, o, "keys", err);
+	json_object_put(o);
+	return rc;
 }
 
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err)
@@ -479,6 +497,7 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 		report_broken(in, object, object->broken);
 		return EST_OK;
 	}
+	in->object = object;
 	switch (object->kind) {
 	case EST_FILE_CERT:
 	case EST_FILE_TRUSTED_CERT:
@@ -492,7 +511,9 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 	case EST_FILE_OTHER_CMS:
 		if (object->der.n > 0)
 			return on_other(in, object, "message", "messages", err);
-		/* fallthrough */
+		return on_named(in, object, err);
+	case EST_FILE_PKCS12: /* only what was in it, and came before, can be left out */
+		return in->work ? EST_OK : on_named(in, object, err);
 	default:
 		return on_named(in, object, err);
 	}

@@ -154,9 +154,14 @@ static enum est_code walk_bag(struct walk *walk, struct est_span der)
 	return rc;
 }
 
-static enum est_code p12_object(void *ctx, enum est_file_kind kind, struct est_span der)
+static enum est_code p12_object(void *ctx, const struct est_object *item)
 {
-	return emit(ctx, kind, der, 0, NULL);
+	struct walk *walk = ctx;
+	struct est_object object = *item;
+
+	object.index = ++walk->index;
+	object.offset = walk->offset;
+	return walk->fn(walk->ctx, &object, walk->err);
 }
 
 /* The error of the callback, which went into walk->err, is told from one of the file's by it. */

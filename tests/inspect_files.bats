@@ -121,7 +121,7 @@ shows() {
 @test "files: PKCS #12, of each encryption that programs write; the key is named and not opened" {
 	unset ONCE # the repetition counts
 	export=(openssl pkcs12 -export -inkey k -in one.pem -certfile two.pem -passout pass:s3cret)
-	"${export[@]}" -out aes.p12
+	"${export[@]}" -name 'grün ☂' -out aes.p12
 	"${export[@]}" -certpbe PBE-SHA1-3DES -keypbe PBE-SHA1-3DES -macalg sha1 -out des.p12
 	"${export[@]}" -legacy -out rc2.p12 || cp des.p12 rc2.p12 # without the old provider
 	"${export[@]}" -certpbe AES-128-CBC -macalg sha512 -iter 4000 -out other.p12
@@ -132,10 +132,21 @@ shows() {
 	for file in aes des rc2 other base64 pem gnutls; do
 		works inspect --json --p12-password-file password $file.p12
 		subjects CN=one CN=two
-		jq -e '.keys | length == 1 and .[0].kind == "encrypted private key"' "$OUT"
+		jq -e '.keys | map(.kind) == ["encrypted private key", "PKCS#12 file"] and all(.protection |
+			test(", [0-9]+ iterations"))' "$OUT"
 		refused 3 'needs a password' inspect $file.p12
 	done
 	jq -e '.error.code == "p12-password" and (.error.hint | test("--p12-password-file"))' "$OUT"
+	# How it is protected, as openssl says it too, and what things are called.
+	works inspect -v --p12-password-file password aes.p12
+	aes='PBES2, PBKDF2, 2048 iterations, hmacWithSHA256, aes256-CBC'
+	sed -n 's/^protection: *//p' "$OUT" | diff - <(printf '%s\n' "$aes" \
+		"MAC sha256, 2048 iterations; safe encrypted $aes; safe not encrypted")
+	[ "$(grep -c '^friendly-name: grün ☂$' "$OUT")" = 2 ]
+	works inspect --p12-password-file password des.p12
+	grep -qx 'protection:    MAC sha1, 2048 iterations; safe encrypted pbeWithSHAAnd3-KeyTripleDES-CBC, 2048 iterations; safe not encrypted' "$OUT"
+	works inspect --p12-password-file password --extract 1 des.p12
+	stderr_has 'not 1 other object$'
 	echo wrong >wrong
 	refused 3 'the password is wrong' inspect --p12-password-file wrong aes.p12
 	refused 3 'cannot open' inspect --p12-password-file nowhere aes.p12
@@ -145,6 +156,8 @@ shows() {
 	# None, the empty one, and a file that is not protected at all: with or without one given.
 	openssl pkcs12 -export -inkey k -in one.pem -passout pass: -out empty.p12
 	openssl pkcs12 -export -inkey k -in one.pem -passout pass: -certpbe NONE -keypbe NONE -nomac -out open.p12
+	works inspect open.p12
+	grep -qx 'protection:    no MAC; safe not encrypted; safe not encrypted' "$OUT"
 	for file in empty open; do
 		shows $file.p12 CN=one
 		works inspect --json --p12-password-file password $file.p12
