@@ -27,7 +27,7 @@ setup_file() {
 	openssl req -x509 -new -key root.key -subj /CN=root -days 400 -out root.pem
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -subj /CN=other -days 400 -out other.pem \
 		2>/dev/null
-	sign sub /CN=sub 300 root 'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign'
+	sign sub /CN=sub 300 root 'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign,cRLSign'
 	sign www /CN=www.example 200 sub "${server[@]}"
 	sign soon /CN=soon 5 sub "${server[@]}"
 	sign client /CN=client 200 sub 'extendedKeyUsage=clientAuth'
@@ -155,6 +155,28 @@ yes() {
 	no 'CN=client' wrong-purpose --verify --cacert root.pem --hostname client client.pem sub.pem
 	# RFC 7030 section 3.6.1: below an explicit anchor a CMC RA needs no matching name.
 	yes --verify --cacert root.pem --hostname any.example ra.pem sub.pem
+}
+
+@test "gate: --crl with --verify: what the client is given with --crl, revocation and its reason named" {
+	printf '%s\n' '[ca]' 'default_ca=d' '[d]' database=db default_md=sha256 crlnumber=number >conf
+	echo 01 >number
+	: >db
+	crl() { openssl ca -config conf -gencrl -keyfile "$1.key" -cert "$1.pem" -crldays 30 -out "$2" 2>/dev/null; }
+	crl sub clean.crl
+	crl root root.crl
+	serial=$(openssl x509 -in www.pem -noout -serial | cut -d = -f 2)
+	printf 'R\t351231235959Z\t260101000000Z,keyCompromise\t%s\tunknown\t/CN=x\n' "$serial" >db
+	crl sub revoked.crl
+	yes --verify --cacert root.pem --crl clean.crl --crl root.crl --hostname www.example bag.pem
+	yes --verify --cacert root.pem bag.pem revoked.crl
+	no 'bag.pem: certificate 1 .CN=www.example.: .*revoked' revoked --verify --cacert root.pem --crl revoked.crl bag.pem
+	no 'none of the CRLs given is one of its issuer' no-crl --verify --cacert root.pem --crl root.crl \
+		--hostname www.example bag.pem
+	no 'CRL' crl-stale --verify --cacert root.pem --crl clean.crl --at "$(date -u -d '+60 days' +%F)" \
+		--hostname www.example bag.pem
+	refused 2 'crl is for --verify' inspect --crl clean.crl bag.pem
+	refused 3 'No such file' inspect --verify --cacert root.pem --crl nowhere bag.pem
+	refused 3 'CRL' inspect --verify --cacert root.pem --crl root.pem bag.pem
 }
 
 @test "gate: --purpose by name or OID" {
