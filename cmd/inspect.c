@@ -70,12 +70,12 @@ static enum est_code show_rest(struct inspect *in)
 	bool tree = (in->tree || in->hold) && in->bag.n > 0;
 	enum est_code rc = EST_OK;
 
-	if (in->work && in->rc != EST_OK) /* not half of it */
-		return EST_OK;
 	if (in->work)
-		return in->cmd->v.diff                    ? diff_run(in)
-		       : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
-							  : edit_run(in);
+		rc = in->cmd->v.diff                    ? diff_run(in)
+		     : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
+							: edit_run(in);
+	if (in->work)
+		return rc == EST_OK && in->cmd->json ? inspect_crls(in, err) : rc;
 	if (in->hold && in->bag.n < 2) {
 		rc = inspect_release(in, err);
 		return rc == EST_OK ? inspect_crls(in, err) : rc;
@@ -129,7 +129,9 @@ static enum est_code prepare(struct inspect *in)
 	in->may_tell = cmd_may_count_down(cmd) &&
 		       (in->hold || in->tree || in->silent || !isatty(STDOUT_FILENO));
 	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
-	in->keep_crls = !in->silent && (in->tree || in->hold || cmd->v.verify || cmd->v.verbose);
+	in->keep_crls = in->work ? edit_asked(cmd) && cmd->v.extract.n == 0
+				 : !in->silent && (in->tree || in->hold || cmd->v.verify ||
+							  cmd->v.verbose);
 	in->keep_cas = in->keep_crls;
 	for (size_t i = 0; cmd->json && !cmd->v.json_lines && i < sizeof(lists) / sizeof(lists[0]);
 		i++)
@@ -162,10 +164,15 @@ static enum est_code run(struct cmd *cmd)
 	all.seen = in.all_quirks;
 	if (in.prepared)
 		cmd_json_quirks(cmd, &all);
-	if (rc == EST_OK)
+	/* What is written comes after the questions, and not by halves; what is shown before them.
+	 */
+	if (rc == EST_OK && !in.work)
 		rc = show_rest(&in);
 	if (rc == EST_OK && in.gates)
 		rc = gates_finish(in.gates, &cmd->err);
+	if (rc == EST_OK && in.work &&
+		(in.rc == EST_OK || (in.rc == EST_E_CONDITION && cmd->v.diff)))
+		rc = show_rest(&in);
 	inspect_progress_end(&in);
 	if (rc == EST_OK && in.rc != EST_OK) {
 		cmd->err = in.kept;

@@ -139,6 +139,9 @@ enum est_code crl_show(struct inspect *in, crl_fn *fn, void *ctx,
 enum est_code crl_text(const struct inspect *in, const struct crl_verdict *verdict,
 	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 void crl_json(const struct inspect *in, const struct crl_verdict *verdict, struct json_object *o);
+/* *out is released with free(), its spans borrow. */
+enum est_code crl_spans(const struct bag *bag, struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
 void crl_wipe(struct bag *bag);
 /* The CRLs of the bag as objects like the others. */
 enum est_code inspect_crls(struct inspect *in, struct est_error *err) EST_MUST_CHECK;

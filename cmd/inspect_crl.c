@@ -42,6 +42,18 @@ enum est_code crl_keep(struct inspect *in, const struct est_object *object, stru
 	return EST_OK;
 }
 
+enum est_code crl_spans(const struct bag *bag, struct est_span **out, struct est_error *err)
+{
+	struct est_span *spans = calloc(bag->n_crls + 1, sizeof(*spans));
+
+	if (!spans)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < bag->n_crls; i++)
+		spans[i] = bag->crl[i].object.der;
+	*out = spans;
+	return EST_OK;
+}
+
 void crl_wipe(struct bag *bag)
 {
 	while (bag->n_crls > 0)
@@ -83,17 +95,13 @@ enum est_code crl_show(struct inspect *in, crl_fn *fn, void *ctx, struct est_err
 {
 	const struct bag *bag = &in->bag;
 	struct est_crl_signer *signer;
-	struct est_span *crls, *certs = NULL;
-	enum est_code rc = EST_OK;
+	struct est_span *crls = NULL, *certs = NULL;
+	enum est_code rc;
 
 	if (bag->n_crls == 0)
 		return EST_OK;
 	signer = calloc(bag->n_crls, sizeof(*signer));
-	crls = calloc(bag->n_crls, sizeof(*crls));
-	if (!signer || !crls)
-		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (size_t i = 0; rc == EST_OK && i < bag->n_crls; i++)
-		crls[i] = bag->crl[i].object.der;
+	rc = signer ? crl_spans(bag, &crls, err) : est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
 		rc = bag_spans(bag, &certs, err);
 	if (rc == EST_OK)

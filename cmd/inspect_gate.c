@@ -45,6 +45,7 @@ static bool parse_time(const char *text, time_t *out)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
 	const char *end;
+	int day, second;
 	struct tm tm;
 
 	if (*text < '0' || *text > '9')
@@ -54,8 +55,11 @@ static bool parse_time(const char *text, time_t *out)
 		end = strptime(text, forms[i], &tm);
 		if (!end || *end)
 			continue;
+		day = tm.tm_mday;
+		second = tm.tm_sec;
 		*out = timegm(&tm);
-		return true;
+		/* No 30th of February, which strptime() takes. */
+		return tm.tm_mday == day && tm.tm_sec == second;
 	}
 	return false;
 }

@@ -255,7 +255,7 @@ yes() {
 	for word in 30 d 30x -1d 1d1h '' ' 3d' 3.5d; do
 		refused 2 'expires-within' inspect --expires-within="$word" bag.pem
 	done
-	for word in tomorrow 2031-13-01 2031-01-31T00:00 20310131 ''; do
+	for word in tomorrow 2031-13-01 2031-02-29 2031-01-31T00:00 20310131 ''; do
 		refused 2 '--at' inspect --verify --at="$word" bag.pem
 	done
 	for word in 0 -5 1000 112bit 0x70; do
