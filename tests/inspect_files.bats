@@ -217,6 +217,53 @@ shows() {
 	jq -e '.deviations == ["Q-PADDING"]' "$OUT"
 }
 
+@test "files: each deviation of an encoding is told by its id, and refused by --strict" {
+	python3 - <<-'PY'
+		import base64
+		def tlv(tag, body, end=False):
+		    if end:
+		        return bytes([tag, 0x80]) + body + b"\0\0"
+		    n = len(body)
+		    size = b"" if n < 128 else n.to_bytes((n.bit_length() + 7) // 8, "big")
+		    return bytes([tag, n if n < 128 else 0x80 | len(size)]) + size + body
+		def oid(last):
+		    return bytes.fromhex("06092a864886f70d0107") + bytes([last])
+		one = open("one.der", "rb").read()
+		def bag(certs, content=oid(1), ber=False):
+		    data = tlv(0x30, b"\x02\x01\x01\x31\0" + tlv(0x30, content) + tlv(0xa0, certs, ber) + b"\x31\0", ber)
+		    return tlv(0x30, oid(2) + tlv(0xa0, data, ber), ber)
+		files = {
+		    "Q-BER": bag(one, ber=True),
+		    "Q-ECONTENT": bag(one, oid(1) + tlv(0xa0, b"\x04\0")),
+		    "Q-ECONTENT-TYPE": bag(one, oid(5)),
+		    "Q-OTHER-CERTS": bag(one + tlv(0xa1, b"\x30\0")),
+		    "Q-DUPLICATE": bag(one + one),
+		    "Q-BARE-SIGNED": bag(one)[19:],
+		    "Q-TRAILING": bag(one) + b"\r\n\0",
+		    "Q-BOM": b"\xef\xbb\xbf" + base64.encodebytes(bag(one)),
+		    "Q-PADDING": base64.b64encode(next(x for x in (bag(one + tlv(0xa1, b"\x30\0" * n)) for n in (1, 2))
+		                                       if len(x) % 3)).rstrip(b"="),
+		    "Q-PEM-LABEL": b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(bag(one)) + b"-----END CERTIFICATE-----\n",
+		    "Q-RAW-DER": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + bag(one),
+		    "Q-PEM": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + open("one.pem", "rb").read(),
+		    "Q-BARE-CERT": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + base64.encodebytes(one),
+		    "Q-CSRATTRS-VALUE": tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d01090e") + tlv(0x31, b"\x05\0"))),
+		}
+		for name, data in files.items():
+		    open(name, "wb").write(data)
+	PY
+	for id in Q-*; do
+		works inspect --json "$id"
+		jq -e --arg id "$id" '.deviations | index($id) != null' "$OUT" || { explain "$id is due"; return 1; }
+		[ "$id" = Q-CSRATTRS-VALUE ] || jq -e '.certificates[0].subject == "CN=one"' "$OUT"
+		run_est inspect --strict "$id"
+		[ "$status" = 13 ]
+		stderr_has "\\($id\\), refused by --strict"
+	done
+	works inspect -v Q-BER
+	stderr_has 'Q-BER: .*\(Q-BER\)$'
+}
+
 @test "files: DER values one after another, SignedData alone, what is cut short" {
 	cat one.der bag.der two.der >several
 	shows several CN=one CN=one CN=two CN=two
