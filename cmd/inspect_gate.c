@@ -45,6 +45,7 @@ static bool parse_time(const char *text, time_t *out)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
 	const char *end;
+	int day, second;
 	struct tm tm;
 
 	if (*text < '0' || *text > '9')
@@ -54,8 +55,11 @@ static bool parse_time(const char *text, time_t *out)
 		end = strptime(text, forms[i], &tm);
 		if (!end || *end)
 			continue;
+		day = tm.tm_mday;
+		second = tm.tm_sec;
 		*out = timegm(&tm);
-		return true;
+		/* No 30th of February, which strptime() takes. */
+		return tm.tm_mday == day && tm.tm_sec == second;
 	}
 	return false;
 }
@@ -112,10 +116,12 @@ enum est_code gate_at(struct inspect *in)
 /* Options that make sense only beside another. */
 static enum est_code check_options(const struct cmd_values *v, struct est_error *err)
 {
-	const char *alone = v->cacert.n ? "cacert" : v->hostname ? "hostname" : NULL;
+	const char *alone = v->cacert.n   ? "cacert"
+			    : v->crl.n    ? "crl"
+			    : v->hostname ? "hostname"
+			    : v->purpose  ? "purpose"
+					  : NULL;
 
-	if (!alone && v->purpose)
-		alone = "purpose";
 	if (alone && !v->verify) {
 		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
 		return est_hint(err, "add --verify");
@@ -177,6 +183,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 	const struct cmd_values *v = &cmd->v;
 	const struct est_verify config = {
 		.cacert = v->cacert.v,
+		.crl = v->crl.v,
 		.hostname = v->hostname,
 		.purpose = v->purpose,
 		.at = v->at ? &g->in->at : NULL,

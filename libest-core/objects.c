@@ -161,9 +161,14 @@ static enum est_code walk_bag(struct walk *walk, struct est_span der)
 	return rc;
 }
 
-static enum est_code p12_object(void *ctx, enum est_file_kind kind, struct est_span der)
+static enum est_code p12_object(void *ctx, const struct est_object *item)
 {
-	return emit(ctx, kind, der, 0, NULL);
+	struct walk *walk = ctx;
+	struct est_object object = *item;
+
+	object.index = ++walk->index;
+	object.offset = walk->offset;
+	return walk->fn(walk->ctx, &object, walk->err);
 }
 
 /* The error of the callback, which went into walk->err, is told from one of the file's by it. */
@@ -411,6 +416,7 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	struct wrapped message = { 0 };
 	struct est_buf whole = { 0 };
 	enum est_encoding encoding;
+	enum est_file_kind kind;
 	enum est_code rc = EST_OK;
 
 	if (depth == NEST_MAX || !wrapped_read(data, false, &message))
@@ -422,12 +428,14 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	if (message.chunked && wrapped_unchunk(message.body, &whole, walk->err))
 		message.body = est_buf_span(&whole);
 	if (message.est_type) {
-		(void)est_file_kind(message.body, &encoding);
+		kind = est_file_kind(message.body, &encoding);
 		if (encoding == EST_ENCODING_PEM)
 			rc = quirk_note(walk->quirks, EST_Q_PEM, "HTTP response", walk->err);
 		else if (encoding == EST_ENCODING_RAW && message.body.n > 0 &&
 			 message.body.p[0] == DER_SEQUENCE)
 			rc = quirk_note(walk->quirks, EST_Q_RAW_DER, "HTTP response", walk->err);
+		if (rc == EST_OK && kind == EST_FILE_CERT && encoding != EST_ENCODING_PEM)
+			rc = quirk_note(walk->quirks, EST_Q_BARE_CERT, "HTTP response", walk->err);
 	}
 	if (rc == EST_OK)
 		rc = walk_any(walk, message.body, depth + 1);

@@ -225,17 +225,6 @@ static bool covers(const struct crl *crl, const struct cert_view *cert)
 }
 
 /* RFC 5280 section 6.3.3 (f) */
-static bool may_sign(const struct cert_view *issuer)
-{
-	struct est_span value;
-	struct der_tlv bits;
-
-	if (!cert_extension(issuer, CERT_OID_KEY_USAGE, NULL, &value))
-		return true;
-	return der_expect(&value, DER_BIT_STRING, &bits) && bits.body.n >= 2 &&
-	       bits.body.p[1] & 0x02;
-}
-
 static bool find_entry(const struct crl *crl, struct est_span serial, struct der_tlv *out)
 {
 	struct est_span rest = crl->view.revoked;
@@ -343,9 +332,9 @@ enum est_code crls_check(const struct crls *crls, const struct cert_view *cert,
 			continue;
 		if (crl->unusable)
 			why = crl->unusable;
-		else if (!may_sign(issuer))
+		else if (!crl_may_sign(issuer))
 			why = "is of a CA whose keyUsage lacks cRLSign";
-		else if (!crl_signed_by(&crl->view, issuer))
+		else if (!crl_signed_by(&crl->view, issuer, false))
 			why = "is not signed by its key";
 		else if (find_entry(crl, cert->serial, &entry))
 			return fail_revoked(entry, who, err); /* an old one tells that too */

@@ -46,12 +46,14 @@ EST_API const char *est_file_kind_text(enum est_file_kind kind);
 
 /* One thing in a file, borrowed for the call. */
 struct est_object {
-	enum est_file_kind kind;        /* CERT, CSR, CRL, CSRATTRS, OTHER_CMS (also: signed), a
-					 * key, OTHER_PEM, PGP */
-	struct est_span der;            /* not yet checked in any way; empty for private keys */
-	struct est_span label;          /* of its PEM block, printable; empty: none */
-	size_t index;                   /* in the file, from 1 */
-	size_t offset;                  /* in the file, or in the message a base64 text holds */
+	enum est_file_kind kind;    /* CERT, CSR, CRL, CSRATTRS, OTHER_CMS (also: signed), a
+				     * key, PKCS12 (behind what is in it), OTHER_PEM, PGP */
+	struct est_span der;        /* not yet checked in any way; empty for private keys */
+	struct est_span label;      /* of its PEM block, printable; empty: none */
+	struct est_span name;       /* friendlyName in PKCS #12, printable; empty: none */
+	struct est_span protection; /* of PKCS #12 and its keys, algorithms by name; empty: none */
+	size_t index;               /* in the file, from 1 */
+	size_t offset;              /* in the file, or in the message a base64 text holds */
 	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
 };
 

@@ -211,6 +211,10 @@ EST_API enum est_code est_certs_load(const char *path, struct est_certs **out,
 /* Certs-only SignedData in DER with the n certificates as they are (SET OF order). */
 EST_API enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The same with CRLs, of either at least one. */
+EST_API enum est_code est_bag_encode(const struct est_span *certs, size_t n,
+	const struct est_span *crls, size_t n_crls, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Appends one PEM block; label is "CERTIFICATE", "PKCS7", "CERTIFICATE REQUEST". */
 EST_API enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,
 	struct est_error *err) EST_MUST_CHECK;
