@@ -51,8 +51,8 @@ enum est_code steps_sync_dirs(const struct journal *j, struct est_error *err)
 	return rc;
 }
 
-/* A second name for what is to be replaced.  FAT and the like have none: then only what is new
- * can be put in place, and the way back is closed. */
+/* A second name for what is to be replaced, and none for what is not there.  FAT and the like have
+ * none: then only what is new can be put in place, and the way back is closed. */
 static enum est_code link_old(const struct journal_entry *e, struct est_error *err)
 {
 	char *old = journal_old(e);
@@ -62,8 +62,8 @@ static enum est_code link_old(const struct journal_entry *e, struct est_error *e
 		return no_memory(err);
 	if (unlink(old) != 0 && errno != ENOENT)
 		rc = store_fail(old, "cannot remove what is there", err);
-	else if (linkat(AT_FDCWD, e->target, AT_FDCWD, old, 0) != 0 && errno != EPERM &&
-		 errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+	else if (e->existed && linkat(AT_FDCWD, e->target, AT_FDCWD, old, 0) != 0 &&
+		 errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
 		rc = store_fail(old, "cannot keep the old file", err);
 	free(old);
 	return rc;
@@ -74,7 +74,7 @@ enum est_code steps_link_old(const struct journal *j, struct est_error *err)
 	enum est_code rc = EST_OK;
 
 	for (size_t i = 0; rc == EST_OK && i < j->n; i++) {
-		if (journal_renames(&j->entries[i]) && j->entries[i].existed)
+		if (journal_renames(&j->entries[i]))
 			rc = link_old(&j->entries[i], err);
 	}
 	return rc;
@@ -110,7 +110,8 @@ static bool one_file(const char *a, const char *b)
 }
 
 /* One file as it was before; what was to replace it stays, a key in KEY.est-new for good.  Without
- * its second name a file counts as old; not so when this run has replaced it. */
+ * its second name a file counts as old; not so when this run has replaced it.  Where this run has
+ * not, a second name may be an earlier run's. */
 static bool undo_one(const struct journal_entry *e, bool replaced)
 {
 	char *staged = journal_staged(e), *old = journal_old(e);
@@ -124,7 +125,7 @@ static bool undo_one(const struct journal_entry *e, bool replaced)
 		good = unlink(e->target) == 0 || errno == ENOENT;
 	else if (renamed && !back && replaced)
 		good = false;
-	if (good && back)
+	if (good && back && (renamed || !replaced))
 		good = rename(old, e->target) == 0;
 	if (good)
 		(void)unlink(old); /* of two names for one file rename() takes none away */
@@ -208,12 +209,12 @@ bool steps_settle(const struct journal *j)
 		good = good && old && staged;
 		if (staged && e->part == JOURNAL_DISCARD)
 			(void)unlink(staged);
-		if (old && e->part == JOURNAL_STORE)
+		if (old && e->part == JOURNAL_STORE) {
+			generation_prune(e->target, old, j->keep);
 			(void)unlink(old);
-		else if (old && journal_renames(e))
+		} else if (old && journal_renames(e)) {
 			rotate(e, old, j->keep);
-		if (e->part == JOURNAL_STORE)
-			generation_prune(e->target, j->keep);
+		}
 		free(old);
 		free(staged);
 	}
