@@ -146,6 +146,13 @@ killed() {
 	ln -s gen-000001 st/current
 	works reenroll --force "${trust[@]}" --store st --rekey
 	[ "$(ls st)" = $'current\ngen-000001\ngen-000003' ] # the one it has replaced stays
+	# Nor one that cannot go back from what it has put in place.
+	local trace=(strace -f -qq -e "trace=rename,fsync" -o trace) me=(reenroll --force "${trust[@]}" --store st)
+	"${trace[@]}" "$EST" "${me[@]}"
+	run -4 "${trace[@]}" -e inject=rename:error=EIO:when=3 -e inject=fsync:error=EIO:when="$(awk \
+		'/ fsync/ { n++ } /rename.*st\/current"/ { print n + 1 }' trace)" "$EST" "${me[@]}"
+	[ "$(readlink st/current)" = gen-000005 ]
+	good_cert st/current/cert.pem st/current/key.pem
 	# A new store is on disk before its key can be certified.
 	strace -f -qq -y -e trace=mkdir,fsync,sendto -o trace "$EST" enroll "${trust[@]}" "${account[@]}" \
 		--subject CN=dev --store new
