@@ -109,24 +109,50 @@ static bool one_file(const char *a, const char *b)
 	       one.st_dev == two.st_dev;
 }
 
-/* One file as it was before; what was to replace it stays, a key in KEY.est-new for good.  Without
- * its second name a file counts as old; not so when this run has replaced it.  Where this run has
- * not, a second name may be an earlier run's. */
+enum state {
+	STAGED,          /* what is to replace it is still beside it */
+	REPLACED,        /* and the old file has its second name */
+	REPLACED_NO_OLD, /* it had none, or there was no file */
+	NOTHING          /* what was to replace it is lost, and never did */
+};
+
+static enum state state_of(const struct journal_entry *e, const char *staged, const char *old)
+{
+	if (steps_is_there(staged))
+		return STAGED;
+	if (!steps_is_there(old))
+		return REPLACED_NO_OLD;
+	return one_file(old, e->target) ? NOTHING : REPLACED;
+}
+
+/* What was to replace it stays, a key in KEY.est-new for good. */
+static bool take_back(const struct journal_entry *e, const char *staged)
+{
+	if (e->part == JOURNAL_KEY)
+		return rename(e->target, staged) == 0;
+	return e->existed || unlink(e->target) == 0 || errno == ENOENT;
+}
+
+/* One file as it was before.  replaced: by this run, which knows that a second name is an earlier
+ * run's where nothing was renamed, and that without one the old file is lost. */
 static bool undo_one(const struct journal_entry *e, bool replaced)
 {
 	char *staged = journal_staged(e), *old = journal_old(e);
 	bool good = staged && old;
-	bool back = good && steps_is_there(old);
-	bool renamed = good && !steps_is_there(staged) && !(back && one_file(old, e->target));
 
-	if (renamed && e->part == JOURNAL_KEY && (back || !e->existed))
-		good = rename(e->target, staged) == 0;
-	else if (renamed && !back && !e->existed)
-		good = unlink(e->target) == 0 || errno == ENOENT;
-	else if (renamed && !back && replaced)
-		good = false;
-	if (good && back && (renamed || !replaced))
-		good = rename(old, e->target) == 0;
+	switch (good ? state_of(e, staged, old) : NOTHING) {
+	case STAGED: /* and in recovery the old files are those that fit */
+		good = replaced || !steps_is_there(old) || rename(old, e->target) == 0;
+		break;
+	case REPLACED:
+		good = take_back(e, staged) && rename(old, e->target) == 0;
+		break;
+	case REPLACED_NO_OLD:
+		good = e->existed ? !replaced : take_back(e, staged);
+		break;
+	case NOTHING:
+		break;
+	}
 	if (good)
 		(void)unlink(old); /* of two names for one file rename() takes none away */
 	free(staged);
