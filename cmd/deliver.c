@@ -121,11 +121,13 @@ static enum est_code open_swap(struct cmd *cmd, const char *cert, struct deliver
 
 	if (!file)
 		return EST_OK;
-	rc = lock(cmd, file, v->store ? EST_SWAP_STORE : 0, &d->swap);
+	rc = lock(cmd, file, (v->store ? EST_SWAP_STORE : 0) | (v->dry_run ? EST_SWAP_LOOK : 0),
+		&d->swap);
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
-	d->finished = d->recovered || est_swap_hook_owed(d->swap);
+	d->finished = d->recovered || est_swap_hook_owed(d->swap) ||
+		      est_swap_recovered(d->swap) == EST_RECOVERY_DUE;
 	if (est_swap_recovered(d->swap) == EST_RECOVERED_OLD)
 		cmd_notice(cmd, "an unfinished run's files were no pair, the old ones are in place "
 				"again");
@@ -324,11 +326,16 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	enum est_code rc;
 	char stored[PATH_MAX];
 
+	if (v->dry_run) {
+		cmd_notice(cmd, "dry run: would first finish or undo what an unfinished run left");
+		cmd_json_string(cmd, "action", "dry-run");
+		return EST_OK;
+	}
 	cmd_notice(cmd, d->recovered ? "recovered: the files of an unfinished run are in place now"
 				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
 	cmd_json_bool(cmd, "changed", d->recovered);
-	if (!est_swap_hook_owed(d->swap) || v->dry_run)
+	if (!est_swap_hook_owed(d->swap))
 		return EST_OK;
 	if (v->store) {
 		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);

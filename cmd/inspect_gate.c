@@ -335,22 +335,105 @@ static enum est_code fail_kept(struct gates *g, const struct bag_cert *kept,
 	return EST_OK;
 }
 
+/* The CA certificates of a bag, sorted by subject, and what is handed over for one certificate. */
+struct issuer {
+	struct est_cert_parts parts;
+	struct est_span der;
+	size_t place; /* in the bag, from 1 on */
+	size_t met;   /* for the certificate with this place */
+};
+
+struct issuers {
+	struct issuer *all, **met;
+	size_t n, n_met;
+};
+
+static int by_subject(const void *a, const void *b)
+{
+	const struct issuer *x = a, *y = b;
+	struct est_span s = x->parts.subject, t = y->parts.subject;
+	int order = memcmp(s.p, t.p, s.n < t.n ? s.n : t.n);
+
+	if (order == 0)
+		order = (s.n > t.n) - (s.n < t.n);
+	return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static void meet(struct issuers *in, struct est_span name, size_t place)
+{
+	const struct issuer key = { .parts.subject = name };
+	size_t low = 0, high = in->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (by_subject(&in->all[mid], &key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < in->n && in->all[low].met == place)
+		return; /* and with it the others of this name */
+	for (; low < in->n && in->n_met < EST_CERTS_MAX; low++) {
+		struct issuer *i = &in->all[low];
+
+		if (!est_span_eq(i->parts.subject, name))
+			return;
+		i->met = place;
+		in->met[in->n_met++] = i;
+	}
+}
+
+/* What the names lead to from a certificate on, nearest first, behind certs[0]. */
+static size_t lead(struct issuers *in, size_t place, struct est_span *certs)
+{
+	struct est_cert_parts parts;
+	struct est_error ignored;
+
+	in->n_met = 0;
+	if (est_cert_parts(certs[0], &parts, &ignored) == EST_OK)
+		meet(in, parts.issuer, place);
+	for (size_t i = 0; i < in->n_met; i++) {
+		certs[i + 1] = in->met[i]->der;
+		meet(in, in->met[i]->parts.issuer, place);
+	}
+	return in->n_met + 1;
+}
+
+static enum est_code issuers_init(struct issuers *in, const struct bag *bag, struct est_error *err)
+{
+	struct est_error ignored;
+
+	in->all = calloc(bag->n + 1, sizeof(*in->all));
+	in->met = calloc(EST_CERTS_MAX, sizeof(*in->met));
+	if (!in->all || !in->met)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < bag->n; i++) {
+		struct issuer *one = &in->all[in->n];
+
+		one->der = bag->cert[i].der;
+		one->place = i + 1;
+		in->n += bag->cert[i].ca &&
+			 est_cert_parts(one->der, &one->parts, &ignored) == EST_OK;
+	}
+	qsort(in->all, in->n, sizeof(*in->all), by_subject);
+	return EST_OK;
+}
+
 /* The certificates of end entities; of a bag that has none, all. */
 static enum est_code verify_all(struct gates *g, struct est_error *err)
 {
 	const struct bag *bag = &g->in->bag;
-	struct est_span *certs = calloc(bag->n + 2, sizeof(*certs));
-	enum est_code rc = EST_OK;
+	struct est_span *certs = calloc(EST_CERTS_MAX + 1, sizeof(*certs));
+	struct issuers issuers = { 0 };
 	struct est_error why;
-	size_t n = 1, leaves = 0;
+	enum est_code rc;
+	size_t leaves = 0;
 
-	if (!certs)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (size_t i = 0; i < bag->n; i++) {
+	rc = certs ? issuers_init(&issuers, bag, err)
+		   : est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < bag->n; i++)
 		leaves += !bag->cert[i].ca;
-		if (bag->cert[i].ca && n <= EST_CERTS_MAX)
-			certs[n++] = bag->cert[i].der;
-	}
 	for (size_t i = 0; rc == EST_OK && i < bag->n; i++) {
 		if (leaves > 0 && bag->cert[i].ca)
 			continue;
@@ -360,12 +443,14 @@ static enum est_code verify_all(struct gates *g, struct est_error *err)
 			break;
 		inspect_progress(g->in, "verifying, %zu of %zu", i + 1, bag->n);
 		certs[0] = bag->cert[i].der;
-		rc = est_verifier_check(g->verifier, certs, n, &why);
+		rc = est_verifier_check(g->verifier, certs, lead(&issuers, i + 1, certs), &why);
 		if (rc == EST_E_UNTRUSTED || rc == EST_E_PROTOCOL)
 			rc = fail_kept(g, &bag->cert[i], &why, err);
 		else if (rc != EST_OK)
 			*err = why;
 	}
+	free(issuers.all);
+	free(issuers.met);
 	free(certs);
 	return rc;
 }

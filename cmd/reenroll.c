@@ -255,7 +255,7 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
 		strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc != EST_OK || delivery->finished || strcmp(cmd->v.cert, "-") == 0)
+	if (rc != EST_OK || delivery->finished || cmd->v.dry_run || strcmp(cmd->v.cert, "-") == 0)
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc != EST_OK)

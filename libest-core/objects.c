@@ -292,7 +292,7 @@ static enum est_code walk_block(struct walk *walk, const struct pem_block *block
 		value.n = 0;
 	if (kind != label && label != EST_FILE_OTHER_PEM && kind != EST_FILE_BARE_SIGNED &&
 		kind != EST_FILE_OTHER_CMS)
-		rc = quirk_note(walk->quirks, EST_Q_PEM_LABEL, "PEM", walk->err);
+		rc = quirk_note(walk->quirks, EST_Q_PEM_LABEL, "PEM", &why);
 	if (rc == EST_OK)
 		rc = trailing_cut(&value, est_file_kind_text(kind), walk->quirks, &why);
 	if (rc == EST_OK)

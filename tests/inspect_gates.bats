@@ -111,6 +111,13 @@ yes() {
 		--verify --cacert root.pem www.pem
 	no 'does not lead to a trust anchor' unknown-ca --verify --cacert other.pem bag.pem
 	no 'does not lead to a trust anchor' unknown-ca --verify bag.pem
+	# However many others there are: the names lead to the issuer.
+	python3 -c 'import base64, sys
+der = base64.b64decode("".join(sys.stdin.read().split("-----")[2].split()))
+for i in range(1101):
+    pem = base64.b64encode(der.replace(b"other", b"%05d" % i)).decode()
+    print("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----" % pem)' <other.pem >many.pem
+	works inspect -q --verify --cacert root.pem many.pem www.pem sub.pem
 	no 'CN=old' weak --verify --cacert root.pem old.pem sub.pem
 	no 'CN=weak' weak --verify --cacert root.pem weak.pem sub.pem
 }

@@ -269,6 +269,34 @@ static void pem_of_all_kinds_is_taken_apart(void **state)
 }
 
 /* What one text is taken apart into, or how it is refused. */
+static enum est_code note_why(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	(void)err;
+	if (object->kind == EST_FILE_CSR && object->broken &&
+		strstr(object->broken->msg, "(Q-PEM-LABEL), refused by --strict"))
+		++*(unsigned *)ctx;
+	return EST_OK;
+}
+
+static void a_wrong_label_is_refused_where_everything_is_strict(void **state)
+{
+	/* The shape of a request, which is all that tells it from a certificate. */
+	const struct est_span csr = BYTES(0x30, 15, 0x30, 7, 2, 1, 0, 0x30, 0, 0x30, 0, 0x30, 0, 3,
+		2, 0, 0);
+	struct est_quirks quirks = { .strict = true };
+	struct est_buf text = { 0 };
+	struct est_error err;
+	unsigned refused = 0;
+
+	(void)state;
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE", csr, &err), EST_OK);
+	assert_int_equal(est_objects(est_buf_span(&text), &quirks, note_why, &refused, &err),
+		EST_OK);
+	assert_int_equal(refused, 1);
+	assert_int_equal(quirks.seen, 1u << EST_Q_PEM_LABEL);
+	est_buf_free(&text);
+}
+
 static void messages_with_fields_are_opened(void **state)
 {
 	static const struct {
@@ -416,6 +444,7 @@ int main(void)
 		cmocka_unit_test(der_of_each_kind_is_told_apart),
 		cmocka_unit_test(a_broken_object_does_not_hide_the_others),
 		cmocka_unit_test(pem_of_all_kinds_is_taken_apart),
+		cmocka_unit_test(a_wrong_label_is_refused_where_everything_is_strict),
 		cmocka_unit_test(messages_with_fields_are_opened),
 		cmocka_unit_test(values_in_a_row_are_taken_one_by_one),
 		cmocka_unit_test(the_callback_ends_it),

@@ -213,7 +213,23 @@ static void a_group_is_kept_without_being_root_or_does_not_read_a_key(void **sta
 
 static void a_certificate_does_not_replace_a_key(void **state)
 {
+	const struct est_span keys[] = {
+		BYTES(0x30, 8, 2, 1, 0, 0x30, 0, 4, 1, 0),           /* PKCS #8 */
+		BYTES(0x30, 6, 2, 1, 1, 4, 1, 0),                    /* EC */
+		BYTES(0x30, 12, 2, 1, 0, 2, 1, 7, 2, 1, 7, 2, 1, 7), /* RSA */
+		BYTES(0x30, 8, 0x30, 3, 6, 1, 0x2a, 4, 1, 0),        /* encrypted */
+		BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a),        /* PKCS #12 */
+		BYTES(0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2),           /* a Java keystore */
+		est_span_str("MAYCAQEEAQA="),                        /* EC, base64 */
+	};
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		testca_write(at("k"), keys[i]);
+		expect_refused(at("k"), 0, "private key");
+	}
+	testca_write(at("k"), BYTES(0x30, 5, 0x30, 0, 3, 1, 0)); /* not a public one's */
+	assert_int_equal(replace(at("k"), 0, "x", NULL), EST_OK);
 	testca_write(at("k"), est_span_str("x\n-----BEGIN EC PRIVATE KEY-----\n"));
 	expect_refused(at("k"), 0, "private key");
 	assert_string_equal(err.reason, "holds-key");
@@ -278,6 +294,48 @@ static void a_link_stays_and_what_it_names_is_replaced(void **state)
 	assert_int_equal(replace(at("dangling"), EST_OUTPUT_NEW, "new", NULL), EST_OK);
 	assert_true(S_ISLNK(status(at("dangling")).st_mode));
 	expect_content(at("sub/later"), "new");
+}
+
+/* In a directory where others may write, a file of theirs may wait for a key. */
+static void what_somebody_else_has_put_there_is_refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uid_t dir, file;
+		bool refused;
+	} cases[] = {
+		{ 01777, 0, 1234, true },
+		{ 0777, 0, 1234, true },
+		{ 0770, 4321, 1234, true },
+		{ 01777, 1234, 1234, false }, /* whoever owns the directory could as well */
+		{ 01777, 4321, 0, false },
+		{ 0755, 0, 1234, false },
+	};
+	size_t n = sizeof(cases) / sizeof(cases[0]);
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	testca_write(at("file"), est_span_str("old"));
+	assert_int_equal(mkdir(at("mine"), 0700), 0);
+	testca_write(at("mine/real"), est_span_str("old"));
+	assert_int_equal(symlink("mine/real", at("link")), 0);
+	for (size_t i = 0; i < 2 * n; i++) {
+		const char *path = at(i < n ? "file" : "link");
+
+		assert_int_equal(chmod(testca_tmp, cases[i % n].mode), 0);
+		assert_int_equal(chown(testca_tmp, cases[i % n].dir, 0), 0);
+		assert_int_equal(lchown(path, cases[i % n].file, 0), 0);
+		if (cases[i % n].refused) {
+			expect_refused(path, EST_OUTPUT_SECRET, "belongs to user 1234");
+			assert_non_null(strstr(err.hint, "directory of your own"));
+			expect_content(at("mine/real"), "old");
+		} else {
+			assert_int_equal(replace(path, 0, "new", NULL), EST_OK);
+			assert_int_equal(replace(path, 0, "old", NULL), EST_OK);
+		}
+	}
+	assert_int_equal(chown(testca_tmp, 0, 0), 0);
 }
 
 static void links_in_a_circle_are_refused(void **state)
@@ -421,6 +479,7 @@ int main(void)
 		TEST(equal_content_keeps_the_file),
 		TEST(content_may_be_empty),
 		TEST(a_link_stays_and_what_it_names_is_replaced),
+		TEST(what_somebody_else_has_put_there_is_refused),
 		TEST(links_in_a_circle_are_refused),
 		TEST(what_is_no_regular_file_is_refused),
 		TEST(a_name_that_can_never_be_a_file_is_refused_before_anything_is_sent),
