@@ -228,9 +228,7 @@ enum est_code session_wait(struct session *s, ssize_t ret, const struct deadline
 	short events = gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
 
 	if (ret != GNUTLS_E_AGAIN && ret != GNUTLS_E_INTERRUPTED)
-		return deadline_left_ms(deadline) > 0
-			       ? EST_OK
-			       : est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
+		return deadline_check(deadline, doing, err);
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
