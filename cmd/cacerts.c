@@ -155,7 +155,7 @@ static enum est_code report_strays(struct cmd *cmd, struct est_client *client,
 	if (rc == EST_OK)
 		rc = cmd_json_cert_list(cmd, "strays", strays, false);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(strays) && i < STRAYS_SHOWN; i++) {
-		rc = est_cert_info(est_certs_get(strays, i), &info, &cmd->err);
+		rc = est_cert_words(est_certs_get(strays, i), &info, &cmd->err);
 		if (rc != EST_OK)
 			break;
 		cmd_verbose(cmd,

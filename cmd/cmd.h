@@ -33,6 +33,7 @@ struct cmd {
 	bool skipped;             /* nothing was due */
 	bool installed;           /* files have changed, whatever becomes of stdout */
 	bool printed;             /* the object is out already */
+	int64_t listing_ms;       /* since when certificates are listed in json; 0: not yet */
 	struct est_error err;
 };
 

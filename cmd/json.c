@@ -109,6 +109,25 @@ enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, boo
 	return cmd_json_cert_list(cmd, "certificates", certs, pem);
 }
 
+#define LISTING_MS 60000 /* without --max-time */
+
+/* Whether a certificate is self-signed takes a signature, and an answer can be made for that. */
+static enum est_code list_in_time(struct cmd *cmd)
+{
+	const unsigned max_ms = cmd->v.max_time_ms ? cmd->v.max_time_ms : LISTING_MS;
+	struct timespec now;
+	int64_t ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (!cmd->listing_ms)
+		cmd->listing_ms = ms;
+	if (ms - cmd->listing_ms > max_ms)
+		return est_fail(&cmd->err, EST_E_TIMEOUT,
+			"timed out while the certificates of the answer were listed");
+	return EST_OK;
+}
+
 enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct est_certs *certs,
 	bool pem)
 {
@@ -122,7 +141,9 @@ enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct
 	array = json_object_new_array();
 	json_object_object_add(cmd->json, name, array);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
-		rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
+		rc = list_in_time(cmd);
+		if (rc == EST_OK)
+			rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
 		if (rc != EST_OK)
 			break;
 		o = cmd_json_cert(&info);

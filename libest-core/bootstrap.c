@@ -121,7 +121,10 @@ static enum est_code accept_by_somebody(const struct bootstrap *b, const struct 
 	enum est_code rc;
 	size_t index;
 
-	if (!anchors_current(bag, 0, &index)) {
+	rc = anchors_current(bag, 0, &b->client->deadline, &index, err);
+	if (rc != EST_OK)
+		return rc;
+	if (index == est_certs_count(bag)) {
 		est_fail(err, EST_E_PROTOCOL,
 			"cacerts: no root certificate that could be trusted is in the answer");
 		return est_reason(err, "no-root");
@@ -177,7 +180,7 @@ enum est_code est_bootstrap(struct est_client *c, const char *const *fingerprint
 	c->params.target.port = c->url.port;
 	rc = fetch(c, &bag, err);
 	if (rc == EST_OK)
-		rc = anchors_require_root(NULL, bag, err);
+		rc = anchors_require_root(NULL, bag, &c->deadline, err);
 	if (rc == EST_OK)
 		rc = certs_new(&sorted.anchors, err);
 	if (rc == EST_OK && b.n_fingerprints > 0)

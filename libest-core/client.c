@@ -219,7 +219,7 @@ enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct e
 
 	rc = fetch_certs(c, &operation_cacerts, NULL, &ignored, &certs, err);
 	if (rc == EST_OK)
-		rc = anchors_require_root(c->trust, certs, err);
+		rc = anchors_require_root(c->trust, certs, &c->deadline, err);
 	if (rc == EST_OK)
 		*out = certs;
 	else

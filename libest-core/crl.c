@@ -52,8 +52,11 @@ static enum est_code read_tbs(struct crl_view *crl, struct est_span tbs, struct 
 				return malformed(der, list.body.p, "no revoked certificate", err);
 		}
 	}
-	if (der_expect(&tbs, DER_CONTEXT_C(0), &tlv) && der_expect(&tlv.body, DER_SEQUENCE, &list))
+	if (der_expect(&tbs, DER_CONTEXT_C(0), &tlv)) {
+		if (!der_expect(&tlv.body, DER_SEQUENCE, &list) || tlv.body.n > 0)
+			return malformed(der, tlv.body.p, "not one list of extensions", err);
 		crl->extensions = list.body;
+	}
 	if (tbs.n > 0)
 		return malformed(der, tbs.p, "something after the extensions", err);
 	return cert_check_name(issuer.whole, WHAT ": issuer", err);

@@ -116,7 +116,10 @@ enum est_code linking_begin(struct est_client *c, const struct est_enrollment *a
 	if (demanded && pop == EST_POP_OFF)
 		return fail_demand(l, "and --pop off does without", err);
 	if (demanded && (secret || linked))
-		return fail_demand(l, "and challengePassword holds a secret", err);
+		return fail_demand(l,
+			secret ? "and challengePassword holds a secret"
+			       : "and the request has an estIdentityLinking of its own",
+			err);
 	l->required = demanded || forced;
 	l->wanted = l->required || (pop == EST_POP_AUTO && !secret && !linked);
 	return l->required && pop != EST_POP_TLS_EXPORTER ? need_tls12(c, err) : EST_OK;

@@ -12,6 +12,7 @@
 
 #include "cert.h"
 #include "certs.h"
+#include "deadline.h"
 #include "path_rules.h"
 
 #define IMPORTS_MAX 64 /* helpers that are looked at for one certificate */
@@ -282,6 +283,12 @@ static bool path_push(struct search *s, const struct cert_view *view)
 	return true;
 }
 
+static bool may_try(const struct search *s)
+{
+	return s->tries < TRUST_TRIES &&
+	       (!s->query->deadline || deadline_left_ms(s->query->deadline) > 0);
+}
+
 /* Depth first; the path that is valid is left in s. */
 static bool find_path(struct search *s)
 {
@@ -289,7 +296,7 @@ static bool find_path(struct search *s)
 		return true;
 	if (s->n == TRUST_PATH_MAX)
 		return false;
-	for (size_t i = 0; i < s->n_pool && s->tries < TRUST_TRIES; i++) {
+	for (size_t i = 0; i < s->n_pool && may_try(s); i++) {
 		if (!path_push(s, &s->pool[i]))
 			continue;
 		if (find_path(s))

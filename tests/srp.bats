@@ -54,9 +54,24 @@ setup() {
 	[ $((${EPOCHREALTIME/./} - start)) -ge 400000 ]
 }
 
+@test "srp: who breaks off after the proof of the password has had the one guess there is (R7030-3.3.3-05)" {
+	local how
+	for how in '' --hang; do
+		# shellcheck disable=SC2086 # an option or none
+		helper peer.py cut "${srp[1]##*:}" --capture "$BATS_TEST_TMPDIR/guesses" $how
+		rm -f "$BATS_TEST_TMPDIR/guesses"
+		ONCE=1 refused 8 'the (TLS )?handshake' cacerts -s "https://127.0.0.1:$PORT" \
+			"${anchor[@]}" "${me[@]}" --retry 2 --retry-delay 0.01 --max-time 0.6
+		stderr_has 'hint: user or password for SRP'
+		# ClientKeyExchange came once.
+		[ "$(xxd -p "$BATS_TEST_TMPDIR/guesses" | tr -d '\n' | grep -o '16030301..1000' | wc -l)" = 1 ]
+	done
+}
+
 @test "srp: a server without SRP, and one that knows nothing but SRP" {
-	# libmicrohttpd hangs up without an alert.
-	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}"
+	# libmicrohttpd hangs up without an alert; no guess was made, and this may pass.
+	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}" --retry 1 --retry-delay 0.01 -v
+	stderr_has 'the next attempt is in'
 	ONCE=1 refused 8 'alert|TLS' cacerts "${srp[@]}"
 	nothing_sent
 }

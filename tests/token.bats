@@ -48,7 +48,11 @@ setup() {
 	EST_KEY_PASSWORD=4711 works csr --use-key "${KEY/dev/rsa}" --subject CN=x -o b.csr
 	works csr --use-key "$KEY?pin-source=$pin" --subject CN=x -o c.csr
 	works csr --use-key "$KEY?pin-source=file:$pin" --subject CN=x -o d.csr
-	for name in a c d; do
+	cp "$pin" 'a pin&%'
+	works csr --use-key "$KEY?pin-source=file:$PWD/a%20pin%26%25" --subject CN=x -o e.csr
+	ONCE=1 refused 2 '%00' csr --use-key "$KEY?pin-source=$pin%00" --subject CN=x
+	ONCE=1 refused 2 'hexadecimal' csr --use-key "$KEY?pin-source=$pin%2" --subject CN=x
+	for name in a c d e; do
 		openssl req -in $name.csr -noout -verify
 		same_key $name.csr "$BATS_FILE_TMPDIR/dev.key"
 	done
