@@ -78,6 +78,24 @@ resigned() {
 	[ "$(jq -r .error.code "$OUT")" = binding-refused ]
 }
 
+@test "pop: a refusal as Full PKI Response says popFailed, signed by the CA, and est says it too (R7030-3.5-12 R7030-4.2.3-03)" {
+	refused 10 'Full PKI Response .CMC.: failed, popFailed: linking.*is required' enroll "${trust[@]}" \
+		-l pop-cmc "${me[@]}" "${alone[@]}" --pop off
+	works csr --subject CN=x --key-out k -o x.csr
+	sed '/^-/d' x.csr >body
+	curl -sS --cacert "$EST_TEST_DIR/root.pem" -u "tester:$(cat "$BATS_FILE_TMPDIR/password")" -D head -o got \
+		-H 'Content-Type: application/pkcs10' --data-binary @body \
+		"$EST_TEST_URL/.well-known/est/pop-cmc/simpleenroll"
+	grep -q '^HTTP/1.1 400' head && grep -qi '^Content-Type: application/pkcs7-mime; smime-type=CMC-response' head
+	openssl base64 -d -in got -out got.der
+	openssl cms -verify -inform DER -in got.der -binary -purpose any -CAfile "$EST_TEST_DIR/root.pem" -out pki
+	openssl asn1parse -inform DER -in pki | awk -F: '/UTF8STRING/ { n++ } /INTEGER/ { last = $NF }
+		END { exit !(n == 1 && last == "09") }'
+	server_log_reset
+	works enroll "${trust[@]}" -l pop-cmc "${me[@]}" # the CSR attributes ask for it
+	[ "$(linked)" = '["TLS1.2","tls-unique","challengePassword"]' ]
+}
+
 @test "pop: require offers TLS 1.2 alone, and one connection does for it all (R9148-3-02)" {
 	for how in require tls-unique; do
 		server_log_reset
