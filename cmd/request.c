@@ -303,6 +303,21 @@ static enum est_code keep_request(struct cmd *cmd, struct request *r)
 	return EST_OK;
 }
 
+/* A request that is ready follows nobody, but what cannot be had with it is known before it leaves:
+ * whether the CA wants it linked (RFC 7030 section 3.5). */
+static enum est_code take_csr(struct cmd *cmd, struct request *r)
+{
+	enum est_code rc = est_csr_load(cmd->v.csr, &r->csr, &cmd->err);
+
+	if (rc == EST_OK)
+		rc = open_pending(cmd, r);
+	if (rc == EST_OK && r->client)
+		rc = attrs_fetch(cmd, r->client, &r->attrs);
+	if (rc == EST_OK && r->attrs)
+		rc = est_plan_make(NULL, "ec:p256", false, r->attrs, &r->plan, &cmd->err);
+	return rc == EST_OK ? keep_request(cmd, r) : rc;
+}
+
 struct secrets {
 	struct est_buf challenge, otp, revocation;
 };
@@ -352,12 +367,8 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	};
 	enum est_code rc = EST_OK;
 
-	if (v->csr) {
-		rc = open_pending(cmd, r);
-		if (rc == EST_OK)
-			rc = est_csr_load(v->csr, &r->csr, &cmd->err);
-		return rc == EST_OK ? keep_request(cmd, r) : rc;
-	}
+	if (v->csr)
+		return take_csr(cmd, r);
 	rc = read_secrets(cmd, &secrets, &spec);
 	if (rc == EST_OK && v->use_key) {
 		r->key_file = v->use_key;

@@ -180,6 +180,13 @@ resigned() {
 	stderr_has 'ready-made request cannot be linked'
 	works enroll "${trust[@]}" "${account[@]}" --csr plain.csr -o c.pem "${tls12[@]}" --pop off
 	[ ! -s "$ERR" ]
+	server_log_reset
+	for label in pop pop-7894; do
+		refused 3 'CSR attributes ask for .*a ready-made request cannot be linked' enroll "${trust[@]}" \
+			"${account[@]}" --csr plain.csr -o other.pem -l $label
+	done
+	seen 4 '.operation == "csrattrs"'
+	no_csr
 }
 
 @test "pop: a request with a challengePassword of its own is not taken for one that is linked (R7030-3.5-03 R7030-3.5-07)" {
