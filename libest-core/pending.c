@@ -170,20 +170,30 @@ enum est_code est_pending_open(struct est_client *client, const char *name,
 	return EST_OK;
 }
 
-void pending_told(struct est_pending *p, int64_t seconds)
+static void set_times(struct est_pending *p, time_t now, time_t seconds)
 {
 	char text[TIMES_SIZE], date[DATE_SIZE], when[DATE_SIZE];
 	ssize_t n;
 
-	seconds = seconds < EST_PENDING_MAX_S ? seconds : EST_PENDING_MAX_S;
-	p->accepted = true;
-	p->date = time(NULL);
-	p->when = p->date + (time_t)seconds;
+	p->date = now;
+	p->when = now + seconds;
 	n = snprintf(text, sizeof(text), TIMES_FORM, date_text(p->date, date),
 		date_text(p->when, when));
 	if (p->fd < 0 || pwrite(p->fd, text, (size_t)n, 0) != n || fsync(p->fd) != 0)
 		client_log(p->client, EST_LOG_NOTICE, "%s: the time to come back is not kept",
 			p->path);
+}
+
+/* Rounded up, and at least a second: not earlier than told. */
+void pending_told(struct est_pending *p, int64_t seconds)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	seconds = seconds < 1 ? 1 : seconds;
+	seconds = seconds < EST_PENDING_MAX_S ? seconds + (now.tv_nsec > 0) : EST_PENDING_MAX_S;
+	p->accepted = true;
+	set_times(p, now.tv_sec, (time_t)seconds);
 }
 
 enum est_code est_pending_wait(struct est_pending *p, struct est_error *err)
@@ -194,7 +204,7 @@ enum est_code est_pending_wait(struct est_pending *p, struct est_error *err)
 	if (!p->current || now >= p->when)
 		return EST_OK;
 	if (now < p->date) /* the clock was set back: how long it has been, nobody knows */
-		pending_told(p, p->when - p->date);
+		set_times(p, now, p->when - p->date);
 	est_fail(err, EST_E_PENDING,
 		"%s: the server has this request, and is not to be asked again before %s (RFC 7030 "
 		"section 4.2.3)",

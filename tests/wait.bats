@@ -243,7 +243,7 @@ test_seen_202() {
 	cp key.pem.est-new kept
 	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json --wait=5
 	[ "$(jq -r .action "$OUT")" = recovered ]
-	gaps_between 1.0 2.2
+	gaps_between 1.0 3.0
 	same_key key.pem kept
 	good_cert cert.pem key.pem
 }
@@ -337,15 +337,15 @@ one_body() {
 	refused 12 'not to be asked again before .* GMT' enroll "${trust[@]}" -l retry-after-60 "${me[@]}" \
 		--wait=30 --csrattrs auto
 	jq -e '.action == "pending" and .error.http_status == null and
-		(.error.retry_after | . > 40 and . <= 60)' "$OUT"
+		(.error.retry_after | . > 40 and . <= 61)' "$OUT"
 	# Set back, the time begins anew, and is not a day longer for that.
 	FAKE='-30s' clocked
 	[ "$status" = 12 ]
 	nothing_sent
-	jq -e '.error.retry_after == 60' "$OUT"
+	jq -e '.error.retry_after | . == 60 or . == 61' "$OUT"
 	FAKE='+0s' clocked
 	[ "$status" = 12 ]
-	jq -e '.error.retry_after < 60' "$OUT"
+	jq -e '.error.retry_after <= 60' "$OUT"
 	nothing_sent
 	FAKE='+65s' clocked # the time has come
 	[ "$status" = 12 ]
@@ -411,21 +411,29 @@ clocked() {
 	refused 11 500 enroll "${trust[@]}" "${account[@]}" --csr own.csr -o c.pem -l status-500
 }
 
+# What the server said of the time is forgotten.
+come_back_now() {
+	sed -i "2s/.*/$(sed -n '1s/^Date/Retry-After/p' key.pem.est-csr)/" key.pem.est-csr
+}
+
 @test "resume: other names or another hash, and the request is made anew, which is said; the key stays" {
-	run_est enroll "${trust[@]}" -l retry-after-0 "${me[@]}"
+	run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}"
 	cp key.pem.est-new kept
 	cp key.pem.est-csr first
+	come_back_now
 	for more in '--subject CN=other' '--dns a.example' '--hash sha384' '--key-usage digitalSignature'; do
 		# shellcheck disable=SC2086 # words
-		run_est enroll "${trust[@]}" -l retry-after-0 "${me[@]}" $more
+		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
 		[ "$status" = 12 ]
 		stderr_has 'a new one is made'
 		cmp kept key.pem.est-new
 		run ! cmp -s first key.pem.est-csr
+		come_back_now
 		# and that is the one that counts from now on
 		# shellcheck disable=SC2086
-		run_est enroll "${trust[@]}" -l retry-after-0 "${me[@]}" $more
+		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
 		run ! grep -q 'a new one is made' "$ERR"
+		come_back_now
 	done
 	[ "$(bodies | sort -u | wc -l)" = 5 ]
 }
