@@ -468,5 +468,7 @@ resigned() {
 	openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key 2>/dev/null
 	refused 3 'RSA-PSS key cannot sign a request here' csr --subject CN=dev --use-key pss.key
 	[ "$(jq -r .error.code "$OUT")" = cannot-sign ]
+	openssl ecparam -name secp256k1 -genkey -noout -out odd.key
+	refused 3 'no private key of a kind that can be used' csr --subject CN=dev --use-key odd.key
 	nothing_sent
 }
