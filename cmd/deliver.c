@@ -93,8 +93,7 @@ static enum est_code lock(struct cmd *cmd, const char *file, unsigned flags, str
 	return rc;
 }
 
-/* The file by whose name runs find each other; NULL: there is none. */
-static const char *swap_file(const struct cmd_values *v, const char *cert)
+const char *delivery_file(const struct cmd_values *v, const char *cert)
 {
 	const char *const files[] = { v->store, cert && strcmp(cert, "-") != 0 ? cert : NULL,
 		v->combined, v->key_out, v->p12, v->chain_out };
@@ -108,7 +107,7 @@ static const char *swap_file(const struct cmd_values *v, const char *cert)
 
 bool delivery_unfinished(const struct cmd *cmd, const char *cert)
 {
-	const char *file = swap_file(&cmd->v, cert);
+	const char *file = delivery_file(&cmd->v, cert);
 
 	return file && est_swap_unfinished(file, cmd->v.store ? EST_SWAP_STORE : 0);
 }
@@ -116,7 +115,7 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert)
 static enum est_code open_swap(struct cmd *cmd, const char *cert, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = swap_file(v, cert);
+	const char *file = delivery_file(v, cert);
 	enum est_code rc;
 
 	if (!file)

@@ -55,6 +55,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
 		.demands = request->plan.demands,
+		.pending = request->pending,
 	};
 	struct est_issued issued = { 0 };
 	bool maybe_issued = false;

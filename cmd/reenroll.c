@@ -178,6 +178,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
 		.demands = request->plan.demands,
+		.pending = request->pending,
 	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
@@ -298,7 +299,7 @@ static enum est_code run(struct cmd *cmd)
 	output = cmd->v.store    ? (cert_file != stored[0] ? stored[0] : NULL)
 		 : cmd->v.output ? cmd->v.output
 				 : cmd->v.combined;
-	if (request_unfinished(cmd)) { /* does this run go on with it? */
+	if (request_unfinished(cmd, NULL)) { /* does this run go on with it? */
 		place_key(cmd, request.key_file, unasked);
 		unasked = false;
 	}

@@ -338,6 +338,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	if (c->paused_ms)
 		c->deadline.end_ms += deadline_now_ms() - c->paused_ms;
 	c->paused_ms = 0;
+	c->pending = ask->pending;
 	rc = csr_view(ask->csr, "the request", &view, err);
 	if (rc == EST_OK)
 		rc = linking_begin(c, ask, &view, &post, err);
@@ -356,6 +357,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 		note_changed_names(c, &view, out->chain);
 	est_certs_free(certs);
 	linking_wipe(&post);
+	c->pending = NULL;
 	return rc;
 }
 

@@ -28,7 +28,8 @@ struct est_client {
 	struct auth auth;
 	struct est_quirks quirks;
 	struct est_session_info info;
-	bool noted_implicit; /* that a password goes where an implicit anchor vouches */
+	struct est_pending *pending; /* where what the server says of the next time goes; or NULL */
+	bool noted_implicit;         /* that a password goes where an implicit anchor vouches */
 	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT],
 		proxy_address[NET_ADDRESS_TEXT];
 };

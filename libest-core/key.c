@@ -326,7 +326,8 @@ static enum est_code import(struct est_key *key, struct est_span text, const cha
 	ret = key_import(key, one, NULL);
 	if (ret < 0)
 		return est_fail(err, ret == GNUTLS_E_MEMORY_ERROR ? EST_E_INTERNAL : EST_E_INPUT,
-			"%s: holds no private key: %s", name, gnutls_strerror(ret));
+			"%s: holds no private key of a kind that can be used here: %s", name,
+			gnutls_strerror(ret));
 	return EST_OK;
 }
 

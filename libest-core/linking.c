@@ -58,6 +58,8 @@ static enum est_code fail_demand(const struct linking *l, const char *why, struc
 	est_fail(err, EST_E_INPUT,
 		"the server's CSR attributes ask for %s (RFC 7030 section 3.5), %s",
 		l->own_attribute ? "estIdentityLinking" : "challengePassword", why);
+	if (!l->ask->key)
+		est_hint(err, "some servers list it and take less: --csrattrs ignore does not ask");
 	return est_reason(err, "linking");
 }
 

@@ -230,7 +230,7 @@ bool steps_settle(const struct journal *j)
 		const struct journal_entry *e = &j->entries[i];
 		char *old = journal_old(e), *staged = journal_staged(e);
 
-		if (e->part == JOURNAL_KEY || e->part == JOURNAL_DISCARD)
+		if (e->part != JOURNAL_KEPT) /* beside that is another one's, for a new key */
 			good = remove_request(e) && good;
 		good = good && old && staged;
 		if (staged && e->part == JOURNAL_DISCARD)

@@ -251,7 +251,7 @@ usual() {
 	same_certs got.pem "$EST_TEST_DIR/ca.pem"
 }
 
-@test "cacerts: base64 in any wrapping (R8951-3.1-01)" {
+@test "cacerts: base64 in any wrapping (R8951-3.1-01 R8951-3.1-02)" {
 	for columns in 0 1 4 61 64 76 4096; do
 		usual wrap-$columns
 	done

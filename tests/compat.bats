@@ -22,7 +22,7 @@ field() {
 	server_log 'select(.method == "POST") | .headers["content-transfer-encoding"]' | sort -u
 }
 
-@test "compat: by default base64 in 64 columns, no Content-Transfer-Encoding; servers that want otherwise answer 400" {
+@test "compat: by default base64 in 64 columns, no Content-Transfer-Encoding; servers that want otherwise answer 400 (R8951-3-03)" {
 	works enroll "${trust[@]}" "${me[@]}"
 	[ "$(field)" = null ]
 	[ "$(wc -L <"$(body)")" = 64 ]
@@ -32,7 +32,7 @@ field() {
 	done
 }
 
-@test "compat cte: the field is there, with base64" {
+@test "compat cte: the field is there, with base64 (R8951-3-03)" {
 	works enroll "${trust[@]}" -l want-cte "${me[@]}" --compat cte
 	[ "$(field)" = '"base64"' ]
 	good_cert cert.pem mine.key
@@ -51,7 +51,7 @@ field() {
 	good_cert cert.pem mine.key
 }
 
-@test "compat oneline: one line, no newline" {
+@test "compat oneline: one line, no newline (R8951-3.1-02)" {
 	works enroll "${trust[@]}" -l want-oneline "${me[@]}" --compat oneline
 	[ "$(wc -l <"$(body)")" = 0 ]
 	base64 -d "$(body)" | openssl req -inform DER -verify -noout

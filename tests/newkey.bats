@@ -28,7 +28,7 @@ kept() {
 }
 
 @test "newkey: the next run gets the certificate for the key that waits" {
-	run -0 --separate-stderr "$est" enroll -s "$EST_TEST_URL" -l pending-1 "${common[@]}"
+	run -0 --separate-stderr "$est" enroll -s "$EST_TEST_URL" -l pending-1 "${common[@]}" --wait=5
 	[[ "$stderr" == *"going on with the key of an unfinished run"* ]]
 	[ "$(sha256sum <key.pem)" = "$sum" ]
 	[ ! -e key.pem.est-new ]

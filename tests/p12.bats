@@ -111,7 +111,7 @@ unpack() {
 	rm all.p12.est-*
 	LEAVES=all.p12.est-new ONCE=1 refused 12 202 enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1
 	cp all.p12.est-new kept
-	works enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1
+	works enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1 --wait=5
 	unpack all.p12
 	same_key key.out kept
 	[ ! -e all.p12.est-new ]

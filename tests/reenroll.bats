@@ -352,7 +352,7 @@ config() {
 @test "reenroll: every refusal leaves certificate and key as they were (R7030-4.2.1-07)" {
 	identity dev /CN=dev
 	while read -r label due pattern; do
-		refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" --reuse-key -l "$label"
+		LEAVES=dev.pem.est-csr refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" --reuse-key -l "$label"
 	done <<-'LABELS'
 		status-400 10 400
 		status-403 9 403

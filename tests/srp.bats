@@ -32,6 +32,11 @@ setup() {
 	works cacerts -s "https://no.such.name:${srp[1]##*:}" "${anchor[@]}" \
 		--resolve "no.such.name:${srp[1]##*:}:127.0.0.1" "${me[@]}"
 	EST_PASSWORD=pass-Wd-43 works csrattrs "${srp[@]}" --srp-user tester
+	# Such a session has nothing that a request could be linked to: nothing is sent.
+	server_log_reset
+	refused 8 'cannot be linked.*set up without certificates' enroll "${srp[@]}" "${me[@]}" --subject CN=x \
+		--key-out k.pem -o c.pem -l pop
+	no_csr
 }
 
 @test "srp: nothing else is offered: TLS 1.2, two suites with AES, neither certificates nor PSK (R7030-3.3.3-02)" {

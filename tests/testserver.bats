@@ -412,6 +412,21 @@ PY
 	run ! curl -sS --max-time 10 "http://localhost:$EST_TEST_PORT/.well-known/est/cacerts"
 }
 
+@test "server: no renegotiation is asked for, neither after the CSR attributes nor while a request is under way (R7030-3.5-09)" {
+	csr -subj /CN=once
+	{
+		printf 'GET /.well-known/est/csrattrs-rfc/csrattrs HTTP/1.1\r\nHost: localhost\r\n\r\n'
+		printf 'POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n'
+		printf 'Content-Type: application/pkcs10\r\nAuthorization: Basic %s\r\nContent-Length: %u\r\n\r\n' \
+			"$(printf 'tester:pass-Wd-43' | base64)" "$(stat -c %s csr.b64)"
+		cat csr.b64
+	} | timeout 20 openssl s_client -tls1_2 -msg -ign_eof -connect "localhost:$EST_TEST_PORT" \
+		-CAfile "$EST_TEST_DIR/root.pem" >out 2>&1
+	[ "$(grep -ac '^HTTP/1.1 200' out)" = 2 ]
+	[ "$(grep -ac 'ClientHello' out)" = 1 ]
+	run ! grep -a HelloRequest out
+}
+
 @test "server: a session is resumed (R7030-3.3-05)" {
 	for port in "$EST_TEST_PORT" "$EST_TEST_RAW_PORT"; do
 		rm -f session

@@ -251,6 +251,8 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 		return rc;
 	}
 	rc = linking_check(rq, ans, err);
+	if (rc == EST_OK && ans->status && rq->use.id == LABEL_POP_CMC)
+		rc = cmc_refuse(srv, rq, ans, err);
 	if (rc != EST_OK || ans->status)
 		return rc;
 	if (!csrattrs_obeyed(rq))

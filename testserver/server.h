@@ -165,6 +165,11 @@ enum est_code linking_check(const struct request *rq, struct answer *ans,
 enum est_code linking_csrattrs(enum label_id id, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* The same refusal as a Full PKI Response, popFailed with the words of ans (RFC 7030 section 3.5).
+ */
+enum est_code cmc_refuse(struct server *srv, const struct request *rq, struct answer *ans,
+	struct est_error *err) EST_MUST_CHECK;
+
 /* The whole work between request and answer; never fails, an error becomes a 500. */
 void handle_request(struct server *srv, struct request *rq, struct answer *ans);
 /* CSR attributes from a file, DER or base64. */

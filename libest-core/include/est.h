@@ -282,9 +282,9 @@ EST_API enum est_code est_key_match(const struct est_key *key, const char *key_n
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
 
-/* The key of an enrolment under way.  KEY.est-new holds it, and KEY.est-csr its request, synced,
- * before the request leaves; they stay there until the run knows how it ended, and the next run
- * goes on with them. */
+/* The key of an enrolment under way.  KEY.est-new holds it, synced, before its request leaves, as
+ * KEY.est-csr holds that (est-pending.h); they stay there until the run knows how it ended, and the
+ * next run goes on with them. */
 struct est_newkey;
 
 #define EST_NEWKEY_NO_SIGNATURES 4u /* est_key_signs() is to be false: the file says so */
@@ -332,11 +332,6 @@ struct est_csr_spec {        /* borrowed */
 				      * used; NULL: those above */
 };
 
-/* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
- * is, signature and all, when it asks for the same (RFC 7030 section 4.2.3: a 202 is followed by
- * the same request); *same says so. */
-EST_API enum est_code est_newkey_request(struct est_newkey *newkey, const struct est_csr_spec *spec,
-	struct est_buf *der, bool *same, struct est_error *err) EST_MUST_CHECK;
 /* Whether a secret can stand in a request; EST_E_INPUT, the message begins with what. */
 EST_API enum est_code est_csr_check_secret(struct est_span text, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
@@ -505,6 +500,8 @@ EST_API void est_client_free(struct est_client *client);
 EST_API const struct est_session_info *est_client_session(const struct est_client *client);
 EST_API const struct est_quirks *est_client_quirks(const struct est_client *client);
 
+#include "est-pending.h" /* a request that a server has, and when it may be asked again */
+
 /* GET /cacerts (RFC 7030 section 4.1.2).  At least one self-signed certificate (4.1.3). */
 EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -522,6 +519,7 @@ struct est_enrollment { /* borrowed */
 	const struct est_key *key; /* of the csr, which is signed anew with the channel binding of
 				    * each session that carries it; NULL: it is sent as it is */
 	unsigned demands;          /* EST_DEMAND_ bits: what the server's CSR attributes ask for */
+	struct est_pending *pending; /* learns from each 202 when to come back; NULL: nobody does */
 };
 
 struct est_issued {
