@@ -112,10 +112,12 @@ enum est_code gate_at(struct inspect *in)
 /* Options that make sense only beside another. */
 static enum est_code check_options(const struct cmd_values *v, struct est_error *err)
 {
-	const char *alone = v->cacert.n ? "cacert" : v->hostname ? "hostname" : NULL;
+	const char *alone = v->cacert.n   ? "cacert"
+			    : v->crl.n    ? "crl"
+			    : v->hostname ? "hostname"
+			    : v->purpose  ? "purpose"
+					  : NULL;
 
-	if (!alone && v->purpose)
-		alone = "purpose";
 	if (alone && !v->verify) {
 		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
 		return est_hint(err, "add --verify");
@@ -177,6 +179,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 	const struct cmd_values *v = &cmd->v;
 	const struct est_verify config = {
 		.cacert = v->cacert.v,
+		.crl = v->crl.v,
 		.hostname = v->hostname,
 		.purpose = v->purpose,
 		.at = v->at ? &g->in->at : NULL,

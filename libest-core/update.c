@@ -108,7 +108,7 @@ enum est_code est_update_anchors(struct est_client *c, struct est_update *out,
 	if (rc != EST_OK)
 		return rc;
 	log_kinds(c, bag);
-	rc = rollover_plan(trust_anchors(c->trust), bag, time(NULL), &update, err);
+	rc = rollover_plan(trust_anchors(c->trust), bag, c->crls, time(NULL), &update, err);
 	if (rc == EST_OK)
 		rc = collect(&update, err);
 	if (rc == EST_OK)

@@ -11,10 +11,11 @@ extern "C" {
 
 struct est_verify { /* borrowed until est_verifier_new() returns */
 	const char *const
-		*cacert;      /* the explicit TA database as in est_config; NULL: the system's */
-	const char *hostname; /* the server it has to be; NULL: any */
-	const char *purpose;  /* name or dotted OID; NULL: any, with a hostname a server's */
-	const time_t *at;     /* NULL: now */
+		*cacert;        /* the explicit TA database as in est_config; NULL: the system's */
+	const char *const *crl; /* files with CRLs as in est_config, or NULL */
+	const char *hostname;   /* the server it has to be; NULL: any */
+	const char *purpose;    /* name or dotted OID; NULL: any, with a hostname a server's */
+	const time_t *at;       /* NULL: now */
 };
 
 struct est_verifier;

@@ -70,7 +70,7 @@ static enum est_code plan(struct est_certs *held, struct est_certs *bag, struct 
 
 	*out = (struct est_update){ 0 };
 	err = (struct est_error){ 0 };
-	rc = rollover_plan(held, bag, time(NULL), out, &err);
+	rc = rollover_plan(held, bag, NULL, time(NULL), out, &err);
 	est_certs_free(held);
 	est_certs_free(bag);
 	return rc;
