@@ -98,9 +98,11 @@ enum est_code cmd_check_network(struct cmd *cmd) EST_MUST_CHECK;
 enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out) EST_MUST_CHECK;
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
-/* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
- * is the struct cmd. */
+/* Passwords, of an account and of a key: file, environment, terminal.  Tokens: file, environment.
+ * Each an est_secret_fn; ctx is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+enum est_code cmd_key_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err);
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);

@@ -228,7 +228,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.cert_file = v->cert,
 		.key_file = v->key,
 		.send_chain = v->send_chain,
-		.key_password = cmd_secret,
+		.key_password = cmd_key_secret,
 		.user = v->user,
 		.srp_user = v->srp_user,
 		.password = cmd_secret,

@@ -121,13 +121,19 @@ static enum est_code find_secret(const struct cmd *cmd, const char *what, const 
 	return rc;
 }
 
+enum est_code cmd_key_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err)
+{
+	const struct cmd *cmd = ctx;
+
+	return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
+		CMD_KEY_PASSWORD, out, err);
+}
+
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
 {
 	const struct cmd *cmd = ctx;
 
-	if (strncmp(what, "passphrase", 10) == 0 || strncmp(what, "PIN ", 4) == 0)
-		return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
-			CMD_KEY_PASSWORD, out, err);
 	return find_secret(cmd, what, cmd->v.password_file, "password-file", CMD_PASSWORD, out,
 		err);
 }

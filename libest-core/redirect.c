@@ -13,7 +13,7 @@ static enum est_code malformed(struct est_span location, const char *why, struct
 	char shown[SHOWN_MAX];
 
 	est_escape(shown, sizeof(shown), location);
-	est_fail(err, EST_E_PROTOCOL, "redirect to \"%s\": %s", shown, why);
+	est_fail(err, EST_E_REFUSED, "redirect to \"%s\": %s", shown, why);
 	return est_reason(err, "redirect");
 }
 
