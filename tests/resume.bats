@@ -107,12 +107,19 @@ nothing_sent_but() {
 	nothing_sent
 }
 
-@test "resume: what else is in the file is refused, or not used, and what is torn never gets to TLS" {
-	echo 'not a cache' >cache
-	ONCE=1 refused 3 'no session cache' cacerts "${trust[@]}" --session-cache cache
-	ONCE=1 refused 3 'no session cache' cacerts "${trust[@]}" --session-cache "$BATS_FILE_TMPDIR/me.key"
+@test "resume: what else is in the file is not used, what is another's not overwritten, what is torn never gets to TLS" {
+	local other
 	ONCE=1 refused 3 'regular' cacerts "${trust[@]}" --session-cache .
 	nothing_sent
+	echo 'not a cache' >note
+	cp "$BATS_FILE_TMPDIR/me.key" .
+	head -c 2000000 /dev/zero >zeros
+	sha256sum note me.key zeros >before
+	for other in note me.key zeros; do
+		works cacerts "${trust[@]}" --session-cache $other
+		stderr_has "$other: it is no session cache of est"
+	done
+	sha256sum -c --quiet before
 	: >cache
 	cached false "${trust[@]}"
 	cp cache good
