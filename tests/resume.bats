@@ -256,7 +256,7 @@ asks() {
 	identity other /CN=localhost -addext 'subjectAltName=DNS:localhost' -addext extendedKeyUsage=serverAuth
 	cat other.pem "$EST_TEST_DIR/issuing.pem" other.key >"$EST_TEST_SCRIPTS/other"
 	plays changed 'switch other' ask 'line HTTP/1.1 200 OK' 'line'
-	ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
+	SENDS=1 ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
 		--priority=-VERS-TLS1.3 --pop off --csrattrs ignore "${me[@]}" "${new[@]}"
 	eventually asked
 	[ "$(server_log 'select(.event == "asked") | [.client_subject, .error != null]')" = '[null,true]' ]

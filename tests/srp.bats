@@ -133,6 +133,7 @@ serv() {
 	run_est cacerts "${at[@]}" "${me[@]}" -v
 	stderr_has 'knows the password of tester'
 	stderr_has '\(SRP'
-	serv 2 # 1536 bits
+	serv 2 # 1536 bits, and nothing is said inside
 	ONCE=1 refused 8 'prime|group|acceptable|parameter' cacerts "${at[@]}" "${me[@]}"
+	run ! grep -aqE 'GET /|POST /' "$BATS_TEST_TMPDIR/serv.log"
 }
