@@ -7,7 +7,14 @@
 
 struct json_object;
 
-enum cmd_secret_id { CMD_PASSWORD, CMD_TOKEN, CMD_KEY_PASSWORD, CMD_PROXY_PASSWORD, CMD_SECRETS };
+enum cmd_secret_id {
+	CMD_PASSWORD,
+	CMD_TOKEN,
+	CMD_KEY_PASSWORD,
+	CMD_PROXY_PASSWORD,
+	CMD_PROXY_URL, /* https_proxy, when it holds a password */
+	CMD_SECRETS
+};
 
 /* One of several runs, which go on side by side. */
 struct cmd_profile {
@@ -100,13 +107,16 @@ enum est_code cmd_check_network(struct cmd *cmd) EST_MUST_CHECK;
 enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out) EST_MUST_CHECK;
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
-/* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
- * is the struct cmd. */
+/* Passwords, of an account and of a key: file, environment, terminal.  Tokens: file, environment.
+ * Each an est_secret_fn; ctx is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+enum est_code cmd_key_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err);
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
-/* Takes EST_PASSWORD and the like out of the environment, and wipes them there. */
+/* Takes EST_PASSWORD and the like out of the environment, and wipes them there; out of https_proxy
+ * the password alone. */
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);

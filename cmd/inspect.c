@@ -45,7 +45,7 @@ static const struct cmd_option options[] = {
 	{ "cacert", 0, CMD_LIST, CMD_AT(cacert), "FILE", NULL,
 		"with --verify: trust anchors in place of the system's (repeat)" },
 	{ "crl", 0, CMD_LIST, CMD_AT(crl), "FILE", NULL,
-		"with --verify: CRLs that the certificates are held against (repeat)" },
+		"with --verify: a revocation list to hold them against (repeat)" },
 	{ "hostname", 0, CMD_STRING, CMD_AT(hostname), "NAME", NULL,
 		"with --verify: the server it has to be" },
 	{ "purpose", 0, CMD_STRING, CMD_AT(purpose), "NAME", NULL,

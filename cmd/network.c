@@ -135,15 +135,16 @@ static const char *environment(const char *name, const char *same)
 static enum est_code check_proxy(struct cmd *cmd)
 {
 	const char *env = environment("https_proxy", "HTTPS_PROXY"), *url, *start, *at;
+	const char *full = (const char *)cmd->secrets[CMD_PROXY_URL].p;
 
-	if (!cmd->v.proxy && env && *env)
-		cmd->v.proxy = env;
+	if ((!cmd->v.proxy && env && *env) || (cmd->v.proxy && cmd->v.proxy == env))
+		cmd->v.proxy = full ? full : env;
 	url = cmd->v.proxy;
 	at = url ? strrchr(url, '@') : NULL;
 	if (cmd->v.proxy_password_file && !at)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--proxy-password-file needs a user: --proxy http://USER@HOST:PORT");
-	if (!at || url == env)
+	if (!at || url == env || url == full)
 		return EST_OK;
 	start = strstr(url, "://");
 	start = start ? start + 3 : url;
@@ -228,7 +229,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.cert_file = v->cert,
 		.key_file = v->key,
 		.send_chain = v->send_chain,
-		.key_password = cmd_secret,
+		.key_password = cmd_key_secret,
 		.user = v->user,
 		.srp_user = v->srp_user,
 		.password = cmd_secret,

@@ -320,7 +320,7 @@ static enum est_code run(struct cmd *cmd)
 		rc = schedule_due(cmd, cert_file, output, &due);
 	if (rc != EST_OK || !due)
 		goto out;
-	rc = est_key_load(request.key_file, cmd_secret, cmd, &key, &cmd->err);
+	rc = est_key_load(request.key_file, cmd_key_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_key_match(key, request.key_file, est_certs_get(old, 0), cert_file,
 			&cmd->err);

@@ -372,7 +372,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	rc = read_secrets(cmd, &secrets, &spec);
 	if (rc == EST_OK && v->use_key) {
 		r->key_file = v->use_key;
-		rc = est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+		rc = est_key_load(v->use_key, cmd_key_secret, cmd, &r->key, &cmd->err);
 	}
 	if (rc == EST_OK && r->key && (v->store || v->combined || v->p12) &&
 		!est_key_exportable(r->key))

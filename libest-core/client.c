@@ -159,6 +159,8 @@ void est_client_free(struct est_client *c)
 	proxy_wipe(&c->proxy);
 	crls_free(c->crls);
 	place_wipe(&c->at);
+	while (c->n_agreed > 0)
+		url_wipe(&c->agreed[--c->n_agreed]);
 	url_wipe(&c->url);
 	free(c);
 }

@@ -14,6 +14,8 @@ struct est_client {
 	struct est_config config; /* its strings are the caller's */
 	struct url url;           /* as configured */
 	struct place at; /* of the request under way, or of the last one; redirects move it */
+	struct url agreed[REDIRECT_MAX]; /* other origins that somebody has said yes to */
+	size_t n_agreed;
 	struct trust *trust;
 	struct crls *crls;   /* NULL: none were given */
 	struct est_key *key; /* of the TLS client certificate; NULL: none */

@@ -13,8 +13,8 @@ enum est_code redirect_fail(enum est_code code, struct est_span where, const cha
 {
 	char shown[300];
 
-	est_fail(err, code, "the server redirects to %s: %s",
-		est_escape(shown, sizeof(shown), where), why);
+	est_escape(shown, sizeof(shown), where);
+	est_fail(err, code, "the server redirects to \"%s\": %s", shown, why);
 	return est_reason(err, "redirect");
 }
 

@@ -15,9 +15,11 @@ struct plan {
 	const struct est_certs *bag;
 	struct cert_view *views; /* of the bag; der.n 0: cannot be read */
 	size_t n;
+	const struct crls *crls; /* NULL: none were given */
 	time_t now;
 	const struct deadline *deadline;
 	unsigned signatures;
+	struct est_error revoked; /* what a CRL has against a link certificate */
 	struct est_update *update;
 };
 
@@ -131,16 +133,22 @@ static bool valid_under(struct plan *p, struct est_span cert, struct est_span an
 	struct est_certs *one = NULL;
 	struct trust_answer answer;
 	struct trust *trust = NULL;
-	struct est_error ignored;
+	struct est_error why = { 0 };
 	bool valid;
 
 	if (p->signatures == SIGNATURES_MAX)
 		return false;
 	p->signatures++;
-	valid = certs_new(&one, &ignored) == EST_OK &&
-		certs_add(one, anchor, false, NULL, &ignored) == EST_OK &&
-		trust_from(one, &trust, &ignored) == EST_OK &&
-		trust_verify(trust, &query, &answer, &ignored) == EST_OK;
+	valid = certs_new(&one, &why) == EST_OK &&
+		certs_add(one, anchor, false, NULL, &why) == EST_OK &&
+		trust_from(one, &trust, &why) == EST_OK;
+	if (valid) {
+		trust_set_crls(trust, p->crls);
+		valid = trust_verify(trust, &query, &answer, &why) == EST_OK;
+	}
+	if (why.reason &&
+		(strcmp(why.reason, "revoked") == 0 || strcmp(why.reason, "crl-stale") == 0))
+		p->revoked = why;
 	trust_free(trust);
 	est_certs_free(one);
 	return valid;
@@ -277,6 +285,10 @@ static enum est_code check_current(struct plan *p, struct est_error *err)
 	}
 	if (is_noted(p->update, est_certs_get(p->bag, index)))
 		return EST_OK;
+	if (p->revoked.code != EST_OK) {
+		*err = p->revoked;
+		return err->code;
+	}
 	rc = est_cert_words(est_certs_get(p->bag, index), &info, err);
 	if (rc != EST_OK)
 		return rc;
@@ -291,13 +303,15 @@ static enum est_code check_current(struct plan *p, struct est_error *err)
 		"--ca-fingerprint with a fingerprint that came another way");
 }
 
-enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag, time_t now,
-	const struct deadline *deadline, struct est_update *out, struct est_error *err)
+enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag,
+	const struct crls *crls, time_t now, const struct deadline *deadline,
+	struct est_update *out, struct est_error *err)
 {
 	struct est_update update = { 0 };
 	struct plan p = {
 		.bag = bag,
 		.n = est_certs_count(bag),
+		.crls = crls,
 		.now = now,
 		.deadline = deadline,
 		.update = &update,

@@ -133,9 +133,10 @@ static enum est_code peer_certs(struct session *s, struct est_span *certs, size_
 
 enum est_code session_check_peer(struct session *s, struct est_error *err)
 {
-	struct est_span certs[PEERS_MAX];
+	struct est_span certs[PEERS_MAX], staples[PEERS_MAX] = { 0 };
 	struct trust_query query = {
 		.certs = certs,
+		.staples = staples,
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.explicit_purpose = s->params->no_cmc_ra ? NULL : AUTHZ_KP_CMC_RA,
 		.what = "the server's certificate",
@@ -151,9 +152,11 @@ enum est_code session_check_peer(struct session *s, struct est_error *err)
 	struct trust_answer answer;
 	enum est_code rc;
 
-	if (gnutls_ocsp_status_request_get2(s->tls, 0, &staple) >= 0)
-		query.staple = (struct est_span){ staple.data, staple.size };
 	rc = peer_certs(s, certs, &query.n, err);
+	for (unsigned i = 0; i < query.n; i++) {
+		if (gnutls_ocsp_status_request_get2(s->tls, i, &staple) >= 0)
+			staples[i] = (struct est_span){ staple.data, staple.size };
+	}
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
 	if (rc == EST_OK)

@@ -49,7 +49,8 @@ struct trust_query {
 	const char *what;                /* begins the message: "the server's certificate" */
 	bool server;    /* certs[0] is a TLS server's: the rules for those, and a CRL is due */
 	bool handshake; /* this is its handshake, not a later look */
-	struct est_span staple; /* the OCSP answer that came in it; empty: none */
+	const struct est_span *staples; /* the OCSP answers that came in it, one for each of certs
+					 * or empty; NULL: none */
 };
 
 struct trust_answer {

@@ -173,7 +173,9 @@ static bool passes_rules(struct search *s, gnutls_x509_trust_list_t list, size_t
 		.now = s->now,
 		.server = s->query->server,
 		.handshake = s->query->handshake,
-		.staple = s->query->staple,
+		.sent = s->query->certs,
+		.n_sent = s->query->n,
+		.staples = s->query->staples,
 		.what = s->query->what,
 	};
 	const struct cert_view *last = &s->path[n - 1];

@@ -108,7 +108,8 @@ enum est_code est_update_anchors(struct est_client *c, struct est_update *out,
 	if (rc != EST_OK)
 		return rc;
 	log_kinds(c, bag);
-	rc = rollover_plan(trust_anchors(c->trust), bag, time(NULL), &c->deadline, &update, err);
+	rc = rollover_plan(trust_anchors(c->trust), bag, c->crls, time(NULL), &c->deadline, &update,
+		err);
 	if (rc == EST_OK)
 		rc = collect(&update, err);
 	if (rc == EST_OK)

@@ -90,7 +90,7 @@ enum est_code est_verifier_new(const struct est_verify *config, struct est_verif
 		rc = set_hostname(v, config->hostname, err);
 	if (rc == EST_OK)
 		rc = trust_load(config->cacert, false, NULL, &v->trust, err);
-	if (rc == EST_OK && config->crl)
+	if (rc == EST_OK && config->crl && *config->crl)
 		rc = crls_load(config->crl, &v->crls, err);
 	if (rc == EST_OK)
 		trust_set_crls(v->trust, v->crls);

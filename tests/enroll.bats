@@ -7,6 +7,12 @@ bats_require_minimum_version 1.5.0
 
 load lib/served
 
+setup_file() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=maker \
+		-keyout "$BATS_FILE_TMPDIR/maker.key" -out "$BATS_FILE_TMPDIR/maker.pem" 2>/dev/null
+	est_setup_file --client-ca "$BATS_FILE_TMPDIR/maker.pem"
+}
+
 setup() {
 	est_setup
 	password='pass-Wd-43'
@@ -383,11 +389,14 @@ check_combined() {
 		$'[401,"CN=first",null]\n[200,"CN=first","Basic"]' ]
 }
 
-@test "enroll: a client certificate of a third party (R7030-3.3.2-05)" {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout maker.key \
-		-out maker.pem -subj /CN=maker -days 2 2>/dev/null
-	works enroll "${trust[@]}" -l anon --cert maker.pem --key maker.key "${new[@]}"
-	seen 1 '.csr and .client_subject == "CN=maker"'
+@test "enroll: a client certificate of a third party, which this CA does not renew (R7030-3.3.2-05)" {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout idevid.key -out idevid.csr \
+		-subj /CN=device-7 2>/dev/null
+	openssl x509 -req -in idevid.csr -CA "$BATS_FILE_TMPDIR/maker.pem" -CAkey "$BATS_FILE_TMPDIR/maker.key" \
+		-days 2 -out idevid.pem 2>/dev/null
+	works enroll "${trust[@]}" --cert idevid.pem --key idevid.key "${new[@]}"
+	seen 1 '.csr and .client_subject == "CN=device-7" and .client_vouched_by == "implicit"'
+	refused 9 'not of this CA' reenroll "${trust[@]}" --cert idevid.pem --key idevid.key --reuse-key --force
 }
 
 @test "enroll: an encrypted key of the client certificate, by file and by environment" {

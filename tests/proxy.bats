@@ -57,8 +57,11 @@ connects() {
 	https_proxy="http://me:pr0xy-Pw@localhost:$PORT" works cacerts "${trust[@]}" -v
 	stderr_has "through the proxy .*:$PORT"
 	connects 2
-	HTTPS_PROXY="me@localhost:$PORT" EST_PROXY_PASSWORD=pr0xy-Pw works cacerts "${trust[@]}"
+	https_proxy='' HTTPS_PROXY="me:pr0xy-Pw@localhost:$PORT" works cacerts "${trust[@]}"
 	connects 4
+	: >"$capture"
+	HTTPS_PROXY="me@localhost:$PORT" EST_PROXY_PASSWORD=pr0xy-Pw works cacerts "${trust[@]}"
+	connects 2
 	: >"$capture"
 	https_proxy="localhost:$PORT" no_proxy="x.example,localhost:$EST_TEST_PORT" \
 		works cacerts "${trust[@]}"

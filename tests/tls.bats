@@ -161,12 +161,12 @@ trusted() {
 
 @test "tls: an expired certificate (R7030-3.3.1-02)" {
 	serve expired
-	distrusted 'expired'
+	distrusted 'expired on 20.* \(the local clock says 20'
 }
 
 @test "tls: a certificate of the future (R7030-3.3.1-02)" {
 	serve not-yet
-	distrusted 'not valid before|not yet'
+	distrusted 'not valid before 20.* \(the local clock says 20'
 }
 
 @test "tls: a chain of several, sorted or not; one with a gap is refused (R7030-3.3.1-02)" {

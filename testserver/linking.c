@@ -115,7 +115,7 @@ static bool is_ra(const struct tls_facts *tls)
 	size_t n;
 	int i, r = 0;
 
-	for (i = 0; tls->client && tls->trusted && r >= 0; i++) {
+	for (i = 0; tls->client && tls->vouched == TA_EXPLICIT && r >= 0; i++) {
 		n = sizeof(oid);
 		r = gnutls_x509_crt_get_key_purpose_oid(tls->client, i, oid, &n, NULL);
 		if (r >= 0 && strcmp(oid, "1.3.6.1.5.5.7.3.28") == 0)

@@ -73,7 +73,7 @@ static enum est_code plan(struct est_certs *held, struct est_certs *bag, struct 
 
 	*out = (struct est_update){ 0 };
 	err = (struct est_error){ 0 };
-	rc = rollover_plan(held, bag, time(NULL), &deadline, out, &err);
+	rc = rollover_plan(held, bag, NULL, time(NULL), &deadline, out, &err);
 	est_certs_free(held);
 	est_certs_free(bag);
 	return rc;
