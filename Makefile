@@ -159,9 +159,11 @@ $(BUILD)/est: $(CMD_OBJ) $(CORE_OBJ)
 $(BUILD)/est-testserver: $(SERVER_OBJ) $(BUILD)/libest-core.a
 	$(LINK) $(server_libs) $(core_libs)
 
-# One object with the public symbols alone, so that short private names cannot collide.
+# One object with the public symbols alone, so that short private names cannot collide; machine
+# code, with gcc's -flto too.
 $(BUILD)/libest-core.a: $(CORE_OBJ)
-	$(CC) $(CFLAGS) -r -nostdlib -o $(BUILD)/libest-core.o $^
+	$(CC) $(CFLAGS) $(if $(filter -flto%,$(CFLAGS)),-flinker-output=nolto-rel) -r -nostdlib \
+		-o $(BUILD)/libest-core.o $^
 	$(OBJCOPY) --wildcard --keep-global-symbol='est_*' $(BUILD)/libest-core.o
 	rm -f $@
 	$(AR) rcs $@ $(BUILD)/libest-core.o
