@@ -60,9 +60,9 @@ gaps() {
 	for answer in '409 x' '400 x' '401 x'; do
 		rm -f key.pem*
 		server_log_reset
-		plays then 'line HTTP/1.1 504 x' 'line Content-Length: 0' 'line ' next "line HTTP/1.1 $answer" \
+		plays 'then' 'line HTTP/1.1 504 x' 'line Content-Length: 0' 'line ' next "line HTTP/1.1 $answer" \
 			'line Content-Length: 0' 'line '
-		run_est enroll "${raw[@]}" -l then "${me[@]}" --retry 1 "${soon[@]}"
+		run_est enroll "${raw[@]}" -l 'then' "${me[@]}" --retry 1 "${soon[@]}"
 		[ "$status" = 9 ] || [ "$status" = 10 ]
 		seen 2 '.method == "POST"'
 		[ -s key.pem.est-new ]
