@@ -20,7 +20,7 @@ enum est_code redirect_fail(enum est_code code, struct est_span where, const cha
 
 static enum est_code malformed(struct est_span location, const char *why, struct est_error *err)
 {
-	return redirect_fail(EST_E_PROTOCOL, location, why, err);
+	return redirect_fail(EST_E_REFUSED, location, why, err);
 }
 
 /* A URI has printable ASCII only, and some of it never as itself (RFC 3986 section 2). */

@@ -293,7 +293,6 @@ crl() {
 	cp ca.pem other.pem
 	refused 2 'cacert' cacerts "${update[@]}" --cacert other.pem
 	refused 2 'one file' cacerts "${update[@]}" --chain-out ./ca.pem
-	refused 2 'chain-out needs a file' cacerts "${update[@]}" --chain-out -
 	refused 2 'if-older' cacerts "${trust[@]}" --if-older 7d
 	for age in 7 d 7x 7dd -7d 1.5d 99999999999d 3651d ''; do
 		ONCE=1 refused 2 'if-older' cacerts "${update[@]}" --if-older="$age"
