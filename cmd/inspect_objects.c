@@ -453,6 +453,24 @@ out:
 	return rc;
 }
 
+/* A public key alone says which it is, to be found again in a certificate's details. */
+static enum est_code add_public_key(struct inspect *in, const struct est_object *object,
+	struct json_object *o, struct est_error *err)
+{
+	char sha256[EST_SHA256_HEX], *key = NULL;
+	struct est_error ignored;
+	enum est_code rc;
+
+	if (object->kind != EST_FILE_PUBLIC_KEY ||
+		est_public_key_info(object->der, &key, sha256, &ignored) != EST_OK)
+		return EST_OK; /* RSAPublicKey has no algorithm */
+	rc = add_span(in, "key", "key", est_span_str(key), o, err);
+	free(key);
+	return rc == EST_OK
+		       ? add_span(in, "spki-sha256", "spki_sha256", est_span_str(sha256), o, err)
+		       : rc;
+}
+
 /* Keys and other blocks are named and not opened. */
 static enum est_code on_named(struct inspect *in, const struct est_object *object,
 	struct est_error *err)
@@ -481,6 +499,8 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		rc = add_span(in, "friendly-name", "friendly_name", object->name, o, err);
 	if (rc == EST_OK)
 		rc = add_span(in, "protection", "protection", object->protection, o, err);
+	if (rc == EST_OK)
+		rc = add_public_key(in, object, o, err);
 	if (rc == EST_OK)
 		return end_object(in, object, o, "keys", err);
 	json_object_put(o);
