@@ -77,6 +77,12 @@ shown() { # NAME: the value of an extension
 	done
 	works inspect -v cert.pem
 	grep -qx 'extension:     basicConstraints: no CA' "$OUT"
+	grep -qE '^state:         expires in [89] days$' "$OUT"
+	run_est inspect -v --expires-within 0s --at "$(date -u -d '+10 days' +%FT%TZ)" cert.pem
+	[ "$status" = 15 ]
+	grep -qE '^state:         expired 2[34] hours ago$' "$OUT"
+	works inspect -v --expires-within 0s --at "$(date -u -d '-10 days' +%FT%TZ)" cert.pem
+	grep -qE '^state:         not valid before (9|10) days have passed$' "$OUT"
 	works inspect cert.pem
 	run ! grep -q '^extension:' "$OUT"
 }
