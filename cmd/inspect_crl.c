@@ -162,3 +162,24 @@ void crl_json(const struct inspect *in, const struct crl_verdict *verdict, struc
 		json_object_array_add(notes, json_object_new_string(verdict->notes.text[i]));
 	json_object_object_add(o, "notes", notes);
 }
+
+static enum est_code one_crl(void *ctx, const struct est_object *object,
+	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err)
+{
+	struct inspect *in = ctx;
+
+	(void)info;
+	in->crl = verdict;
+	in->n_objects--; /* which was counted when it came */
+	return inspect_object(in, object, err);
+}
+
+enum est_code inspect_crls(struct inspect *in, struct est_error *err)
+{
+	enum est_code rc;
+
+	in->keep_crls = false;
+	rc = crl_show(in, one_crl, in, err);
+	in->crl = NULL;
+	return rc;
+}

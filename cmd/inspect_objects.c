@@ -187,6 +187,29 @@ static enum est_code add_details(struct inspect *in, enum est_file_kind kind, st
 		       : rc;
 }
 
+/* Nobody counts days from a date. */
+static enum est_code add_state(struct inspect *in, const struct est_cert_info *info,
+	struct est_error *err)
+{
+	const bool begun = info->not_before <= in->at, ended = info->not_after < in->at;
+	const int64_t s = !begun  ? (int64_t)info->not_before - in->at
+			  : ended ? (int64_t)in->at - info->not_after
+				  : (int64_t)info->not_after - in->at;
+	char text[80];
+
+	if (in->cmd->v.verbose == 0)
+		return EST_OK;
+	(void)snprintf(text, sizeof(text), "%s %lld %s%s",
+		!begun  ? "not valid before"
+		: ended ? "expired"
+			: "expires in",
+		(long long)(s / (s < 172800 ? 3600 : 86400)), s < 172800 ? "hours" : "days",
+		!begun  ? " have passed"
+		: ended ? " ago"
+			: "");
+	return text_line(&in->text, "state", text, err);
+}
+
 static enum est_code cert_as_text(struct inspect *in, const char *file, size_t index,
 	struct est_span der, const struct est_cert_info *info, struct est_error *err)
 {
@@ -194,6 +217,8 @@ static enum est_code cert_as_text(struct inspect *in, const char *file, size_t i
 
 	if (rc == EST_OK)
 		rc = text_cert(info, &in->text, err);
+	if (rc == EST_OK)
+		rc = add_state(in, info, err);
 	return rc == EST_OK ? add_details(in, EST_FILE_CERT, der, NULL, err) : rc;
 }
 
@@ -453,6 +478,24 @@ out:
 	return rc;
 }
 
+/* A public key alone says which it is, to be found again in a certificate's details. */
+static enum est_code add_public_key(struct inspect *in, const struct est_object *object,
+	struct json_object *o, struct est_error *err)
+{
+	char sha256[EST_SHA256_HEX], *key = NULL;
+	struct est_error ignored;
+	enum est_code rc;
+
+	if (object->kind != EST_FILE_PUBLIC_KEY ||
+		est_public_key_info(object->der, &key, sha256, &ignored) != EST_OK)
+		return EST_OK; /* RSAPublicKey has no algorithm */
+	rc = add_span(in, "key", "key", est_span_str(key), o, err);
+	free(key);
+	return rc == EST_OK
+		       ? add_span(in, "spki-sha256", "spki_sha256", est_span_str(sha256), o, err)
+		       : rc;
+}
+
 /* Keys and other blocks are named and not opened. */
 static enum est_code on_named(struct inspect *in, const struct est_object *object,
 	struct est_error *err)
@@ -481,6 +524,8 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		rc = add_span(in, "friendly-name", "friendly_name", object->name, o, err);
 	if (rc == EST_OK)
 		rc = add_span(in, "protection", "protection", object->protection, o, err);
+	if (rc == EST_OK)
+		rc = add_public_key(in, object, o, err);
 	if (rc == EST_OK)
 		return end_object(in, object, o, "keys", err);
 	json_object_put(o);
@@ -518,25 +563,4 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 	default:
 		return on_named(in, object, err);
 	}
-}
-
-static enum est_code one_crl(void *ctx, const struct est_object *object,
-	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err)
-{
-	struct inspect *in = ctx;
-
-	(void)info;
-	in->crl = verdict;
-	in->n_objects--; /* which was counted when it came */
-	return inspect_object(in, object, err);
-}
-
-enum est_code inspect_crls(struct inspect *in, struct est_error *err)
-{
-	enum est_code rc;
-
-	in->keep_crls = false;
-	rc = crl_show(in, one_crl, in, err);
-	in->crl = NULL;
-	return rc;
 }

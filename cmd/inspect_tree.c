@@ -15,7 +15,7 @@
 #define WIDTH_MAX   400
 #define INDENT_MAX  16 /* columns: deeper ones stand below each other */
 #define ROLE_WIDTH  14
-#define SUBJECT_MIN 20 /* columns of a subject, however wide the rest is */
+#define SUBJECT_MIN 12 /* columns of a subject, however wide the rest is */
 
 struct tree {
 	struct inspect *in;
@@ -175,13 +175,16 @@ static enum est_code line_cert(struct tree *t, size_t i, size_t depth,
 	enum est_code rc;
 
 	(void)cmd_time_text(info->not_after, until, sizeof(until));
-	used = snprintf(head, sizeof(head), "%.10s  %-9.40s %*s", until, info->key, indent, "");
+	used = snprintf(head, sizeof(head), "%.10s  %-9.18s ", until, info->key);
 	used += t->number_width + ROLE_WIDTH + 4;
-	rc = est_buf_printf(&t->line, err, "%*zu  %s%s%s%s%*s  %s", t->number_width, i + 1,
+	if (indent > t->width - used - SUBJECT_MIN)
+		indent = t->width > used + SUBJECT_MIN ? t->width - used - SUBJECT_MIN : 0;
+	used += indent;
+	rc = est_buf_printf(&t->line, err, "%*zu  %s%s%s%s%*s  %s%*s", t->number_width, i + 1,
 		colour ? "\033[" : "", colour ? colour : "", colour ? "m" : "",
 		est_role_name(node->role),
 		(int)(ROLE_WIDTH - strlen(est_role_name(node->role)) + (colour ? 4 : 0)),
-		colour ? "\033[0m" : "", head);
+		colour ? "\033[0m" : "", head, indent, "");
 	used = t->width - used;
 	if (rc == EST_OK)
 		rc = put_cut(&t->line, *info->subject ? info->subject : "(no subject)",

@@ -301,7 +301,10 @@ static enum est_code check_mac(struct p12 *p, struct est_span in, struct est_spa
 		!take(&info.body, DER_OCTET_STRING, &digest) ||
 		!take(&mac.body, DER_OCTET_STRING, &salt))
 		return malformed(p, "no valid MacData");
-	(void)take(&mac.body, DER_INTEGER, &iterations);
+	if (!take(&mac.body, DER_INTEGER, &iterations))
+		rc = est_buf_append(&p->protection, est_span_str(", 1 iteration"), p->err);
+	if (rc != EST_OK)
+		return rc;
 	rc = p12_mac(oid.body, &p->password, salt.body, iterations.body, &p->budget, content,
 		digest.body, &match, p->err);
 	if (rc == EST_OK && !match && *p->password) { /* one password for many files */

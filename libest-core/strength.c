@@ -128,6 +128,25 @@ enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *si
 	return EST_OK;
 }
 
+enum est_code est_public_key_info(struct est_span spki, char **key, char sha256[EST_SHA256_HEX],
+	struct est_error *err)
+{
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	rc = der_walk(spki, false, "public key", NULL, err);
+	if (rc == EST_OK)
+		rc = cert_check_spki(spki, "public key", err);
+	if (rc == EST_OK)
+		rc = x509_sha256(spki, sha256, err);
+	if (rc == EST_OK)
+		rc = x509_key(spki, &text, err);
+	if (rc == EST_OK)
+		rc = x509_string(&text, key, err);
+	est_buf_free(&text);
+	return rc;
+}
+
 /* The third part of a CertificationRequestInfo (RFC 2986 section 4.1). */
 static bool csr_spki(struct est_span der, struct est_span *out)
 {

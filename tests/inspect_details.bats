@@ -67,7 +67,22 @@ shown() { # NAME: the value of an extension
 	works inspect -v cert.pem
 	due=$(openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d ' ' -f 1)
 	grep -qx "spki-sha256:   $due" "$OUT"
+	openssl pkey -in k -pubout -out pub.pem
+	openssl pkey -in k -pubout -outform DER -out pub.der
+	for file in pub.pem pub.der; do
+		works inspect $file
+		[ "$(tail -n 2 "$OUT")" = $'key:           EC P-256\n'"spki-sha256:   $due" ]
+		works inspect --json $file
+		jq -e --arg due "$due" '.keys[0] | .key == "EC P-256" and .spki_sha256 == $due' "$OUT"
+	done
+	works inspect -v cert.pem
 	grep -qx 'extension:     basicConstraints: no CA' "$OUT"
+	grep -qE '^state:         expires in [89] days$' "$OUT"
+	run_est inspect -v --expires-within 0s --at "$(date -u -d '+10 days' +%FT%TZ)" cert.pem
+	[ "$status" = 15 ]
+	grep -qE '^state:         expired 2[34] hours ago$' "$OUT"
+	works inspect -v --expires-within 0s --at "$(date -u -d '-10 days' +%FT%TZ)" cert.pem
+	grep -qE '^state:         not valid before (9|10) days have passed$' "$OUT"
 	works inspect cert.pem
 	run ! grep -q '^extension:' "$OUT"
 }

@@ -145,6 +145,9 @@ shows() {
 	[ "$(grep -c '^friendly-name: grün ☂$' "$OUT")" = 2 ]
 	works inspect --p12-password-file password des.p12
 	grep -qx 'protection:    MAC sha1, 2048 iterations; safe encrypted pbeWithSHAAnd3-KeyTripleDES-CBC, 2048 iterations; safe not encrypted' "$OUT"
+	"${export[@]}" -nomaciter -out once.p12
+	works inspect --p12-password-file password once.p12
+	grep -q '^protection:    MAC sha256, 1 iteration; safe' "$OUT"
 	works inspect --p12-password-file password --extract 1 des.p12
 	stderr_has 'not 1 other object$'
 	echo wrong >wrong

@@ -57,11 +57,12 @@ valid() {
 	valid object
 	openssl cms -encrypt -in csr -recip root.pem -aes128 -outform DER -out message
 	openssl pkcs12 -export -inkey k -in root.pem -name x -passout pass: -out p12
+	openssl pkey -in k -pubout -out pub
 	mkdir dir && echo text >dir/text && cp root.pem dir
-	works inspect -r --json -v --entries csr crl root.pem message p12 dir
+	works inspect -r --json -v --entries csr crl root.pem message p12 pub dir
 	jq -e '(.messages | length == 1) and (.skipped | length == 1)' "$OUT"
 	valid object
-	works inspect -r --json-lines -v --entries csr crl root.pem message p12 dir
+	works inspect -r --json-lines -v --entries csr crl root.pem message p12 pub dir
 	valid lines
 	run_est inspect --json
 	[ "$status" = 2 ]

@@ -87,6 +87,11 @@ EST_API enum est_code est_crl_signers(const struct est_span *crls, size_t n_crls
  * certificate is not trusted for it. */
 EST_API enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,
 	struct est_error *err) EST_MUST_CHECK;
+/* What a SubjectPublicKeyInfo is, "EC P-256" (owned), and its fingerprint; EST_E_PROTOCOL when it
+ * is none. */
+EST_API enum est_code est_public_key_info(struct est_span spki, char **key,
+	char sha256[EST_SHA256_HEX], struct est_error *err) EST_MUST_CHECK;
+
 struct est_extension {
 	char *oid;        /* dotted */
 	const char *name; /* static; NULL: not known */

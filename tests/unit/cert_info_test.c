@@ -203,7 +203,7 @@ static void each_kind_of_name_has_its_prefix(void **state)
 	assert_san(BYTES(0xa0, 10, 6, 2, 0x2a, 3, 0xa0, 4, 4, 2, 0xca, 0xfe),
 		"othername:1.2.3:#0402cafe");
 	assert_san(BYTES(0xa0, 2, 4, 0), "othername:malformed");
-	assert_san(BYTES(0xa5, 2, 5, 0), "tag-a5:#0500");
+	assert_san(BYTES(0xa5, 2, 5, 0), "ediparty:#0500");
 }
 
 static bool is_plain(const char *text)

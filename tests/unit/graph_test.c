@@ -243,9 +243,47 @@ static void names_that_are_all_the_same_cost_no_square(void **state)
 	free(spans);
 }
 
+/* Of certificates with one name the one whose key it is; a CRL that was tampered with is nobody's.
+ */
+static void a_crl_is_of_the_certificate_whose_key_verifies_it(void **state)
+{
+	const struct est_span certs[] = { est_buf_span(&cert[OLD]), est_buf_span(&cert[NEW]),
+		est_buf_span(&cert[LEAF]), est_buf_span(&cert[NEW]) };
+	struct est_crl_signer out[3];
+	struct est_buf mine = { 0 }, far = { 0 };
+	struct est_span crls[3];
+	struct est_error err;
+
+	(void)state;
+	certmake_crl(&key[NEW], 2, &mine);
+	certmake_crl(&key[FAR], 0, &far);
+	crls[0] = est_buf_span(&far);
+	crls[1] = est_buf_span(&mine);
+	crls[2] = BYTES(0x30, 0);
+	assert_int_equal(est_crl_signers(crls, 3, certs, 4, out, &err), EST_OK);
+	assert_true(out[0].cert == NONE && !out[0].named && !out[0].weak);
+	assert_true(out[1].cert == 1 && out[1].named && !out[1].may_not && !out[1].weak);
+	assert_true(out[2].cert == NONE && !out[2].named);
+	assert_int_equal(est_crl_signers(crls, 3, certs, 1, out, &err), EST_OK);
+	assert_true(out[1].cert == NONE && out[1].named);
+	assert_int_equal(est_crl_signers(crls, 3, NULL, 0, out, &err), EST_OK);
+	assert_true(out[1].cert == NONE && !out[1].named);
+	for (size_t i = 0; i < mine.n; i++) {
+		mine.p[i] ^= 1;
+		assert_int_equal(est_crl_signers(&crls[1], 1, certs, 4, out, &err), EST_OK);
+		assert_true(out[0].cert == NONE);
+		mine.p[i] ^= 1;
+	}
+	crls[0] = BYTES(0x30, 0);
+	assert_int_equal(est_crl_signers(&crls[1], 1, crls, 1, out, &err), EST_E_PROTOCOL);
+	est_buf_free(&mine);
+	est_buf_free(&far);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crl_is_of_the_certificate_whose_key_verifies_it),
 		cmocka_unit_test(a_rollover_is_told_by_keys_in_any_order),
 		cmocka_unit_test(each_stands_below_the_one_that_signed_it),
 		cmocka_unit_test(dates_strength_and_anchors_are_marked),

@@ -16,7 +16,7 @@ static void extensions_asked_for_in_full_are_put_in(void **state)
 		{ "purposes in another order", EXT_REQ(EXT(EKU, "30{@1.3.6.1.5.5.7.3.2}")),
 			.purpose = "clientAuth", .extensions = "extKeyUsage clientAuth" },
 		{ "what est has no option for", EXT_REQ(EXT(TLS_FEATURE, "30{02#05}")),
-			.extensions = "tlsFeature #3003020105" },
+			.extensions = "tlsFeature status_request" },
 		{ "no CA", EXT_REQ(EXT(BC, "30{}")), .extensions = "basicConstraints no CA" },
 		{ "a name that the operator has named", EXT_REQ(EXT(SAN, "30{82'WWW.example'}")),
 			.subject = "CN=a", .dns = "www.example",
@@ -25,7 +25,7 @@ static void extensions_asked_for_in_full_are_put_in(void **state)
 			.dns = "a.example", .extensions = "subjectAltName critical dns:a.example" },
 		{ "the operator's others come after", EXT_REQ(EXT(TLS_FEATURE, "30{02#05}")),
 			.subject = "CN=a", .dns = "a.example", .usage = "keyAgreement",
-			.extensions = "tlsFeature #3003020105; subjectAltName dns:a.example; "
+			.extensions = "tlsFeature status_request; subjectAltName dns:a.example; "
 				      "keyUsage critical keyAgreement" },
 	};
 
