@@ -6,6 +6,7 @@
 #include "again.h"
 #include "anchors.h"
 #include "cert.h"
+#include "certs.h"
 #include "check.h"
 #include "csr.h"
 #include "exchange.h"
@@ -63,6 +64,27 @@ static enum est_code load_sessions(struct est_client *c, struct est_error *err)
 	return rc;
 }
 
+/* Without certificates the server needs no anchor; what it issues does (RFC 7030 section 3.3.3). */
+static enum est_code load_trust(const struct est_config *config, struct trust **out,
+	struct est_error *err)
+{
+	const bool named = config->system_trust || (config->cacert && *config->cacert);
+	struct est_certs *none = NULL;
+	struct est_error why;
+	enum est_code rc;
+
+	rc = trust_load(config->cacert, config->system_trust, config->system_trust_file, out, &why);
+	if (rc == EST_E_INPUT && config->srp_user && !named) {
+		rc = certs_new(&none, err);
+		if (rc == EST_OK)
+			rc = trust_from(none, out, err);
+		est_certs_free(none);
+	} else if (rc != EST_OK) {
+		*err = why;
+	}
+	return rc;
+}
+
 static enum est_code client_load(struct est_client *c, struct est_error *err)
 {
 	const struct est_config *config = &c->config;
@@ -85,8 +107,7 @@ static enum est_code client_load(struct est_client *c, struct est_error *err)
 			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
 			err);
 	if (rc == EST_OK && !config->bootstrap)
-		rc = trust_load(config->cacert, config->system_trust, config->system_trust_file,
-			&c->trust, err);
+		rc = load_trust(config, &c->trust, err);
 	if (rc == EST_OK && config->ca_indication && c->trust &&
 		est_certs_count(trust_anchors(c->trust)) == 0)
 		rc = est_fail(err, EST_E_USAGE,

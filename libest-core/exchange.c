@@ -110,13 +110,6 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 	return rc;
 }
 
-enum est_code client_connect(struct est_client *c, struct est_error *err)
-{
-	bool reused;
-
-	return ensure_session(c, &reused, err);
-}
-
 static enum est_code exchange_once(struct est_client *c, const struct operation *op,
 	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
 {
@@ -236,6 +229,14 @@ static enum est_code move_home(struct est_client *c, const struct operation *op,
 	est_buf_free(&target);
 	place_wipe(&place);
 	return rc;
+}
+
+enum est_code client_connect(struct est_client *c, struct est_error *err)
+{
+	enum est_code rc = move_home(c, &operation_cacerts, err);
+	bool reused;
+
+	return rc == EST_OK ? ensure_session(c, &reused, err) : rc;
 }
 
 /* RFC 7030 section 3.2.1: the same method again; an enrolment cannot become a GET. */

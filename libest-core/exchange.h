@@ -49,7 +49,8 @@ extern const struct operation operation_cacerts, operation_csrattrs, operation_s
 void client_log(const struct est_client *client, enum est_log_level level, const char *fmt, ...)
 	EST_PRINTF(3, 4);
 
-/* A connection to an authorised server, when there is none that can be used. */
+/* A connection to the server that the operator named, authorised, when there is none that can be
+ * used. */
 enum est_code client_connect(struct est_client *client, struct est_error *err) EST_MUST_CHECK;
 
 /* One request of the operation and its final answer, whatever its status: follows redirects (RFC

@@ -397,6 +397,7 @@ enum est_code session_open(const struct session_params *params, struct deadline 
 			(rc != EST_E_TLS && rc != EST_E_UNTRUSTED))
 			return rc;
 	}
+	s->resumable = true;
 	*out = s;
 	return EST_OK;
 }
@@ -406,7 +407,8 @@ void session_close(struct session *s)
 	if (!s)
 		return;
 	if (s->established && !s->broken) {
-		session_keep(s);
+		if (s->resumable)
+			session_keep(s);
 		(void)gnutls_bye(s->tls, GNUTLS_SHUT_WR); /* sent if the socket takes it at once */
 	}
 	if (s->tls)
@@ -476,11 +478,13 @@ enum est_code session_recv(struct session *s, uint8_t *out, size_t size, size_t 
 		}
 		if (gnutls_error_is_fatal((int)got))
 			return fail_record(s, (int)got, err);
-		if (got == GNUTLS_E_REHANDSHAKE || got == GNUTLS_E_REAUTH_REQUEST)
+		if (got == GNUTLS_E_REHANDSHAKE || got == GNUTLS_E_REAUTH_REQUEST) {
 			rc = session_late(s, got, deadline, err);
-		else
+			s->resumable &= rc == EST_OK;
+		} else {
 			rc = session_wait(s, got, deadline, "while waiting for the server's answer",
 				err);
+		}
 		if (rc != EST_OK)
 			return rc;
 	}
@@ -498,5 +502,7 @@ bool session_spent(struct session *s)
 		return false;
 	/* A TLS 1.3 session ticket is no data, and leaves nothing to read. */
 	n = gnutls_record_recv(s->tls, &byte, 1);
+	/* RFC 5246 section 7.2.2: after a fatal alert it is not taken up again. */
+	s->broken |= n < 0 && gnutls_error_is_fatal((int)n);
 	return n != GNUTLS_E_AGAIN;
 }

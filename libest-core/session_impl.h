@@ -13,6 +13,7 @@ struct session {
 	gnutls_session_t tls;
 	int fd;
 	bool established, broken; /* broken: no close_notify would arrive */
+	bool resumable;           /* it was opened, and nothing was refused since */
 	unsigned renegotiations;  /* asked for so far */
 	bool resumed, declined;
 	bool bound;                /* a request that is bound to the session is under way */
@@ -50,7 +51,7 @@ enum est_code session_fail_handshake(struct session *s, int ret, struct est_erro
 enum est_code session_offer(struct session *s, struct est_error *err) EST_MUST_CHECK;
 /* After it: the server is authorised, in a resumed session anew and as it was before. */
 enum est_code session_accept(struct session *s, struct est_error *err) EST_MUST_CHECK;
-/* At the end: keeps what a later one can be resumed with. */
+/* At the end of a session that is resumable: keeps what a later one can be resumed with. */
 void session_keep(struct session *s);
 /* Inside a renegotiation, before the client shows anything: the server is still authorised.  That
  * it has the same certificate GnuTLS sees to. */

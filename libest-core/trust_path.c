@@ -111,7 +111,7 @@ static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
 	gnutls_x509_crt_t chain[TRUST_PATH_MAX];
 
 	if (s->query->skew_s || s->query->at)
-		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* path_timely() knows better */
+		flags |= GNUTLS_VERIFY_DISABLE_TIME_CHECKS; /* is_timely() knows better */
 	purpose.data = (unsigned char *)purpose_oid;
 	memcpy(chain, s->crts, n * sizeof(chain[0]));
 	s->tries++;
@@ -121,39 +121,54 @@ static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
 	return status;
 }
 
-/* The issuers were timely when they were pushed; GnuTLS looks at an anchor's dates too. */
-static bool path_timely(const struct search *s, gnutls_x509_trust_list_t list, size_t n)
+/* Of the anchors above a certificate that have one name: the one that has signed it and is valid.
+ */
+static unsigned anchor_rank(const struct search *s, const struct cert_view *last,
+	const struct cert_view *anchor)
 {
-	gnutls_x509_crt_t anchor;
-
-	if (!is_timely(s, &s->path[0]))
-		return false;
-	if (!s->query->at ||
-		gnutls_x509_trust_list_get_issuer(list, s->crts[n - 1], &anchor, 0) < 0)
-		return true;
-	return s->now >= gnutls_x509_crt_get_activation_time(anchor) &&
-	       s->now <= gnutls_x509_crt_get_expiration_time(anchor);
+	return cert_signed_by(last, anchor) ? 1 + is_timely(s, anchor) : 0;
 }
 
-/* The explicit anchor above a certificate: by its name, and of several by its signature. */
+/* The explicit anchor above a certificate, mostly the only one of its name. */
 static bool find_explicit(const struct search *s, const struct cert_view *last,
 	struct cert_view *out)
 {
 	const struct est_certs *anchors = s->trust->anchors;
+	unsigned found = 0, rank, best = 0;
 	struct est_error ignored;
 	struct cert_view view;
-	bool found = false;
 
 	for (size_t i = 0; i < est_certs_count(anchors); i++) {
 		if (cert_view(est_certs_get(anchors, i), "", &view, &ignored) != EST_OK ||
 			!est_span_eq(view.subject, last->issuer))
 			continue;
-		if (found && !cert_signed_by(last, &view))
-			continue;
-		*out = view;
-		found = true;
+		if (found == 1)
+			best = anchor_rank(s, last, out);
+		rank = found > 0 ? anchor_rank(s, last, &view) : 0;
+		if (found++ == 0 || rank > best) {
+			*out = view;
+			best = rank;
+		}
 	}
-	return found;
+	return found > 0;
+}
+
+/* The anchor that list has above the first n of the path.  It may borrow from der, the caller's. */
+static enum est_code find_anchor(const struct search *s, gnutls_x509_trust_list_t list, size_t n,
+	struct cert_view *out, gnutls_datum_t *der, struct est_error *err)
+{
+	gnutls_x509_crt_t crt;
+
+	if (list == s->trust->proven) {
+		*out = s->path[n];
+		return EST_OK;
+	}
+	if (s->db == TRUST_EXPLICIT && find_explicit(s, &s->path[n - 1], out))
+		return EST_OK;
+	if (gnutls_x509_trust_list_get_issuer(list, s->crts[n - 1], &crt, 0) < 0 ||
+		gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, der) < 0)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	return cert_view((struct est_span){ der->data, der->size }, "the trust anchor", out, err);
 }
 
 /* What GnuTLS says of these is not what helps to find the mistake; the rules have words for it. */
@@ -161,14 +176,13 @@ static bool find_explicit(const struct search *s, const struct cert_view *last,
 	(GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE | GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS |            \
 		GNUTLS_CERT_INSECURE_ALGORITHM)
 
-/* The rules besides GnuTLS's, on the first n of the path and the anchor that list has above them.
- */
-static bool passes_rules(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+/* The rules besides GnuTLS's, on the first n of the path and the anchor above them. */
+static bool passes_rules(struct search *s, const struct cert_view *anchor, size_t n)
 {
 	struct path_rules rules = {
 		.path = s->path,
 		.n = n,
-		.anchor = &s->path[n],
+		.anchor = anchor,
 		.crls = s->trust->crls,
 		.now = s->now,
 		.server = s->query->server,
@@ -178,51 +192,40 @@ static bool passes_rules(struct search *s, gnutls_x509_trust_list_t list, size_t
 		.staples = s->query->staples,
 		.what = s->query->what,
 	};
-	const struct cert_view *last = &s->path[n - 1];
-	gnutls_datum_t der = { 0 };
-	gnutls_x509_crt_t crt;
-	struct cert_view view;
-	enum est_code rc = EST_OK;
 
-	if (list != s->trust->proven) {
-		rules.anchor = &view;
-		if (s->db == TRUST_IMPLICIT || !find_explicit(s, last, &view)) {
-			if (gnutls_x509_trust_list_get_issuer(list, s->crts[n - 1], &crt, 0) < 0 ||
-				gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) < 0)
-				rc = est_fail(&s->why, EST_E_INTERNAL, "out of memory");
-			else
-				rc = cert_view((struct est_span){ der.data, der.size },
-					"the trust anchor", &view, &s->why);
-		}
-	}
-	if (rc == EST_OK)
-		rc = path_rules_check(&rules, &s->staple, &s->why);
-	gnutls_free(der.data);
-	return rc == EST_OK;
+	return path_rules_check(&rules, &s->staple, &s->why) == EST_OK;
 }
 
 static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 {
 	unsigned status = judge(s, list, n, s->query->purpose);
+	struct cert_view anchor;
+	gnutls_datum_t der = { 0 };
+	bool valid = false;
 
 	if (status & GNUTLS_CERT_PURPOSE_MISMATCH && s->query->explicit_purpose &&
 		s->db == TRUST_EXPLICIT)
 		status = judge(s, list, n, s->query->explicit_purpose);
-	if (status == 0 && (s->query->skew_s || s->query->at) && !path_timely(s, list, n))
-		status = GNUTLS_CERT_EXPIRED;
+	if ((status == 0 || status & IN_OTHER_WORDS) &&
+		find_anchor(s, list, n, &anchor, &der, &s->why) == EST_OK) {
+		/* The issuers between were timely when they were pushed. */
+		if (status == 0 && !(is_timely(s, &s->path[0]) && is_timely(s, &anchor)))
+			status = GNUTLS_CERT_EXPIRED;
+		else
+			valid = passes_rules(s, &anchor, n) && status == 0;
+	}
 	/* The path that reached an anchor has the more telling complaint. */
 	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND)
 		s->status = status;
-	if (status == 0 || status & IN_OTHER_WORDS)
-		return passes_rules(s, list, n) && status == 0;
-	return false;
+	gnutls_free(der.data);
+	return valid;
 }
 
 static bool is_anchored(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
 {
 	gnutls_x509_crt_t issuer;
 
-	return list && gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0) >= 0;
+	return gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0) >= 0;
 }
 
 /* A CA above may be limited to other purposes (RFC 5280 section 4.2.1.12, as it is practised). */
@@ -238,19 +241,11 @@ static bool is_proven(const struct search *s)
 static bool path_valid(struct search *s)
 {
 	struct trust *trust = s->trust;
-	gnutls_x509_crt_t last = s->crts[s->n - 1];
+	gnutls_x509_trust_list_t list = trust->list[s->db];
 
-	if (s->n == 2 && is_proven(s)) {
-		s->db = TRUST_EXPLICIT;
-		if (verify(s, trust->proven, 1))
-			return true;
-	}
-	for (int db = TRUST_EXPLICIT; db <= TRUST_IMPLICIT; db++) {
-		s->db = db;
-		if (is_anchored(trust->list[db], last) && verify(s, trust->list[db], s->n))
-			return true;
-	}
-	return false;
+	if (s->n == 2 && s->db == TRUST_EXPLICIT && is_proven(s) && verify(s, trust->proven, 1))
+		return true;
+	return is_anchored(list, s->crts[s->n - 1]) && verify(s, list, s->n);
 }
 
 static bool in_path(const struct search *s, const struct cert_view *view)
@@ -385,13 +380,17 @@ enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 		.status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND,
 	};
 	struct trust_answer answer = { 0 };
+	bool found = false;
 	enum est_code rc;
 
 	rc = search_init(&s, err);
-	if (rc == EST_OK && !find_path(&s))
-		rc = fail_search(&s, err);
-	else if (rc == EST_OK)
-		rc = remember_issuers(&s, err);
+	/* Every path to an explicit anchor before the first one to an implicit anchor. */
+	for (int db = TRUST_EXPLICIT; rc == EST_OK && !found && db <= TRUST_IMPLICIT; db++) {
+		s.db = db;
+		found = trust->list[db] && find_path(&s);
+	}
+	if (rc == EST_OK)
+		rc = found ? remember_issuers(&s, err) : fail_search(&s, err);
 	if (rc == EST_OK) {
 		answer.db = s.db;
 		answer.staple = s.staple;

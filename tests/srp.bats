@@ -73,6 +73,19 @@ setup() {
 	done
 }
 
+@test "srp: no trust anchor is needed for the server, and one is for what it issues (R7030-3.3.3-01)" {
+	local store
+	: >empty.pem
+	for store in "$PWD/empty.pem" "$PWD/missing.pem"; do
+		SSL_CERT_FILE=$store works cacerts "${srp[@]:0:2}" "${me[@]}" -o ca.pem
+		grep -q BEGIN ca.pem
+		LEAVES='key.pem.est-new key.pem.est-csr' SSL_CERT_FILE=$store ONCE=1 refused 14 \
+			'lead to a trust anchor' enroll "${srp[@]:0:2}" "${me[@]}" "${new[@]}"
+		SSL_CERT_FILE=$store ONCE=1 refused 3 'no trust anchors' cacerts "${srp[@]:0:2}" "${me[@]}" --system-trust
+		SSL_CERT_FILE=$store ONCE=1 refused 3 'no trust anchors' cacerts -s "$EST_TEST_URL"
+	done
+}
+
 @test "srp: a server without SRP, and one that knows nothing but SRP" {
 	# libmicrohttpd hangs up without an alert; no guess was made, and this may pass.
 	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}" --retry 1 --retry-delay 0.01 -v

@@ -224,8 +224,16 @@ crl() {
 	works cacerts "${at[@]}" --update ca.pem --json
 	anchors 2
 	note '.anchors[0] | .change == "kept" and (.why | test("server"))'
-	# That one is below the new root.
+	# That one is below the new root; a redirect to it does not speak for the one that redirects.
 	openssl x509 -in "$EST_TEST_DIR/server-new.pem" -out leaf.pem
+	serves leaf.pem "$EST_TEST_DIR/server-new.key" "$BATS_TEST_TMPDIR/answer"
+	printf 'HTTP/1.1 302 Found\r\nLocation: %s/.well-known/est/cacerts\r\nContent-Length: 0\r\n\r\n' \
+		"${at[1]}" >"$BATS_TEST_TMPDIR/moved"
+	local next=${at[1]}
+	serves "$EST_TEST_DIR/server.pem" "$EST_TEST_DIR/server.key" "$BATS_TEST_TMPDIR/moved"
+	works cacerts "${at[@]}" --redirect-to "$next" --update ca.pem --json
+	anchors 2
+	note '.anchors[0] | .change == "kept" and (.why | test("server"))'
 	serves leaf.pem "$EST_TEST_DIR/server-new.key" "$BATS_TEST_TMPDIR/answer"
 	works cacerts "${at[@]}" --update ca.pem --json
 	same_certs ca.pem "$EST_TEST_DIR/new-root.pem"

@@ -12,6 +12,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "certs.h"
+#include "session_impl.h"
+#include "tlspair.h"
+
 #define NOW 1800000000
 
 static struct est_error err;
@@ -234,12 +238,70 @@ static void a_file_is_read_if_it_is_whole_ours_and_was_closed_to_others(void **s
 	}
 }
 
+enum end { PLAIN, NEVER_OPENED, ALERT, REFUSED };
+
+/* How many are kept of a session that ends so. */
+static size_t kept_after(enum end end)
+{
+	const struct deadline deadline = deadline_start(1000, NULL);
+	const struct est_config config = { 0 };
+	const struct url url = { .host = (char *)(uintptr_t) "localhost", .port = 443 };
+	struct session_params params = { .url = &url, .config = &config, .idle_ms = 1000 };
+	struct session *s = calloc(1, sizeof(*s));
+	struct est_certs *none = NULL;
+	struct resume r = { 0 };
+	struct tlspair pair;
+	uint8_t byte;
+	size_t n = 0;
+	bool clean;
+
+	assert_int_equal(certs_new(&none, &err), EST_OK);
+	assert_int_equal(trust_from(none, &params.trust, &err), EST_OK);
+	est_certs_free(none);
+	assert_int_equal(gnutls_certificate_allocate_credentials(&params.credentials), 0);
+	params.resume = &r;
+	assert_true(tlspair_open("NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL, &pair));
+	*s = (struct session){ .params = &params, .tls = pair.client, .fd = dup(pair.fd[0]) };
+	s->established = true;
+	s->resumable = end != NEVER_OPENED;
+	assert_int_equal(authz_certificateless("x", &s->authz, &err), EST_OK);
+	assert_false(session_spent(s));
+	if (end == ALERT) {
+		(void)gnutls_alert_send(pair.server, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
+		assert_true(session_spent(s));
+	}
+	if (end == REFUSED) {
+		s->renegotiations = 100;
+		assert_int_equal(gnutls_rehandshake(pair.server), 0);
+		assert_int_equal(session_recv(s, &byte, 1, &n, &clean, &deadline, &err), EST_E_TLS);
+	}
+	session_close(s);
+	n = r.n;
+	resume_wipe(&r);
+	assert_int_equal(gnutls_init(&pair.client, GNUTLS_CLIENT), 0); /* closed with s */
+	tlspair_close(&pair);
+	trust_free(params.trust);
+	gnutls_certificate_free_credentials(params.credentials);
+	return n;
+}
+
+/* proves: R7030-3.3-07 */
+static void a_session_with_an_error_in_it_is_not_taken_up_again(void **state)
+{
+	(void)state;
+	assert_int_equal(kept_after(PLAIN), 1);
+	assert_int_equal(kept_after(NEVER_OPENED), 0);
+	assert_int_equal(kept_after(ALERT), 0);
+	assert_int_equal(kept_after(REFUSED), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_session_is_used_once_and_only_for_what_it_is_bound_to),
 		cmocka_unit_test(what_is_read_is_what_was_written_but_for_what_is_stale),
 		cmocka_unit_test(every_cut_and_every_wrong_length_is_seen),
+		cmocka_unit_test(a_session_with_an_error_in_it_is_not_taken_up_again),
 		cmocka_unit_test(a_file_is_read_if_it_is_whole_ours_and_was_closed_to_others),
 	};
 

@@ -135,6 +135,84 @@ static void validity_is_checked_with_the_skew_that_is_given(void **state)
 	assert_string_equal(reason_for(&early, NULL, 28 * MINUTES), "not-yet-valid");
 }
 
+/* proves: R7030-3.3.1-02 */
+static void an_anchor_expires_with_the_skew_that_is_given(void **state)
+{
+	static const struct {
+		time_t from, until;
+		unsigned skew_s;
+		const char *reason;
+	} rows[] = {
+		{ -366 * TESTCA_DAY, -365 * TESTCA_DAY, 30 * MINUTES, "expired" },
+		{ -TESTCA_DAY, -31 * MINUTES, 30 * MINUTES, "expired" },
+		{ -TESTCA_DAY, -29 * MINUTES, 30 * MINUTES, "" },
+		{ -TESTCA_DAY, -29 * MINUTES, 0, "expired" },
+		{ 31 * MINUTES, TESTCA_DAY, 30 * MINUTES, "expired" },
+		{ 29 * MINUTES, TESTCA_DAY, 30 * MINUTES, "" },
+	};
+	struct testca twin, x, late;
+	struct trust_answer answer;
+	struct trust *trust;
+	enum est_code rc;
+
+	(void)state;
+	testca_issue(&(struct testca_spec){ .subject = "CN=old", CA, .usage = CERT_SIGN }, &twin);
+	testca_issue(&(struct testca_spec){ .issuer = &twin }, &x);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		testca_issue(&(struct testca_spec){ .subject = "CN=old",
+				     CA,
+				     .key = twin.key,
+				     .usage = CERT_SIGN,
+				     .from = rows[i].from,
+				     .until = rows[i].until },
+			&late);
+		for (int last = 0; last < 2; last++) {
+			trust = last ? load(FILES(PEM("a.pem", &late)), false, NULL)
+				     : load(FILES(NULL), true, PEM("a.pem", &late));
+			rc = verify_for(trust, CHAIN(&x), 1, NULL, rows[i].skew_s, &answer);
+			if (strcmp(rc == EST_OK ? "" : err.reason, rows[i].reason) != 0)
+				fail_msg("row %zu: %s", i, err.msg);
+			trust_free(trust);
+			/* beside one that is valid, in either order */
+			trust = last ? load(FILES(PEM("a.pem", &late, &twin)), false, NULL)
+				     : load(FILES(PEM("a.pem", &twin, &late)), false, NULL);
+			assert_int_equal(verify_for(trust, CHAIN(&x), 1, NULL, rows[i].skew_s,
+						 &answer),
+				EST_OK);
+			trust_free(trust);
+		}
+		testca_wipe(&late);
+	}
+	testca_wipe(&x);
+	testca_wipe(&twin);
+}
+
+/* proves: R7030-3.3.1-01 */
+static void a_long_way_to_an_explicit_anchor_comes_before_a_short_one_to_an_implicit(void **state)
+{
+	struct trust *trust = load(FILES(PEM("root.pem", &root)), true,
+		PEM("sys.pem", &other_root));
+	struct trust_answer answer;
+	struct testca cross, x;
+
+	(void)state; /* other_root's key, certified by root as well */
+	testca_issue(&(struct testca_spec){ .subject = "CN=other root",
+			     .issuer = &root,
+			     .key = other_root.key,
+			     CA,
+			     .usage = CERT_SIGN },
+		&cross);
+	testca_issue(&(struct testca_spec){ .issuer = &other_root }, &x);
+	EXPECT_TRUSTED(trust, TRUST_IMPLICIT, &x);
+	EXPECT_TRUSTED(trust, TRUST_EXPLICIT, &x, &cross);
+	assert_int_equal(VERIFY(trust, &answer, &x, &inter, &cross, &other_root), EST_OK);
+	assert_int_equal(answer.db, TRUST_EXPLICIT);
+	assert_int_equal(answer.n, 2);
+	trust_free(trust);
+	testca_wipe(&cross);
+	testca_wipe(&x);
+}
+
 static void an_expired_ca_certificate_is_said_to_be_one(void **state)
 {
 	struct trust *trust = load(FILES(PEM("root.pem", &root)), false, NULL);
@@ -399,6 +477,9 @@ int main(void)
 		cmocka_unit_test(of_two_issuers_of_one_name_the_one_that_signed_is_found),
 		cmocka_unit_test(what_comes_above_an_anchor_does_not_count),
 		cmocka_unit_test(validity_is_checked_with_the_skew_that_is_given),
+		cmocka_unit_test(an_anchor_expires_with_the_skew_that_is_given),
+		cmocka_unit_test(
+			a_long_way_to_an_explicit_anchor_comes_before_a_short_one_to_an_implicit),
 		cmocka_unit_test(an_expired_ca_certificate_is_said_to_be_one),
 		cmocka_unit_test(a_purpose_is_checked_when_one_is_due),
 		cmocka_unit_test(weak_keys_and_signatures_are_refused),
