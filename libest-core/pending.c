@@ -108,8 +108,9 @@ static enum est_code name_server(struct est_pending *p, struct est_error *err)
 {
 	const struct url *url = &p->client->url;
 
-	return asprintf(&p->server, "https://%s%s", url->authority, url->base) < 0 ? no_memory(err)
-										   : EST_OK;
+	if (asprintf(&p->server, "https://%s%s", url->authority, url->base) < 0)
+		p->server = NULL;
+	return p->server ? EST_OK : no_memory(err);
 }
 
 static void judge_text(struct est_pending *p, struct est_span text)
