@@ -87,8 +87,6 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 		rc = est_output_commit(files->anchors, &changed, &cmd->err);
 	else if (rc == EST_OK && !files->anchors)
 		rc = est_buf_append(&cmd->product, est_buf_span(&anchors), &cmd->err);
-	if (rc == EST_OK && cmd->v.chain_out && !files->chain) /* "-" */
-		rc = est_buf_append(&cmd->product, est_buf_span(&chain), &cmd->err);
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed || chain_changed);
 	est_buf_free(&anchors);
@@ -131,11 +129,9 @@ static enum est_code check_options(struct cmd *cmd)
 			v->cacert.n > 0 ? "--cacert (or EST_CACERT)" : "--system-trust");
 		return est_hint(&cmd->err, "with anchors there is no need for it");
 	}
-	if (v->chain_out && (v->output || v->bootstrap) &&
-		est_same_file(v->chain_out, v->output ? v->output : "-"))
+	if (v->chain_out && v->output && est_same_file(v->chain_out, v->output))
 		return est_fail(&cmd->err, EST_E_USAGE, "--output and --chain-out are one file");
-	rc = cmd_check_stdout(cmd, v->chain_out);
-	return rc == EST_OK ? cmd_check_stdout(cmd, v->output) : rc;
+	return cmd_check_stdout(cmd, v->output);
 }
 
 #define STRAYS_SHOWN 16

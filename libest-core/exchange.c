@@ -252,7 +252,7 @@ static enum est_code fail_redirect(const struct place *place, const char *why,
 	char where[512];
 
 	(void)snprintf(where, sizeof(where), "https://%s%s", place->url.authority, place->target);
-	return redirect_fail(EST_E_REFUSED, est_span_str(where), why, err);
+	return redirect_fail(est_span_str(where), why, err);
 }
 
 /* The yes is for all of the run: csrattrs and the request after it may be redirected alike. */

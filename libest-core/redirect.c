@@ -8,19 +8,13 @@
 #include "http_lex.h"
 #include "span.h"
 
-enum est_code redirect_fail(enum est_code code, struct est_span where, const char *why,
-	struct est_error *err)
+enum est_code redirect_fail(struct est_span where, const char *why, struct est_error *err)
 {
 	char shown[300];
 
 	est_escape(shown, sizeof(shown), where);
-	est_fail(err, code, "the server redirects to \"%s\": %s", shown, why);
+	est_fail(err, EST_E_REFUSED, "the server redirects to \"%s\": %s", shown, why);
 	return est_reason(err, "redirect");
-}
-
-static enum est_code malformed(struct est_span location, const char *why, struct est_error *err)
-{
-	return redirect_fail(EST_E_REFUSED, location, why, err);
 }
 
 /* A URI has printable ASCII only, and some of it never as itself (RFC 3986 section 2). */
@@ -106,10 +100,10 @@ static enum est_code take_authority(const struct url *base, struct est_span *ref
 		authority = span_until(span_after(*ref, 2), "/?");
 		*ref = span_after(*ref, 2 + authority.n);
 		if (memchr(authority.p, '@', authority.n))
-			return malformed(location, "it holds user information", err);
+			return redirect_fail(location, "it holds user information", err);
 	}
 	rc = url_authority(authority, out, &why);
-	return rc == EST_E_USAGE ? malformed(location, why.msg, err) : rc;
+	return rc == EST_E_USAGE ? redirect_fail(location, why.msg, err) : rc;
 }
 
 /* Takes "https:" off; another scheme is never followed. */
@@ -121,11 +115,11 @@ static enum est_code take_scheme(struct est_span *ref, struct est_span location,
 	if (!has_scheme(*ref, &scheme))
 		return EST_OK;
 	if (!http_is(scheme, "https"))
-		return redirect_fail(EST_E_REFUSED, location,
-			"only https is ever followed (RFC 7030 section 3.3)", err);
+		return redirect_fail(location, "only https is ever followed (RFC 7030 section 3.3)",
+			err);
 	*ref = span_after(*ref, scheme.n + 1);
 	if (ref->n < 2 || ref->p[0] != '/' || ref->p[1] != '/')
-		return malformed(location, "an https URL without a host", err);
+		return redirect_fail(location, "an https URL without a host", err);
 	return EST_OK;
 }
 
@@ -139,7 +133,7 @@ enum est_code redirect_resolve(const struct place *base, struct est_span locatio
 	bool own;
 
 	if (!is_clean(location) || location.n > REDIRECT_TARGET_MAX)
-		return malformed(location, "not a URI reference (RFC 3986)", err);
+		return redirect_fail(location, "not a URI reference (RFC 3986)", err);
 	rc = take_scheme(&ref, location, err);
 	if (rc != EST_OK)
 		return rc;

@@ -27,7 +27,7 @@ const char *rollover_kind_name(enum rollover_kind kind); /* "NewWithNew" */
  * valid remains.  out->notes has all anchors that were or are.  EST_E_UNTRUSTED, reason
  * not-vouched, when the current root is not among the anchors then; EST_E_TIMEOUT. */
 enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag,
-	const struct crls *crls, time_t now, const struct deadline *deadline, struct est_update *out,
-	struct est_error *err) EST_MUST_CHECK;
+	const struct crls *crls, time_t now, const struct deadline *deadline,
+	struct est_update *out, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -109,7 +109,7 @@ serves() {
 	refused 2 'system-trust' cacerts "${at[@]}" --system-trust --bootstrap
 	refused 2 'bootstrap' cacerts "${trust[@]}" --ca-fingerprint "$sha256"
 	refused 2 'bootstrap' cacerts "${trust[@]}" --chain-out chain.pem
-	ONCE=1 refused 2 'one file' cacerts "${at[@]}" --bootstrap --ca-fingerprint "$sha256" --chain-out -
+	ONCE=1 refused 2 'needs a file' cacerts "${at[@]}" --bootstrap --ca-fingerprint "$sha256" --chain-out -
 	for applet in enroll reenroll csrattrs; do
 		ONCE=1 refused 2 'no such option' $applet "${at[@]}" --bootstrap
 	done

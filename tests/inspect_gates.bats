@@ -193,22 +193,6 @@ for i in range(1101):
 	no 'CN=client' wrong-purpose --verify --cacert root.pem --purpose serverAuth client.pem sub.pem
 }
 
-@test "gate: --crl holds every path against the lists, with --hostname the issuer needs one" {
-	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >ca.conf
-	: >db
-	openssl ca -config ca.conf -gencrl -cert root.pem -keyfile root.key -crldays 9 -out root.crl 2>/dev/null
-	openssl ca -config ca.conf -cert root.pem -keyfile root.key -revoke sub.pem 2>/dev/null
-	openssl ca -config ca.conf -gencrl -cert root.pem -keyfile root.key -crldays 9 -out gone.crl 2>/dev/null
-	yes --verify --cacert root.pem --crl root.crl bag.pem
-	no 'CN=sub above it was revoked' revoked --verify --cacert root.pem --crl gone.crl bag.pem
-	no 'none of the CRLs given is one of its issuer' no-crl --verify --cacert root.pem --crl root.crl \
-		--hostname www.example bag.pem
-	no 'due to be replaced' crl-stale --verify --cacert root.pem --crl root.crl --at \
-		"$(date -u -d '+30 days' +%Y-%m-%d)" bag.pem
-	refused 3 'root.pem' inspect --verify --cacert root.pem --crl root.pem bag.pem
-	refused 2 'crl is for --verify' inspect --crl root.crl bag.pem
-}
-
 @test "gate: --match-key of a certificate, of one of a bag, of a request, an encrypted key" {
 	yes --match-key www.key bag.pem
 	yes --match-key www.key www.csr

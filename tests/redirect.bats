@@ -126,9 +126,9 @@ redirect() {
 @test "redirect: one yes is for the whole run, the CSR attributes and the request (R7030-3.2.1-05)" {
 	second_server --dir "$BATS_TEST_TMPDIR/second"
 	printf 'line HTTP/1.1 404 No\nline Content-Length: 0\nline\n' >"$EST_TEST_SCRIPTS/there.script"
-	second_url=$EST_TEST_RAW_URL
+	local there=$EST_TEST_RAW_URL
 	first_server
-	redirect 307 "$second_url/.well-known/est/there/x"
+	redirect 307 "$there/.well-known/est/there/x"
 	run -10 "$EST_TEST_ROOT/tests/lib/on-terminal" "Go there?" y "$est" enroll -s "$first_raw" -l go \
 		"${trust[@]}" --cacert "$second_dir/root.pem" "${new[@]}" --csrattrs auto
 	[ "$(grep -o 'Go there?' <<<"$output" | wc -l)" = 1 ]

@@ -250,8 +250,6 @@ crl() {
 @test "update: intermediates go to --chain-out and never among the anchors (R7030-4.1.3-09)" {
 	works cacerts "${update[@]}" -l rollover-owo-own-nwo-nwn --chain-out chain.pem
 	[ "$(grep -c BEGIN chain.pem)" = 3 ] # the issuing CA, OldWithNew, NewWithOld
-	works cacerts "${update[@]}" -l rollover-owo-own-nwo-nwn --chain-out -
-	cmp "$OUT" chain.pem
 	run ! grep -qF "$(sed -n 2,4p "$EST_TEST_DIR/issuing.pem")" ca.pem
 	anchors 2
 	# OldWithNew bridges from the new root to what the old key has signed (R4210-4.4-03).
