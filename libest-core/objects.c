@@ -416,7 +416,6 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	struct wrapped message = { 0 };
 	struct est_buf whole = { 0 };
 	enum est_encoding encoding;
-	enum est_file_kind kind;
 	enum est_code rc = EST_OK;
 
 	if (depth == NEST_MAX || !wrapped_read(data, false, &message))
@@ -428,14 +427,14 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	if (message.chunked && wrapped_unchunk(message.body, &whole, walk->err))
 		message.body = est_buf_span(&whole);
 	if (message.est_type) {
-		kind = est_file_kind(message.body, &encoding);
-		if (encoding == EST_ENCODING_PEM)
+		if (est_file_kind(message.body, &encoding) == EST_FILE_CERT &&
+			encoding != EST_ENCODING_PEM)
+			rc = quirk_note(walk->quirks, EST_Q_BARE_CERT, "HTTP response", walk->err);
+		if (rc == EST_OK && encoding == EST_ENCODING_PEM)
 			rc = quirk_note(walk->quirks, EST_Q_PEM, "HTTP response", walk->err);
-		else if (encoding == EST_ENCODING_RAW && message.body.n > 0 &&
+		else if (rc == EST_OK && encoding == EST_ENCODING_RAW && message.body.n > 0 &&
 			 message.body.p[0] == DER_SEQUENCE)
 			rc = quirk_note(walk->quirks, EST_Q_RAW_DER, "HTTP response", walk->err);
-		if (rc == EST_OK && kind == EST_FILE_CERT && encoding != EST_ENCODING_PEM)
-			rc = quirk_note(walk->quirks, EST_Q_BARE_CERT, "HTTP response", walk->err);
 	}
 	if (rc == EST_OK)
 		rc = walk_any(walk, message.body, depth + 1);
