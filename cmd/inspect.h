@@ -53,6 +53,7 @@ struct inspect {
 	size_t n_broken;           /* in this file */
 	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
+	const char *streamed;            /* the list that --json has begun with; NULL: none yet */
 	const struct est_object *object; /* a CRL whose entries are listed */
 	struct json_object *entries;     /* and where they go */
 	bool may_tell, telling;          /* a line on the terminal */
@@ -68,7 +69,8 @@ enum est_code inspect_operand(struct inspect *in, const char *path) EST_MUST_CHE
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err);
 /* The certificates held back, as a list; from now on each is shown as it comes. */
 enum est_code inspect_release(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
-/* Into the array of this name, or on a line of its own; takes the object over. */
+/* Into the array of this name, which may be on its way out already, or on a line of its own; takes
+ * the object over. */
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
 	struct est_error *err);
 /* On a terminal that has waited for a second: how far it is.  Taken away by the second one, which

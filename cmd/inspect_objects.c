@@ -38,24 +38,65 @@ void inspect_place(struct json_object *o, const struct inspect *in, const struct
 	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
 }
 
+/* The object of --json is begun with the first list that has something to show, if it is one that
+ * may be long: its members go out as they come, and all else waits for the end. */
+static bool is_streamed(struct inspect *in, const char *name)
+{
+	if (in->streamed)
+		return strcmp(in->streamed, name) == 0;
+	if (strcmp(name, "certificates") && strcmp(name, "requests") && strcmp(name, "crls"))
+		return false;
+	in->streamed = name;
+	json_object_object_del(in->cmd->json, name);
+	return true;
+}
+
+/* One member of that list, as json-c would indent it. */
+static enum est_code put_member(struct inspect *in, const char *text, struct est_error *err)
+{
+	struct est_buf out = { 0 };
+	enum est_code rc;
+
+	if (in->cmd->json_begun)
+		rc = est_buf_printf(&out, err, ",\n    ");
+	else
+		rc = est_buf_printf(&out, err, "{\n  \"%s\":[\n    ", in->streamed);
+	while (rc == EST_OK && *text) {
+		size_t n = strcspn(text, "\n");
+
+		rc = est_buf_append(&out, (struct est_span){ (const uint8_t *)text, n }, err);
+		text += n;
+		if (rc == EST_OK && *text && text++)
+			rc = est_buf_append(&out, est_span_str("\n    "), err);
+	}
+	if (rc == EST_OK)
+		rc = cmd_stdout(est_buf_span(&out), err);
+	in->cmd->json_begun |= rc == EST_OK || rc == EST_E_OUTPUT;
+	est_buf_free(&out);
+	return rc;
+}
+
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
 	struct est_error *err)
 {
-	struct json_object *list;
-	const char *line;
+	bool lines = in->cmd->v.json_lines;
+	const char *text;
 	enum est_code rc;
 
-	if (!in->cmd->v.json_lines) {
-		list = json_object_object_get(in->cmd->json, name);
-		json_object_array_add(list, o);
+	if (!lines && !is_streamed(in, name)) {
+		json_object_array_add(json_object_object_get(in->cmd->json, name), o);
 		return EST_OK;
 	}
-	json_object_object_add(o, "type", json_object_new_string(name));
-	line = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
-	rc = line && !jsonc_lost() ? cmd_stdout(est_span_str(line), err)
-				   : est_fail(err, EST_E_INTERNAL, "out of memory");
+	if (lines)
+		json_object_object_add(o, "type", json_object_new_string(name));
+	text = json_object_to_json_string_ext(o,
+		(lines ? 0 : JSON_C_TO_STRING_PRETTY) | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!text || jsonc_lost())
+		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+	else
+		rc = lines ? cmd_stdout(est_span_str(text), err) : put_member(in, text, err);
 	json_object_put(o);
-	return rc == EST_OK ? cmd_stdout(est_span_str("\n"), err) : rc;
+	return rc == EST_OK && lines ? cmd_stdout(est_span_str("\n"), err) : rc;
 }
 
 static void report_broken(struct inspect *in, const struct est_object *object,
