@@ -55,7 +55,8 @@ struct inspect {
 	size_t n_seen, cap_seen;
 	const char *streamed;            /* the list that --json has begun with; NULL: none yet */
 	const struct est_object *object; /* a CRL whose entries are listed */
-	struct json_object *entries;     /* and where they go */
+	struct json_object *entries;     /* and where they go that are kept */
+	size_t n_entries, n_held;        /* printed of this CRL; kept of all */
 	bool may_tell, telling;          /* a line on the terminal */
 	uint64_t begun_ms, told_ms;
 	unsigned n_told;
@@ -73,6 +74,14 @@ enum est_code inspect_release(struct inspect *in, struct est_error *err) EST_MUS
  * the object over. */
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
 	struct est_error *err);
+/* Whether what goes into the array of this name is printed at once. */
+bool inspect_json_begins(struct inspect *in, const char *name);
+/* An entry of the CRL at hand, whose object is printed, up to its entries, or has in->entries;
+ * takes it over.  Then what ends it, after a failure too, which it returns. */
+enum est_code inspect_json_entry(struct inspect *in, struct json_object *o,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code inspect_json_entries_end(struct inspect *in, enum est_code rc,
+	struct est_error *err) EST_MUST_CHECK;
 /* On a terminal that has waited for a second: how far it is.  Taken away by the second one, which
  * whoever prints calls first. */
 void inspect_progress(struct inspect *in, const char *fmt, ...) EST_PRINTF(2, 3);

@@ -38,67 +38,6 @@ void inspect_place(struct json_object *o, const struct inspect *in, const struct
 	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
 }
 
-/* The object of --json is begun with the first list that has something to show, if it is one that
- * may be long: its members go out as they come, and all else waits for the end. */
-static bool is_streamed(struct inspect *in, const char *name)
-{
-	if (in->streamed)
-		return strcmp(in->streamed, name) == 0;
-	if (strcmp(name, "certificates") && strcmp(name, "requests") && strcmp(name, "crls"))
-		return false;
-	in->streamed = name;
-	json_object_object_del(in->cmd->json, name);
-	return true;
-}
-
-/* One member of that list, as json-c would indent it. */
-static enum est_code put_member(struct inspect *in, const char *text, struct est_error *err)
-{
-	struct est_buf out = { 0 };
-	enum est_code rc;
-
-	if (in->cmd->json_begun)
-		rc = est_buf_printf(&out, err, ",\n    ");
-	else
-		rc = est_buf_printf(&out, err, "{\n  \"%s\":[\n    ", in->streamed);
-	while (rc == EST_OK && *text) {
-		size_t n = strcspn(text, "\n");
-
-		rc = est_buf_append(&out, (struct est_span){ (const uint8_t *)text, n }, err);
-		text += n;
-		if (rc == EST_OK && *text && text++)
-			rc = est_buf_append(&out, est_span_str("\n    "), err);
-	}
-	if (rc == EST_OK)
-		rc = cmd_stdout(est_buf_span(&out), err);
-	in->cmd->json_begun |= rc == EST_OK || rc == EST_E_OUTPUT;
-	est_buf_free(&out);
-	return rc;
-}
-
-enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
-	struct est_error *err)
-{
-	bool lines = in->cmd->v.json_lines;
-	const char *text;
-	enum est_code rc;
-
-	if (!lines && !is_streamed(in, name)) {
-		json_object_array_add(json_object_object_get(in->cmd->json, name), o);
-		return EST_OK;
-	}
-	if (lines)
-		json_object_object_add(o, "type", json_object_new_string(name));
-	text = json_object_to_json_string_ext(o,
-		(lines ? 0 : JSON_C_TO_STRING_PRETTY) | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!text || jsonc_lost())
-		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-	else
-		rc = lines ? cmd_stdout(est_span_str(text), err) : put_member(in, text, err);
-	json_object_put(o);
-	return rc == EST_OK && lines ? cmd_stdout(est_span_str("\n"), err) : rc;
-}
-
 static void report_broken(struct inspect *in, const struct est_object *object,
 	const struct est_error *why)
 {
@@ -333,10 +272,8 @@ static enum est_code on_entry(void *ctx, const struct est_crl_entry *entry, stru
 		inspect_place(o, in, in->object);
 		return inspect_json(in, "entries", o, err);
 	}
-	if (in->cmd->json) {
-		json_object_array_add(in->entries, json_entry(entry));
-		return EST_OK;
-	}
+	if (in->cmd->json)
+		return inspect_json_entry(in, json_entry(entry), err);
 	rc = text_entry(entry, &in->text, err);
 	if (rc == EST_OK && !in->hold && !in->silent && in->text.n > TEXT_BYTES)
 		rc = flush_text(in, err);
@@ -349,10 +286,9 @@ static enum est_code add_entries(struct inspect *in, const struct est_object *ob
 	if (!in->cmd->v.entries)
 		return EST_OK;
 	in->object = object;
-	if (o) {
-		in->entries = json_object_new_array();
-		json_object_object_add(o, "entries", in->entries);
-	}
+	in->n_entries = 0;
+	if (o)
+		json_object_object_add(o, "entries", in->entries = json_object_new_array());
 	return est_crl_entries(object->der, on_entry, in, err);
 }
 
@@ -439,6 +375,9 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 {
 	bool more = object->kind == EST_FILE_CSR || object->kind == EST_FILE_CRL;
 	struct json_object *o = NULL;
+	/* Entries that are printed as they are read follow the rest of their CRL. */
+	bool behind = object->kind == EST_FILE_CRL && in->cmd->v.entries &&
+		      inspect_json_begins(in, list);
 	struct est_error why = { 0 };
 	union info info = { 0 };
 	enum est_code rc = read_info(in, object, &info, &why);
@@ -449,7 +388,7 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 			   : info_text(in, object, &info, name, &why);
 	if (rc == EST_OK && more)
 		rc = add_details(in, object->kind, object->der, o, &why);
-	if (rc == EST_OK && object->kind == EST_FILE_CRL && !in->cmd->v.json_lines)
+	if (rc == EST_OK && object->kind == EST_FILE_CRL && !behind)
 		rc = add_entries(in, object, o, &why);
 	wipe_info(object->kind, &info);
 	if (rc == EST_OK && object->kind == EST_FILE_CSR && in->gates)
@@ -458,8 +397,11 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 		rc = end_object(in, object, o, list, &why);
 		o = NULL;
 	}
-	if (rc == EST_OK && object->kind == EST_FILE_CRL && in->cmd->v.json_lines)
+	if (rc == EST_OK && behind) {
 		rc = add_entries(in, object, NULL, &why);
+		if (!in->cmd->v.json_lines && rc != EST_E_OUTPUT)
+			rc = inspect_json_entries_end(in, rc, &why);
+	}
 out:
 	json_object_put(o);
 	if (rc == EST_E_PROTOCOL) {

@@ -398,6 +398,15 @@ static enum est_code walk_wrapped(struct walk *walk, size_t at, unsigned depth)
 	return rc;
 }
 
+static enum est_code other_kind(const struct walk *walk, enum est_file_kind kind)
+{
+	est_fail(walk->err, EST_E_INPUT,
+		"looks like %s, not certificates, a request, a CRL, CSR attributes or a key",
+		est_file_kind_text(kind));
+	est_reason(walk->err, "other-kind");
+	return EST_E_INPUT;
+}
+
 /* All of it at once. */
 static enum est_code walk_whole(struct walk *walk, size_t at, unsigned depth)
 {
@@ -427,10 +436,7 @@ static enum est_code walk_whole(struct walk *walk, size_t at, unsigned depth)
 	case EST_FILE_UTF16:
 	case EST_FILE_ARCHIVE:
 	case EST_FILE_KEYSTORE:
-		rc = est_fail(walk->err, EST_E_INPUT,
-			"looks like %s, not certificates, a request, a CRL, CSR attributes or a key",
-			est_file_kind_text(kind));
-		est_reason(walk->err, "other-kind");
+		rc = other_kind(walk, kind);
 		break;
 	case EST_FILE_WRAPPED:
 		rc = walk_wrapped(walk, at, depth);
@@ -518,6 +524,8 @@ static enum est_code walk_source(struct walk *walk, size_t at, unsigned depth)
 						: walk_whole(walk, at, depth);
 	}
 	kind = est_file_kind(head, &encoding);
+	if (kind == EST_FILE_UNKNOWN && head.n == s->part && head.n >= SOURCE_PART)
+		return other_kind(walk, kind); /* and it may be a device without an end */
 	if (kind == EST_FILE_WRAPPED)
 		return walk_wrapped(walk, at, depth);
 	if (encoding == EST_ENCODING_PEM)

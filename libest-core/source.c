@@ -72,7 +72,8 @@ struct source source_of(struct est_span data)
 {
 	return (struct source){
 		.fd = -1,
-		.p = (uint8_t *)data.p, /* never written: there is no more of it */
+		/* Never written: there is no more of it. */
+		.p = data.n > 0 ? (uint8_t *)data.p : (uint8_t *)"",
 		.room = data.n,
 		.filled = data.n,
 		.part = SOURCE_PART,

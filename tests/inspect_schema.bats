@@ -114,6 +114,16 @@ valid() {
 	valid object
 	jq -e '(.certificates | length == 300) and (.requests | length == 1) and (.crls | length == 1) and
 		(.broken | length == 1) and .ok == false and .error.exit == 3' "$OUT"
+	# A CRL's entries are printed as they are read too, up to the one that is broken.
+	openssl crl -in crl -outform DER -out list.der
+	python3 - <<-'PY'
+		data = open("list.der", "rb").read()
+		at = data.index(b"\x17\x0d260101000000Z")
+		open("list.der", "wb").write(data[:at + 4] + b"x" + data[at + 5:])
+	PY
+	run_est inspect --json --entries crl list.der crl
+	valid object
+	jq -e '(.crls | map(.entries | length)) as $n | $n[0] == 1 and $n[-1] == 1 and (.broken | length == 1)' "$OUT"
 	# The list that comes first is the one that is printed as it is read.
 	works inspect --json csr many.pem csr
 	valid object
