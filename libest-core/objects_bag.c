@@ -191,7 +191,7 @@ bool walk_bag_begins(struct walk *walk, size_t at, struct certs_iter *out)
 	struct source *s = walk->source;
 	struct est_quirks quirks = { 0 };
 	struct certs_iter iter;
-	struct est_error ignored;
+	struct est_error ignored = { 0 };
 
 	if (s->filled == at || certs_iter_begin((struct est_span){ s->p + at, s->room - at }, what,
 				       &quirks, &iter, &ignored) != EST_OK)
