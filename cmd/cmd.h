@@ -34,6 +34,7 @@ struct cmd {
 	char **operands;
 	int n_operands;
 	struct json_object *json; /* the object being made; NULL without --json */
+	bool json_begun;          /* an array of it is on stdout, open: what is in json follows */
 	struct est_buf *secrets;  /* CMD_SECRETS, from the environment, each with a NUL; borrowed */
 	struct est_buf product;   /* for stdout, written when the applet has succeeded */
 	int status;               /* what success exits with: 0, or --skip-status */

@@ -78,8 +78,10 @@ struct inspect {
 	size_t n_broken;           /* in this file */
 	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
+	const char *streamed;            /* the list that --json has begun with; NULL: none yet */
 	const struct est_object *object; /* at hand */
-	struct json_object *entries;     /* where a CRL's go */
+	struct json_object *entries;     /* where a CRL's go that are kept */
+	size_t n_entries, n_held;        /* printed of this CRL; kept of all */
 	bool may_tell, telling;          /* a line on the terminal */
 	uint64_t begun_ms, told_ms;
 	unsigned n_told;
@@ -93,9 +95,18 @@ enum est_code inspect_operand(struct inspect *in, const char *path) EST_MUST_CHE
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err);
 /* The certificates held back, as a list; from now on each is shown as it comes. */
 enum est_code inspect_release(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
-/* Into the array of this name, or on a line of its own; takes the object over. */
+/* Into the array of this name, which may be on its way out already, or on a line of its own; takes
+ * the object over. */
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
 	struct est_error *err);
+/* Whether what goes into the array of this name is printed at once. */
+bool inspect_json_begins(struct inspect *in, const char *name);
+/* An entry of the CRL at hand, whose object is printed, up to its entries, or has in->entries;
+ * takes it over.  Then what ends it, after a failure too, which it returns. */
+enum est_code inspect_json_entry(struct inspect *in, struct json_object *o,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code inspect_json_entries_end(struct inspect *in, enum est_code rc,
+	struct est_error *err) EST_MUST_CHECK;
 /* On a terminal that has waited for a second: how far it is.  Taken away by the second one, which
  * whoever prints calls first. */
 void inspect_progress(struct inspect *in, const char *fmt, ...) EST_PRINTF(2, 3);

@@ -39,26 +39,6 @@ static void add_place(struct json_object *o, const struct inspect *in,
 	jsonc_number(o, "offset", object->offset);
 }
 
-enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
-	struct est_error *err)
-{
-	struct json_object *list;
-	const char *line;
-	enum est_code rc;
-
-	if (!in->cmd->v.json_lines) {
-		list = json_object_object_get(in->cmd->json, name);
-		json_object_array_add(list, o);
-		return EST_OK;
-	}
-	jsonc_string(o, "type", name);
-	line = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
-	rc = line && !jsonc_lost() ? cmd_stdout(est_span_str(line), err)
-				   : est_fail(err, EST_E_INTERNAL, "out of memory");
-	json_object_put(o);
-	return rc == EST_OK ? cmd_stdout(est_span_str("\n"), err) : rc;
-}
-
 static void report_broken(struct inspect *in, const struct est_object *object,
 	const struct est_error *why)
 {
@@ -332,10 +312,8 @@ static enum est_code on_entry(void *ctx, const struct est_crl_entry *entry, stru
 		add_place(o, in, in->object);
 		return inspect_json(in, "entries", o, err);
 	}
-	if (in->cmd->json) {
-		json_object_array_add(in->entries, json_entry(entry));
-		return EST_OK;
-	}
+	if (in->cmd->json)
+		return inspect_json_entry(in, json_entry(entry), err);
 	rc = text_entry(entry, &in->text, err);
 	if (rc == EST_OK && !in->hold && !in->silent && in->text.n > TEXT_BYTES)
 		rc = flush_text(in, err);
@@ -347,10 +325,9 @@ static enum est_code add_entries(struct inspect *in, const struct est_object *ob
 {
 	if (!in->cmd->v.entries)
 		return EST_OK;
-	if (o) {
-		in->entries = json_object_new_array();
-		json_object_object_add(o, "entries", in->entries);
-	}
+	in->n_entries = 0;
+	if (o)
+		json_object_object_add(o, "entries", in->entries = json_object_new_array());
 	return est_crl_entries(object->der, on_entry, in, err);
 }
 
@@ -437,6 +414,9 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 {
 	bool more = object->kind == EST_FILE_CSR || object->kind == EST_FILE_CRL;
 	struct json_object *o = NULL;
+	/* Entries that are printed as they are read follow the rest of their CRL. */
+	bool behind = object->kind == EST_FILE_CRL && in->cmd->v.entries &&
+		      inspect_json_begins(in, list);
 	struct est_error why = { 0 };
 	union info info = { 0 };
 	enum est_code rc = read_info(in, object, &info, &why);
@@ -456,7 +436,7 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 		rc = crl_text(in, in->crl, &in->text, &why);
 	if (rc == EST_OK && more)
 		rc = add_details(in, object->kind, object->der, o, &why);
-	if (rc == EST_OK && object->kind == EST_FILE_CRL && !in->cmd->v.json_lines)
+	if (rc == EST_OK && object->kind == EST_FILE_CRL && !behind)
 		rc = add_entries(in, object, o, &why);
 	wipe_info(object->kind, &info);
 	if (rc == EST_OK && object->kind == EST_FILE_CSR && in->gates)
@@ -465,8 +445,11 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 		rc = end_object(in, object, o, list, &why);
 		o = NULL;
 	}
-	if (rc == EST_OK && object->kind == EST_FILE_CRL && in->cmd->v.json_lines)
+	if (rc == EST_OK && behind) {
 		rc = add_entries(in, object, NULL, &why);
+		if (!in->cmd->v.json_lines && rc != EST_E_OUTPUT)
+			rc = inspect_json_entries_end(in, rc, &why);
+	}
 out:
 	json_object_put(o);
 	if (rc == EST_E_PROTOCOL) {

@@ -357,6 +357,8 @@ enum est_code tree_show(struct inspect *in, struct est_error *err)
 	t.number_width = snprintf(NULL, 0, "%zu", t.n);
 	t.colour = in_colour(in->cmd);
 	rc = bag_spans(&in->bag, &spans, err);
+	in->told_ms = in->n_told = 0; /* now, if at all */
+	inspect_progress(in, "looking for the issuers of %zu certificates", t.n);
 	if (rc == EST_OK)
 		rc = est_graph(spans, t.n, in->at, &t.node, err);
 	if (rc == EST_OK)

@@ -195,11 +195,11 @@ static struct json_object *error_object(const struct est_error *err)
 /* Without memory for the object: that much is known without any. */
 static void print_lost(const struct cmd *cmd)
 {
-	printf("{\"version\":\"" EST_VERSION "\",\"applet\":\"%s\",\"ok\":false,"
+	printf("%s\"version\":\"" EST_VERSION "\",\"applet\":\"%s\",\"ok\":false,"
 	       "\"error\":{\"exit\":1,\"class\":\"internal\",\"code\":\"internal\","
 	       "\"message\":\"out of memory\",\"hint\":null,\"retryable\":false,"
 	       "\"http_status\":null,\"retry_after\":null}}\n",
-		cmd_name(cmd->applet));
+		cmd->json_begun ? "\n  ]," : "{", cmd_name(cmd->applet));
 }
 
 void cmd_json_print(struct cmd *cmd, enum est_code rc)
@@ -219,7 +219,9 @@ void cmd_json_print(struct cmd *cmd, enum est_code rc)
 		text = json_object_to_json_string_ext(cmd->json,
 			(cmd->v.json_lines || cmd->profile ? 0 : JSON_C_TO_STRING_PRETTY) |
 				JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
+	if (text && cmd->json_begun)
+		printf("\n  ],%s\n", text + 1);
+	else if (text)
 		printf("%s\n", text);
 	else
 		print_lost(cmd);

@@ -9,6 +9,8 @@
 #define BLANK 65
 #define WRONG 66
 
+#define PIECE 1024 /* characters decoded at once */
+
 /* PAD, BLANK, WRONG, or what a character stands for. */
 static const uint8_t sextets[128] = {
 	/* clang-format off */
@@ -29,12 +31,12 @@ static unsigned sextet(uint8_t c)
 }
 
 /* Whole groups of four off the front, as long as nothing else is between them. */
-static size_t groups(struct est_span in, uint8_t *out, size_t room, size_t *used)
+static size_t groups(struct est_span in, uint8_t *out, size_t *used)
 {
 	size_t i = 0;
 	unsigned a, b, c, d;
 
-	for (; in.n - i >= 4 && room - *used >= 3; i += 4) {
+	for (; in.n - i >= 4; i += 4) {
 		a = sextet(in.p[i]);
 		b = sextet(in.p[i + 1]);
 		c = sextet(in.p[i + 2]);
@@ -48,77 +50,86 @@ static size_t groups(struct est_span in, uint8_t *out, size_t room, size_t *used
 	return i;
 }
 
-/* The characters of the last, incomplete group: how many, what they hold, the "=" after them. */
-static enum est_code check_end(unsigned n, uint32_t bits, unsigned pads, const char *what,
-	struct est_quirks *quirks, struct est_error *err)
+enum est_code base64_more(struct base64_reader *r, struct est_span in, const char *what,
+	uint8_t *out, size_t *used, struct est_error *err)
 {
-	if (n == 1 || (n == 0 && pads > 0) || (n > 0 && pads > 0 && n + pads != 4))
-		return est_fail(err, EST_E_PROTOCOL,
-			"%s: base64 ends with %u characters and %u \"=\", which is cut short or "
-			"wrongly padded (RFC 4648 section 4)",
-			what, n, pads);
-	if ((n == 2 && bits & 0xf) || (n == 3 && bits & 0x3))
-		return est_fail(err, EST_E_PROTOCOL,
-			"%s: base64 with bits set under its padding (RFC 4648 section 3.5)", what);
-	if (n > 0 && pads == 0)
-		return quirk_note(quirks, EST_Q_PADDING, what, err);
-	return EST_OK;
-}
+	unsigned value;
 
-enum est_code base64_decode(struct est_span in, const char *what, struct est_quirks *quirks,
-	struct est_buf *out, struct est_error *err)
-{
-	size_t start = out->n;
-	unsigned n = 0, pads = 0, value;
-	uint32_t bits = 0;
-	uint8_t chunk[768];
-	size_t used = 0;
-	enum est_code rc = EST_OK;
-
-	for (size_t i = 0; rc == EST_OK && i < in.n; i++) {
-		if (n == 0 && pads == 0)
-			i += groups((struct est_span){ in.p + i, in.n - i }, chunk,
-				sizeof(chunk) - 3, &used); /* the next group fits */
+	for (size_t i = 0; i < in.n; i++) {
+		if (r->n == 0 && r->pads == 0)
+			i += groups((struct est_span){ in.p + i, in.n - i }, out, used);
 		if (i == in.n)
 			break;
 		value = sextet(in.p[i]);
 		if (value == BLANK)
 			continue;
 		if (value == PAD) {
-			pads++;
+			r->pads++;
 			continue;
 		}
-		if (value == WRONG) {
-			rc = est_fail(err, EST_E_PROTOCOL,
+		if (value == WRONG)
+			return est_fail(err, EST_E_PROTOCOL,
 				"%s: byte 0x%02x at offset %zu is not base64%s (RFC 4648 section "
 				"4)",
-				what, in.p[i], i,
+				what, in.p[i], r->offset + i,
 				in.p[i] == '-' || in.p[i] == '_' ? " but its URL-safe variant"
 								 : "");
-		} else if (pads > 0) {
-			rc = est_fail(err, EST_E_PROTOCOL,
+		if (r->pads > 0)
+			return est_fail(err, EST_E_PROTOCOL,
 				"%s: base64 goes on after its padding at offset %zu (RFC 4648 "
 				"section 4)",
-				what, i);
-		}
-		bits = bits << 6 | value;
-		if (++n < 4)
+				what, r->offset + i);
+		r->bits = r->bits << 6 | value;
+		if (++r->n < 4)
 			continue;
-		chunk[used++] = (uint8_t)(bits >> 16);
-		chunk[used++] = (uint8_t)(bits >> 8);
-		chunk[used++] = (uint8_t)bits;
-		n = 0;
-		if (used == sizeof(chunk) && rc == EST_OK) {
-			rc = est_buf_append(out, (struct est_span){ chunk, used }, err);
-			used = 0;
-		}
+		out[(*used)++] = (uint8_t)(r->bits >> 16);
+		out[(*used)++] = (uint8_t)(r->bits >> 8);
+		out[(*used)++] = (uint8_t)r->bits;
+		r->n = 0;
 	}
+	r->offset += in.n;
+	return EST_OK;
+}
+
+enum est_code base64_end(const struct base64_reader *r, const char *what, struct est_quirks *quirks,
+	uint8_t *out, size_t *used, struct est_error *err)
+{
+	unsigned n = r->n, pads = r->pads;
+
+	if (n == 1 || (n == 0 && pads > 0) || (n > 0 && pads > 0 && n + pads != 4))
+		return est_fail(err, EST_E_PROTOCOL,
+			"%s: base64 ends with %u characters and %u \"=\", which is cut short or "
+			"wrongly padded (RFC 4648 section 4)",
+			what, n, pads);
+	if ((n == 2 && r->bits & 0xf) || (n == 3 && r->bits & 0x3))
+		return est_fail(err, EST_E_PROTOCOL,
+			"%s: base64 with bits set under its padding (RFC 4648 section 3.5)", what);
+	if (n >= 2)
+		out[(*used)++] = (uint8_t)(r->bits >> (n == 2 ? 4 : 10));
+	if (n == 3)
+		out[(*used)++] = (uint8_t)(r->bits >> 2);
+	return n > 0 && pads == 0 ? quirk_note(quirks, EST_Q_PADDING, what, err) : EST_OK;
+}
+
+enum est_code base64_decode(struct est_span in, const char *what, struct est_quirks *quirks,
+	struct est_buf *out, struct est_error *err)
+{
+	struct base64_reader r = { 0 };
+	size_t start = out->n, used, n;
+	enum est_code rc = EST_OK;
+	uint8_t chunk[BASE64_ROOM(PIECE)];
+
+	while (rc == EST_OK && in.n > 0) {
+		n = in.n < PIECE ? in.n : PIECE;
+		used = 0;
+		rc = base64_more(&r, (struct est_span){ in.p, n }, what, chunk, &used, err);
+		if (rc == EST_OK)
+			rc = est_buf_append(out, (struct est_span){ chunk, used }, err);
+		in = (struct est_span){ in.p + n, in.n - n };
+	}
+	used = 0;
 	if (rc == EST_OK)
-		rc = check_end(n, bits, pads, what, quirks, err);
-	if (rc == EST_OK && n >= 2)
-		chunk[used++] = (uint8_t)(bits >> (n == 2 ? 4 : 10));
-	if (rc == EST_OK && n == 3)
-		chunk[used++] = (uint8_t)(bits >> 2);
+		rc = base64_end(&r, what, quirks, chunk, &used, err);
 	if (rc == EST_OK)
 		rc = est_buf_append(out, (struct est_span){ chunk, used }, err);
 	explicit_bzero(chunk, sizeof(chunk)); /* may have been a key */

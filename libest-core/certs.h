@@ -26,6 +26,11 @@ struct certs_iter { /* borrows from the message */
 	struct est_span crls; /* contents of the revocation set, after certs_iter_close() */
 	size_t n;             /* members taken */
 	struct certs_frame frame;
+	/* After certs_iter_begin(): the wrappers from the outermost, and where each ends; NULL:
+	 * with end-of-contents octets, wherever they are. */
+	const uint8_t *end[3];
+	unsigned n_end;
+	bool certs_open; /* the set ends so too */
 };
 
 struct certs_member {
@@ -40,6 +45,12 @@ struct certs_member {
  * begins the message.  Without any, no member at all is an error. */
 enum est_code certs_iter_open(struct est_span cms, const char *what, bool any,
 	struct est_quirks *quirks, struct certs_iter *out, struct est_error *err) EST_MUST_CHECK;
+/* As with any, of a message whose front alone is there: cms goes as far as there is room for the
+ * rest, which is read before what is in it is asked for.  From *out, which says what it needs, no
+ * byte behind out->rest.p has been looked at.  After certs_iter_close() out->message is the message
+ * alone. */
+enum est_code certs_iter_begin(struct est_span cms, const char *what, struct est_quirks *quirks,
+	struct certs_iter *out, struct est_error *err) EST_MUST_CHECK;
 /* The rest of the message: no certificate may be used before this has succeeded too, unless to
  * show it.  Needs no member to be taken. */
 enum est_code certs_iter_close(struct certs_iter *iter, const char *what, bool any,

@@ -49,6 +49,21 @@ static bool take(struct source *src, struct est_span *in, uint8_t tag, struct de
 	return true;
 }
 
+/* Goes into one element of this tag, which may be there with its header alone; *end as in struct
+ * certs_iter. */
+static bool enter(struct source *src, struct est_span *in, uint8_t tag, const uint8_t **end)
+{
+	bool indefinite;
+	struct der_tlv tlv;
+
+	if (in->n == 0 || in->p[0] != tag || !ber_open(*in, &tlv, &indefinite))
+		return false;
+	src->ber |= tlv.ber;
+	*end = indefinite ? NULL : tlv.body.p + tlv.body.n;
+	*in = tlv.body;
+	return true;
+}
+
 static void oid_words(struct est_span oid, char *out, size_t size)
 {
 	char dotted[DER_OID_TEXT_MAX];
@@ -168,9 +183,21 @@ static enum est_code signed_data(struct source *src, struct est_span body, struc
 	if (rc != EST_OK)
 		return rc;
 	iter->rest = (struct est_span){ body.p, 0 };
-	f->has_certs = take(src, &body, DER_CONTEXT_C(0), &certs);
-	if (f->has_certs)
-		iter->rest = certs.body;
+	if (iter->n_end > 0) {
+		struct est_span set = body;
+		const uint8_t *end;
+
+		f->has_certs = enter(src, &set, DER_CONTEXT_C(0), &end);
+		iter->certs_open = f->has_certs && !end;
+		if (f->has_certs && end)
+			body = (struct est_span){ end, (size_t)(body.p + body.n - end) };
+		if (f->has_certs)
+			iter->rest = set;
+	} else {
+		f->has_certs = take(src, &body, DER_CONTEXT_C(0), &certs);
+		if (f->has_certs)
+			iter->rest = certs.body;
+	}
 	f->tail = body;
 	return EST_OK;
 }
@@ -303,6 +330,50 @@ enum est_code certs_iter_open(struct est_span cms, const char *what, bool any,
 	return rc;
 }
 
+enum est_code certs_iter_begin(struct est_span cms, const char *what, struct est_quirks *quirks,
+	struct certs_iter *out, struct est_error *err)
+{
+	struct source src = { cms, what, quirks, err, false, true };
+	struct certs_iter iter = { .message = cms, .n_end = 1 };
+	struct est_span in = cms;
+	enum est_code rc = EST_OK;
+	struct der_tlv type;
+
+	if (!enter(&src, &in, DER_SEQUENCE, &iter.end[0]) || in.n == 0)
+		return malformed(&src, cms.p, "no ContentInfo");
+	if (in.p[0] != DER_OID) {
+		rc = quirk_note(quirks, EST_Q_BARE_SIGNED, what, err);
+	} else if (!take(&src, &in, DER_OID, &type) || !est_span_eq(type.body, OID_SIGNED_DATA) ||
+		   !enter(&src, &in, DER_CONTEXT_C(0), &iter.end[1]) ||
+		   !enter(&src, &in, DER_SEQUENCE, &iter.end[2])) {
+		return malformed(&src, in.p, "no SignedData");
+	} else {
+		iter.n_end = 3;
+	}
+	if (rc == EST_OK)
+		rc = signed_data(&src, in, &iter);
+	iter.frame.ber = src.ber;
+	iter.frame.open = true;
+	if (rc == EST_OK)
+		*out = iter;
+	return rc;
+}
+
+/* Behind the last element of a message that was read as it came: the ends of what it lies in. */
+static enum est_code check_ends(const struct source *src, struct certs_iter *iter,
+	const uint8_t *at)
+{
+	const uint8_t *end = iter->message.p + iter->message.n;
+
+	for (unsigned i = iter->n_end; i-- > 0;) {
+		if (iter->end[i] ? at != iter->end[i] : end - at < 2 || at[0] != 0 || at[1] != 0)
+			return malformed(src, at, "no end of its contents");
+		at += iter->end[i] ? 0 : 2;
+	}
+	iter->message.n = (size_t)(at - iter->message.p);
+	return EST_OK;
+}
+
 enum est_code certs_iter_close(struct certs_iter *iter, const char *what, bool any,
 	struct est_quirks *quirks, struct est_error *err)
 {
@@ -321,8 +392,10 @@ enum est_code certs_iter_close(struct certs_iter *iter, const char *what, bool a
 		return EST_OK; /* a bare certificate */
 	src.ber = f->ber;
 	has_crls = take(&src, &body, DER_CONTEXT_C(1), &crls);
-	if (!take(&src, &body, DER_SET, &signers) || body.n > 0)
+	if (!take(&src, &body, DER_SET, &signers) || (body.n > 0 && iter->n_end == 0))
 		return malformed(&src, body.p, "not one signerInfos at the end");
+	if (iter->n_end > 0 && check_ends(&src, iter, body.p) != EST_OK)
+		return err->code;
 	f->message |= signers.body.n > 0;
 	if (signers.body.n > 0 && !any)
 		return not_certs_only(&src, "it has a signature (SignerInfo)");
@@ -340,6 +413,11 @@ enum est_code certs_iter_next(struct certs_iter *iter, const char *what, struct 
 	size_t offset = (size_t)(iter->rest.p - iter->message.p);
 	struct der_tlv tlv;
 
+	if (iter->certs_open && iter->rest.n > 1 && iter->rest.p[0] == 0 && iter->rest.p[1] == 0) {
+		iter->frame.tail = (struct est_span){ iter->rest.p + 2, iter->rest.n - 2 };
+		iter->rest.n = 0;
+		iter->certs_open = false;
+	}
 	*found = iter->rest.n > 0;
 	if (!*found)
 		return EST_OK;

@@ -138,6 +138,23 @@ bool ber_next(struct est_span *in, struct der_tlv *out)
 	return true;
 }
 
+bool ber_open(struct est_span in, struct der_tlv *out, bool *indefinite)
+{
+	size_t hdr, len;
+	bool minimal;
+
+	if (!header_read(in, true, &hdr, &len, indefinite, &minimal))
+		return false;
+	len = *indefinite ? in.n - hdr : len;
+	*out = (struct der_tlv){
+		.tag = in.p[0],
+		.whole = { in.p, hdr + len },
+		.body = { in.p + hdr, len },
+		.ber = *indefinite || !minimal,
+	};
+	return true;
+}
+
 enum est_code der_walk(struct est_span in, bool ber, const char *what, struct der_stats *stats,
 	struct est_error *err)
 {

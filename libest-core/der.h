@@ -42,6 +42,10 @@ bool der_expect(struct est_span *in, uint8_t tag, struct der_tlv *out);
  * size of the element, nested at most EST_DEPTH_MAX. */
 bool ber_next(struct est_span *in, struct der_tlv *out);
 
+/* Identifier and length octets alone: of an indefinite length, which *indefinite says, the contents
+ * go to the end of in, and nothing in them is looked at. */
+bool ber_open(struct est_span in, struct der_tlv *out, bool *indefinite);
+
 struct der_stats {
 	size_t elements;
 	unsigned depth;

@@ -77,40 +77,58 @@ static bool label_read(struct est_span in, struct est_span *out)
 	return true;
 }
 
-enum est_code pem_next(struct pem_reader *reader, struct pem_block *out, bool *found,
-	struct est_error *err)
+bool pem_begin(struct pem_reader *reader, struct est_span *label, size_t *offset)
 {
-	struct est_span label = { 0 }, body, end_label;
-	size_t at, n;
+	size_t at;
 
 	do {
 		at = find(reader->rest, LITERAL(BEGIN));
-		if (at == reader->rest.n) {
-			advance(reader, at);
-			*found = false;
-			return EST_OK;
-		}
 		advance(reader, at);
-		at = reader->offset;
+		if (reader->rest.n == 0)
+			return false;
+		*offset = reader->offset;
 		advance(reader, sizeof(BEGIN) - 1);
-	} while (!label_read(reader->rest, &label));
-	advance(reader, label.n + sizeof(DASHES) - 1);
-	body = reader->rest;
-	n = find(body, LITERAL(DASHES)); /* base64 and headers have no such run of dashes */
-	advance(reader, n);
+	} while (!label_read(reader->rest, label));
+	advance(reader, label->n + sizeof(DASHES) - 1);
+	return true;
+}
+
+enum est_code pem_end(struct pem_reader *reader, struct est_span label, size_t offset,
+	struct est_error *err)
+{
+	struct est_span end_label;
+
 	if (!starts_with(reader->rest, LITERAL(END)))
 		return est_fail(err, EST_E_INPUT,
-			"the PEM block that begins at offset %zu has no END line (RFC 7468)", at);
+			"the PEM block that begins at offset %zu has no END line (RFC 7468)",
+			offset);
 	advance(reader, sizeof(END) - 1);
 	if (!label_read(reader->rest, &end_label) || !est_span_eq(label, end_label))
 		return est_fail(err, EST_E_INPUT,
 			"the PEM block that begins at offset %zu ends with another label (RFC 7468 "
 			"section 2)",
-			at);
+			offset);
 	advance(reader, end_label.n + sizeof(DASHES) - 1);
-	*out = (struct pem_block){ .label = label, .text = { body.p, n }, .offset = at };
-	*found = true;
 	return EST_OK;
+}
+
+enum est_code pem_next(struct pem_reader *reader, struct pem_block *out, bool *found,
+	struct est_error *err)
+{
+	struct est_span label, body;
+	enum est_code rc;
+	size_t at, n;
+
+	*found = pem_begin(reader, &label, &at);
+	if (!*found)
+		return EST_OK;
+	body = reader->rest;
+	n = find(body, LITERAL(DASHES)); /* base64 and headers have no such run of dashes */
+	advance(reader, n);
+	rc = pem_end(reader, label, at, err);
+	if (rc == EST_OK)
+		*out = (struct pem_block){ .label = label, .text = { body.p, n }, .offset = at };
+	return rc;
 }
 
 bool pem_is(const struct pem_block *block, const char *label)

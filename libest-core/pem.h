@@ -25,6 +25,11 @@ void pem_init(struct pem_reader *reader, struct est_span text);
  * block without its END line; the reader then stands behind it and may be asked again. */
 enum est_code pem_next(struct pem_reader *reader, struct pem_block *out, bool *found,
 	struct est_error *err) EST_MUST_CHECK;
+/* The halves of it: up to behind the next BEGIN line, false when there is none; and from the END
+ * line on, which is due at the front. */
+bool pem_begin(struct pem_reader *reader, struct est_span *label, size_t *offset);
+enum est_code pem_end(struct pem_reader *reader, struct est_span label, size_t offset,
+	struct est_error *err) EST_MUST_CHECK;
 bool pem_is(const struct pem_block *block, const char *label);
 /* A label that ends in PRIVATE KEY. */
 bool pem_is_private_key(const struct pem_block *block);

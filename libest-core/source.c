@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PART_BYTES (256u << 10) /* read at once */
-
 static enum est_code open_fd(const char *path, size_t max, struct source *s, struct est_error *err)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -45,21 +43,24 @@ static uint8_t *set_aside(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-enum est_code source_open(const char *path, size_t max, struct source *out, struct est_error *err)
+static enum est_code room_for(struct source *s, struct est_error *err)
 {
-	struct source s = { .fd = -1 };
+	s->p = set_aside(s->room);
+	while (!s->p && s->room / 2 > s->size + s->part) /* little address space */
+		s->p = set_aside(s->room /= 2);
+	return s->p ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s->room);
+}
+
+enum est_code source_open(const char *path, size_t max, size_t part, struct source *out,
+	struct est_error *err)
+{
+	struct source s = { .fd = -1, .part = part };
 	enum est_code rc = open_fd(path, max, &s, err);
 
-	if (rc == EST_OK) {
-		s.p = set_aside(s.room);
-		while (!s.p && s.room / 2 > s.size + PART_BYTES) /* little address space */
-			s.p = set_aside(s.room /= 2);
-		if (!s.p)
-			rc = est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s.room);
-	}
 	if (rc == EST_OK)
-		rc = source_fill(&s, s.regular ? PART_BYTES : 1,
-			err); /* nobody knows what follows */
+		rc = room_for(&s, err);
+	if (rc == EST_OK)
+		rc = source_fill(&s, s.regular ? part : 1, err); /* nobody knows what follows */
 	if (rc == EST_OK)
 		*out = s;
 	else
@@ -67,32 +68,117 @@ enum est_code source_open(const char *path, size_t max, struct source *out, stru
 	return rc;
 }
 
+struct source source_of(struct est_span data)
+{
+	return (struct source){
+		.fd = -1,
+		/* Never written: there is no more of it. */
+		.p = data.n > 0 ? (uint8_t *)data.p : (uint8_t *)"",
+		.room = data.n,
+		.filled = data.n,
+		.part = SOURCE_PART,
+		.end = true,
+		.borrowed = true,
+	};
+}
+
+enum est_code source_base64(struct source *text, size_t at, bool armoured,
+	struct est_quirks *quirks, struct source *out, struct est_error *err)
+{
+	struct source s = {
+		.name = "base64",
+		.fd = -1,
+		.text = text,
+		.at = at,
+		.armoured = armoured,
+		.part = text->part,
+		.quirks = quirks,
+		.room = BASE64_ROOM(text->room - at),
+	};
+	enum est_code rc = room_for(&s, err);
+
+	if (rc == EST_OK)
+		rc = source_fill(&s, 1, err);
+	if (rc == EST_OK)
+		*out = s;
+	else
+		source_close(&s);
+	return rc;
+}
+
+/* The next part of the text behind this one, decoded. */
+static enum est_code fill_base64(struct source *s, struct est_error *err)
+{
+	struct source *text = s->text;
+	struct est_span in;
+	const uint8_t *dash;
+	enum est_code rc;
+
+	rc = source_fill(text, s->at + 1, err);
+	if (rc != EST_OK)
+		return rc;
+	in = (struct est_span){ text->p + s->at, text->filled - s->at };
+	if (in.n > s->part)
+		in.n = s->part;
+	dash = s->armoured && in.n > 0 ? memchr(in.p, '-', in.n) : NULL;
+	if (dash)
+		in.n = (size_t)(dash - in.p);
+	if (BASE64_ROOM(in.n) > s->room - s->filled)
+		return est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s->room);
+	rc = base64_more(&s->base64, in, s->name, s->p, &s->filled, err);
+	s->at += in.n;
+	s->end = rc != EST_OK || dash || (text->end && s->at == text->filled);
+	if (rc == EST_OK && s->end)
+		rc = base64_end(&s->base64, s->name, s->quirks, s->p, &s->filled, err);
+	if (rc != EST_OK) /* what is before it can be had */
+		s->broken = *err;
+	return EST_OK;
+}
+
+static enum est_code fill_file(struct source *s, struct est_error *err)
+{
+	size_t n = s->room - s->filled < s->part ? s->room - s->filled : s->part;
+	ssize_t got = read(s->fd, s->p + s->filled, n);
+
+	if (got < 0 && errno == EINTR)
+		return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", s->name);
+	if (got < 0)
+		return est_fail(err, EST_E_INPUT, "%s: cannot read: %s", s->name, strerror(errno));
+	s->filled += (size_t)got;
+	s->end = got == 0;
+	if (s->filled == s->room)
+		return est_fail(err, EST_E_INPUT, "%s: larger than %zu bytes", s->name,
+			s->room - 1);
+	return EST_OK;
+}
+
 enum est_code source_fill(struct source *s, size_t upto, struct est_error *err)
 {
-	size_t n;
-	ssize_t got;
+	enum est_code rc = EST_OK;
 
-	while (!s->end && s->filled < upto) {
-		n = s->room - s->filled < PART_BYTES ? s->room - s->filled : PART_BYTES;
-		got = read(s->fd, s->p + s->filled, n);
-		if (got < 0 && errno == EINTR)
-			return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", s->name);
-		if (got < 0)
-			return est_fail(err, EST_E_INPUT, "%s: cannot read: %s", s->name,
-				strerror(errno));
-		s->filled += (size_t)got;
-		s->end = got == 0;
-		if (s->filled == s->room)
-			return est_fail(err, EST_E_INPUT, "%s: larger than %zu bytes", s->name,
-				s->room - 1);
+	while (rc == EST_OK && !s->end && s->filled < upto)
+		rc = s->text ? fill_base64(s, err) : fill_file(s, err);
+	if (rc == EST_OK && s->filled < upto && s->broken.code != EST_OK) {
+		*err = s->broken;
+		rc = err->code;
 	}
-	return EST_OK;
+	return rc;
+}
+
+void source_forget(struct source *s, size_t before)
+{
+	before -= before % SOURCE_PART; /* whole pages */
+	if (s->borrowed || before <= s->gone)
+		return;
+	explicit_bzero(s->p + s->gone, before - s->gone); /* pages that cannot be given back */
+	(void)madvise(s->p + s->gone, before - s->gone, MADV_DONTNEED);
+	s->gone = before;
 }
 
 void source_close(struct source *s)
 {
-	if (s->p) {
-		explicit_bzero(s->p, s->filled);
+	if (s->p && !s->borrowed) {
+		explicit_bzero(s->p + s->gone, s->filled - s->gone);
 		(void)munmap(s->p, s->room);
 	}
 	if (s->fd > STDIN_FILENO)

@@ -6,6 +6,18 @@
 
 #include "quirk.h"
 
+enum est_code trailing_check(struct est_span rest, size_t offset, const char *what,
+	struct est_quirks *quirks, struct est_error *err)
+{
+	for (size_t i = 0; i < rest.n; i++) {
+		if (rest.p[i] != 0 && !memchr(" \t\r\n", rest.p[i], 4))
+			return est_fail(err, EST_E_PROTOCOL,
+				"%s: %zu bytes after its end at offset %zu", what, rest.n - i,
+				offset + i);
+	}
+	return rest.n > 0 ? quirk_note(quirks, EST_Q_TRAILING, what, err) : EST_OK;
+}
+
 enum est_code trailing_cut(struct est_span *in, const char *what, struct est_quirks *quirks,
 	struct est_error *err)
 {
@@ -13,15 +25,9 @@ enum est_code trailing_cut(struct est_span *in, const char *what, struct est_qui
 	struct der_tlv first;
 	enum est_code rc;
 
-	if (!ber_next(&rest, &first) || rest.n == 0)
+	if (!ber_next(&rest, &first))
 		return EST_OK;
-	for (size_t i = 0; i < rest.n; i++) {
-		if (rest.p[i] != 0 && !memchr(" \t\r\n", rest.p[i], 4))
-			return est_fail(err, EST_E_PROTOCOL,
-				"%s: %zu bytes after its end at offset %zu", what, rest.n - i,
-				first.whole.n + i);
-	}
-	rc = quirk_note(quirks, EST_Q_TRAILING, what, err);
+	rc = trailing_check(rest, first.whole.n, what, quirks, err);
 	if (rc == EST_OK)
 		*in = first.whole;
 	return rc;

@@ -174,7 +174,7 @@ shows() {
 	jq -e '.certificates | length == 40 and (map(.index) == [range(1; 41)])' "$OUT"
 }
 
-@test "files: PEM of every label; where label and contents differ, the contents count" {
+@test "files: PEM of every label; where label and contents differ, the contents count (Q-PEM-LABEL)" {
 	block() { printf '%s\n' "-----BEGIN $1-----" && openssl base64 -in "$2" && printf '%s\n' "-----END $1-----"; }
 	for label in CERTIFICATE 'X509 CERTIFICATE' 'TRUSTED CERTIFICATE' 'SOMETHING NEW'; do
 		block "$label" one.der >file

@@ -96,11 +96,55 @@ valid() {
 	valid lines
 }
 
-@test "json-lines: a large bag in memory of its size" {
+@test "json: a large bag needs no more memory than the file, as one object or in lines" {
 	python3 - <<-'PY'
 		open("many.pem", "w").write(open("root.pem").read() * 5000)
 	PY
-	"$EST_LIB/usage.py" usage "$EST" inspect --json-lines many.pem >"$OUT" 2>"$ERR"
-	[ "$(wc -l <"$OUT")" = 5001 ]
-	with_asan || [ "$(cut -d ' ' -f 2 usage)" -le $(($(stat -c %s many.pem) / 1024 + 16384)) ]
+	for how in --json --json-lines; do
+		"$EST_LIB/usage.py" usage "$EST" inspect $how many.pem >"$OUT" 2>"$ERR"
+		[ "$(grep -c '"subject":"CN=root"' "$OUT")" = 5000 ]
+		with_asan || [ "$(cut -d ' ' -f 2 usage)" -le 16384 ] # of this file nothing is kept
+	done
+}
+
+@test "json: what fails after the object was begun still ends it, and says so" {
+	python3 - <<-'PY'
+		open("many.pem", "w").write(open("root.pem").read() * 300)
+	PY
+	run_est inspect --json -v many.pem csr broken nowhere crl
+	[ "$status" = 3 ]
+	valid object
+	jq -e '(.certificates | length == 300) and (.requests | length == 1) and (.crls | length == 1) and
+		(.broken | length == 1) and .ok == false and .error.exit == 3' "$OUT"
+	# A CRL's entries are printed as they are read too, up to the one that is broken.
+	openssl crl -in crl -outform DER -out list.der
+	python3 - <<-'PY'
+		data = open("list.der", "rb").read()
+		at = data.index(b"\x17\x0d260101000000Z")
+		open("list.der", "wb").write(data[:at + 4] + b"x" + data[at + 5:])
+	PY
+	run_est inspect --json --entries crl list.der crl
+	valid object
+	jq -e '(.crls | map(.entries | length)) as $n | $n[0] == 1 and $n[-1] == 1 and (.broken | length == 1)' "$OUT"
+	# The list that comes first is the one that is printed as it is read.
+	works inspect --json csr many.pem csr
+	valid object
+	[ "$(sed -n 2p "$OUT")" = '  "requests":[' ]
+	jq -e '(.requests | length == 2) and (.certificates | length == 300)' "$OUT"
+	mkfifo in
+	"$EST" inspect --json in >"$OUT" 2>"$ERR" 3>&- &
+	pid=$!
+	exec 9>in
+	cat many.pem >&9
+	eventually grep -q CN=root "$OUT"
+	kill -INT $pid
+	status=0
+	wait $pid || status=$?
+	exec 9>&-
+	[ "$status" = 130 ]
+	valid object
+	jq -e '(.certificates | length > 100) and .error.class == "interrupted"' "$OUT"
+	status=0
+	"$EST" inspect --json many.pem >/dev/full 2>"$ERR" || status=$?
+	[ "$status" = 4 ]
 }

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Any file: it is taken apart, and what is in it can be shown. */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "est-inspect.h"
 #include "fuzzing.h"
+#include "objects.h"
 
 static void check_list(const struct est_extension *list, size_t n)
 {
@@ -98,10 +103,51 @@ static enum est_code show(void *ctx, const struct est_object *object, struct est
 	return EST_OK;
 }
 
+struct sum { /* of the objects in their order */
+	uint64_t hash;
+	size_t n, broken;
+};
+
+static enum est_code add(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	struct est_cert_info info;
+	struct sum *sum = ctx;
+	enum est_code rc = EST_OK;
+
+	sum->n++;
+	if (object->kind == EST_FILE_CERT && !object->broken)
+		rc = est_cert_words(object->der, &info, err);
+	if (object->kind == EST_FILE_CERT && !object->broken && rc == EST_OK)
+		est_cert_info_wipe(&info);
+	sum->broken += object->broken || rc != EST_OK;
+	sum->hash = (sum->hash ^ object->kind ^ object->der.n << 8) * 1099511628211u;
+	for (size_t i = 0; i < object->der.n; i++)
+		sum->hash = (sum->hash ^ object->der.p[i]) * 1099511628211u;
+	return EST_OK;
+}
+
+/* The same file, from a descriptor and in small parts: the same objects, if nothing is wrong. */
+static void in_parts(const uint8_t *data, size_t size, struct sum *out, struct est_error *err)
+{
+	static int fd = -1;
+	static char path[40];
+	struct source source = { .fd = -1 };
+	struct est_quirks quirks = { 0 };
+
+	if (fd < 0)
+		fd = memfd_create("parts", 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	FUZZ_ASSERT(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+	FUZZ_ASSERT(source_open(path, 1u << 20, 80, &source, err) == EST_OK);
+	err->code = objects_walk(&source, NULL, &quirks, add, out, err);
+	source_close(&source);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct sum whole = { 0 }, parts = { 0 };
 	struct est_quirks quirks = { 0 };
-	struct est_error err = { 0 };
+	struct est_error err = { 0 }, other = { 0 };
 	size_t n = 0;
 	enum est_code rc;
 
@@ -109,5 +155,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc != EST_OK)
 		fuzz_assert_failed(rc, &err);
 	FUZZ_ASSERT(n <= size);
+	if (size > 1u << 20)
+		return 0;
+	in_parts(data, size, &parts, &other);
+	if (rc != EST_OK || other.code != EST_OK)
+		return 0;
+	rc = est_objects((struct est_span){ data, size }, NULL, add, &whole, &err);
+	FUZZ_ASSERT(rc == EST_OK);
+	if (whole.broken == 0 && parts.broken == 0)
+		FUZZ_ASSERT(whole.n == parts.n && whole.hash == parts.hash);
 	return 0;
 }

@@ -312,6 +312,7 @@ static void messages_with_fields_are_opened(void **state)
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n4\r\nMAA=\r\n0\r\n\r\n", 1, 0 },
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nMA\n2;a\nA=\n0\n", 1, 0 },
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nMAA=", 1, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n0\nMAA=\n", 0, 0 },
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n9\r\nMAA=\r\n", 0, 0 },
 		{ "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nMAA=\n"
 		  "--b\nContent-Type: text/plain\n\nhello\n--b\nX: y\n\nMAA=\n--b--\nMAA=\n",
