@@ -10,7 +10,7 @@
 
 struct again {             /* of one operation; begins as zeroes */
 	unsigned retries;  /* made */
-	int64_t waited_ms; /* for 202 */
+	int64_t since_ms;  /* of the first 202; 0: none came */
 };
 
 /* At least ms, never below a second for a 202, at most a tenth more and at most limit_ms. */
