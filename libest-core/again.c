@@ -80,7 +80,8 @@ static int64_t seconds_told(const struct est_error *err)
 static bool pending_delay(const struct est_client *c, const struct again *again,
 	const struct est_error *err, int64_t *out)
 {
-	int64_t left = (int64_t)c->config.wait_ms - again->waited_ms;
+	int64_t spent = again->since_ms ? deadline_now_ms() - again->since_ms : 0;
+	int64_t left = (int64_t)c->config.wait_ms - spent;
 	int64_t seconds = seconds_told(err);
 	int64_t ms = seconds > 0 ? seconds * SECOND_MS : SECOND_MS;
 
@@ -137,10 +138,10 @@ enum est_code client_again(struct est_client *c, const struct operation *op, boo
 	if (pending ? !pending_delay(c, again, err, &ms)
 		    : !retry_delay(c, op, sent, again, err, &ms))
 		return err->code;
+	if (pending && !again->since_ms)
+		again->since_ms = deadline_now_ms();
 	rc = pause_for(c, ms, err);
-	if (rc == EST_OK && pending)
-		again->waited_ms += ms;
-	else if (rc == EST_OK)
+	if (rc == EST_OK && !pending)
 		again->retries++;
 	return rc;
 }

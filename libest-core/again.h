@@ -8,9 +8,9 @@
 #define AGAIN_PENDING_S     10  /* for a 202 without a usable Retry-After */
 #define AGAIN_RETRY_AFTER_S 600 /* the longest that a 5xx is waited for */
 
-struct again {             /* of one operation; begins as zeroes */
-	unsigned retries;  /* made */
-	int64_t waited_ms; /* for 202 */
+struct again {            /* of one operation; begins as zeroes */
+	unsigned retries; /* made */
+	int64_t since_ms; /* of the first 202; 0: none came */
 };
 
 /* At least ms, never below a second for a 202, at most a tenth more and at most limit_ms. */

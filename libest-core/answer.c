@@ -146,7 +146,8 @@ enum est_code client_status(struct est_client *c, const struct operation *op,
 	if (code == EST_E_PENDING || code == EST_E_SERVER)
 		err->retry_after_s = retry;
 	if (code == EST_E_PENDING && retry >= 0)
-		est_hint(err, "run the same command again after %lld s", (long long)retry);
+		est_hint(err, "run the same command again after %lld s",
+			(long long)(retry > 0 ? retry : 1));
 	return code;
 }
 

@@ -98,6 +98,16 @@ took_ms() {
 	[ "$(took_ms)" -lt 4500 ]
 }
 
+@test "wait: requests that a server draws out count, too, and the hint has the second that is due" {
+	local part=('sleep 300' 'line HTTP/1.1 202 x' 'line Retry-After: 0' 'line Content-Length: 0' 'line ')
+	plays slow "${part[@]}" next "${part[@]}" next "${part[@]}"
+	run_est enroll "${raw[@]}" -l slow "${me[@]}" --wait=2.2 --json
+	[ "$status" = 12 ]
+	seen 2 '.method == "POST"'
+	[ "$(jq .error.retry_after "$OUT")" = 0 ]
+	stderr_has 'again after 1 s'
+}
+
 @test "wait: an absurd Retry-After ends at once, however long the budget" {
 	for value in 86401 99999999999 18446744073709551617 'Fri, 31 Dec 9999 23:59:59 GMT'; do
 		run_est enroll "${trust[@]}" -l "retry-after-$value" "${me[@]}" --wait=86400 -m 5

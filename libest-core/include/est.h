@@ -445,7 +445,7 @@ struct est_config {         /* what the operator asked for; borrowed until est_c
 	unsigned connect_timeout_ms, max_time_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 20 s */
 	size_t max_size;                                           /* 0: EST_BODY_MAX */
 	/* Each attempt has max_time_ms for itself; waiting between attempts does not count. */
-	unsigned wait_ms; /* to spend waiting for a certificate after a 202; 0: do not wait */
+	unsigned wait_ms; /* after the first 202 until another attempt, all told; 0: do not wait */
 	unsigned retries; /* further attempts after EST_E_NETWORK, EST_E_TIMEOUT, EST_E_SERVER */
 	unsigned retry_delay_ms; /* before the first of them, then doubled; 0: 1 s */
 	/* Called each second of such a wait with the seconds left, with 0 at its end; or NULL. */
