@@ -138,6 +138,11 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
 }
 
+unsigned delivery_keep(const struct cmd_values *v)
+{
+	return v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store;
+}
+
 bool delivery_prints(const struct delivery *d)
 {
 	return !d->cert && !d->combined && !d->p12 && !d->generation;
@@ -241,7 +246,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.newkey = request->newkey,
 		.newkey_inside = !v->key_out,
 		.key_file = key_file,
-		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
+		.keep = delivery_keep(v),
 		.hook = v->hook,
 	};
 	struct est_error *err = &cmd->err;
