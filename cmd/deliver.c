@@ -108,7 +108,11 @@ static enum est_code open_swap(struct cmd *cmd, const char *cert, struct deliver
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
-	d->finished = d->recovered || est_swap_hook_owed(d->swap);
+	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook);
+	if (est_swap_hook_owed(d->swap) && !v->hook)
+		cmd_notice(cmd,
+			"the hook of an earlier run has not been run, and stays owed: this run "
+			"has no --hook");
 	if (est_swap_recovered(d->swap) == EST_RECOVERED_OLD)
 		cmd_notice(cmd, "an unfinished run's files were no pair, the old ones are in place "
 				"again");
@@ -247,7 +251,7 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.newkey_inside = !v->key_out,
 		.key_file = key_file,
 		.keep = delivery_keep(v),
-		.hook = v->hook,
+		.hook = v->hook || (d->swap && est_swap_hook_owed(d->swap)),
 	};
 	struct est_error *err = &cmd->err;
 	bool changed = true;
@@ -294,7 +298,7 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 		files = store_files(current, &store);
 	}
 	rc = hook_installed(cmd, action, &files, chain);
-	if (d->swap && rc != EST_E_INTERRUPTED)
+	if (d->swap && v->hook && rc != EST_E_INTERRUPTED)
 		est_swap_hook_done(d->swap);
 	return rc;
 }
@@ -312,15 +316,13 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
 	cmd_json_bool(cmd, "changed", d->recovered);
-	if (!est_swap_hook_owed(d->swap) || v->dry_run)
+	if (!est_swap_hook_owed(d->swap) || !v->hook || v->dry_run)
 		return EST_OK;
-	if (!v->hook)
-		cmd_notice(cmd, "its hook has not been run, and this run has no --hook");
 	if (v->store) {
 		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
 		file = stored;
 	}
-	if (v->hook && file)
+	if (file)
 		rc = est_certs_load(file, &certs, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_hook(cmd, d, "recovered", cert, key_file, certs);
