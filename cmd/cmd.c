@@ -312,5 +312,6 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	status = cmd_run(entry, argc, argv, secrets, NULL);
 	for (int i = 0; i < CMD_SECRETS; i++)
 		est_buf_free(&secrets[i]);
+	cmd_wipe_environment();
 	return status;
 }

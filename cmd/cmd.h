@@ -104,8 +104,10 @@ enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struc
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
-/* Takes EST_PASSWORD and the like out of the environment, and wipes them there. */
+/* Takes EST_PASSWORD and the like out of the environment, and wipes them there; a https_proxy with
+ * a password is still in getenv(), but not in /proc, until cmd_wipe_environment(). */
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+void cmd_wipe_environment(void);
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
 /* Standard input is at most one of the secrets. */

@@ -27,11 +27,43 @@ static const char *const variables[CMD_SECRETS] = {
 	[CMD_PROXY_PASSWORD] = "EST_PROXY_PASSWORD",
 };
 
+static const char *const proxies[] = { "https_proxy", "HTTPS_PROXY" };
+
+/* The password in such a URL is needed as long as the URL is: it moves to where nobody reads it. */
+static enum est_code move_proxy(const char *name, struct est_error *err)
+{
+	char *value = getenv(name), *copy;
+	bool moved;
+
+	if (!value || !strchr(value, '@'))
+		return EST_OK;
+	copy = strdup(value);
+	explicit_bzero(value, strlen(value));
+	moved = copy && setenv(name, copy, 1) == 0;
+	if (copy)
+		explicit_bzero(copy, strlen(copy));
+	free(copy);
+	return moved ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory");
+}
+
+void cmd_wipe_environment(void)
+{
+	char *value;
+
+	for (size_t i = 0; i < 2; i++) {
+		value = getenv(proxies[i]);
+		if (value && strchr(value, '@'))
+			explicit_bzero(value, strlen(value));
+	}
+}
+
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	char *value;
 
+	for (size_t i = 0; rc == EST_OK && i < 2; i++)
+		rc = move_proxy(proxies[i], err);
 	for (int i = 0; rc == EST_OK && i < CMD_SECRETS; i++) {
 		value = getenv(variables[i]);
 		if (!value)
