@@ -232,7 +232,7 @@ clean:
 
 D := $(DESTDIR)
 COMPLETIONS := bash-completion/completions/est zsh/site-functions/_est fish/vendor_completions.d/est.fish
-HEADERS := est.h est-anchors.h est-files.h est-inspect.h est-plan.h est-quirks.h
+HEADERS := $(notdir $(wildcard libest-core/include/*.h))
 MAN_PAGES := est.1 $(APPLETS:%=est-%.1)
 
 # Requires, not Requires.private: the library is an archive, so whoever links it links these too.

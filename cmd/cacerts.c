@@ -25,19 +25,17 @@ static const struct cmd_option options[] = {
 	{ 0 },
 };
 
-enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
+/* Certificates as --outform says. */
+static enum est_code render(const struct est_certs *certs, const char *form, struct est_buf *out,
 	struct est_error *err)
 {
 	size_t n = est_certs_count(certs);
 	struct est_buf bag = { 0 };
 	struct est_span *spans;
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 
-	if (!form || strcmp(form, "pem") == 0) {
-		for (size_t i = 0; rc == EST_OK && i < n; i++)
-			rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-		return rc;
-	}
+	if (!form || strcmp(form, "pem") == 0)
+		return est_certs_pem(certs, 0, n, out, err);
 	rc = est_certs_spans(certs, &spans, err);
 	if (rc != EST_OK)
 		return rc;
@@ -64,9 +62,7 @@ enum est_code cacerts_open(struct cmd *cmd, const char *anchors, struct cacerts_
 {
 	enum est_code rc = cmd_output(cmd, anchors, 0, &out->anchors);
 
-	if (rc == EST_OK && cmd->v.chain_out)
-		rc = est_output_open(cmd->v.chain_out, 0, &out->chain, &cmd->err);
-	return rc;
+	return rc == EST_OK ? cmd_output(cmd, cmd->v.chain_out, 0, &out->chain) : rc;
 }
 
 enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files,
@@ -78,9 +74,9 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 
 	rc = cacerts_mark(cmd, files->marked, &anchors);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
+		rc = render(certs->anchors, cmd->v.outform, &anchors, &cmd->err);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs->intermediates, NULL, &chain, &cmd->err);
+		rc = render(certs->intermediates, NULL, &chain, &cmd->err);
 	if (rc == EST_OK && files->anchors && !files->keep)
 		rc = est_output_write(files->anchors, est_buf_span(&anchors), &cmd->err);
 	if (rc == EST_OK && files->chain)
@@ -91,6 +87,8 @@ enum est_code cacerts_deliver(struct cmd *cmd, const struct cacerts_files *files
 		rc = est_output_commit(files->anchors, &changed, &cmd->err);
 	else if (rc == EST_OK && !files->anchors)
 		rc = est_buf_append(&cmd->product, est_buf_span(&anchors), &cmd->err);
+	if (rc == EST_OK && cmd->v.chain_out && !files->chain) /* "-" */
+		rc = est_buf_append(&cmd->product, est_buf_span(&chain), &cmd->err);
 	if (rc == EST_OK)
 		cmd_json_bool(cmd, "changed", changed || chain_changed);
 	est_buf_free(&anchors);
@@ -124,6 +122,8 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->chain_out && !v->bootstrap && !v->update)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--chain-out goes with --bootstrap or --update");
+	if (v->chain_out && strcmp(v->chain_out, "-") == 0)
+		return est_fail(&cmd->err, EST_E_USAGE, "--chain-out needs a file");
 	rc = cacerts_check_update(cmd);
 	if (rc != EST_OK)
 		return rc;
@@ -133,7 +133,8 @@ static enum est_code check_options(struct cmd *cmd)
 			v->cacert.n > 0 ? "--cacert (or EST_CACERT)" : "--system-trust");
 		return est_hint(&cmd->err, "with anchors there is no need for it");
 	}
-	if (v->chain_out && v->output && est_same_file(v->chain_out, v->output))
+	if (v->chain_out && (v->output || v->bootstrap) &&
+		est_same_file(v->chain_out, v->output ? v->output : "-"))
 		return est_fail(&cmd->err, EST_E_USAGE, "--output and --chain-out are one file");
 	rc = cmd_check_stdout(cmd, v->chain_out);
 	return rc == EST_OK ? cmd_check_stdout(cmd, v->output) : rc;
@@ -155,7 +156,7 @@ static enum est_code report_strays(struct cmd *cmd, struct est_client *client,
 	if (rc == EST_OK)
 		rc = cmd_json_cert_list(cmd, "strays", strays, false);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(strays) && i < STRAYS_SHOWN; i++) {
-		rc = est_cert_info(est_certs_get(strays, i), &info, &cmd->err);
+		rc = est_cert_words(est_certs_get(strays, i), &info, &cmd->err);
 		if (rc != EST_OK)
 			break;
 		cmd_verbose(cmd,
@@ -190,7 +191,7 @@ static enum est_code fetch(struct cmd *cmd)
 	if (rc == EST_OK)
 		rc = cacerts_mark(cmd, est_client_session(client)->was_implicit, &text);
 	if (rc == EST_OK)
-		rc = cacerts_render(certs, cmd->v.outform, &text, &cmd->err);
+		rc = render(certs, cmd->v.outform, &text, &cmd->err);
 	if (rc == EST_OK)
 		rc = cmd_json_certs(cmd, certs, !out);
 	if (rc == EST_OK)

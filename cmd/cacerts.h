@@ -5,10 +5,6 @@
 
 #include "cmd.h"
 
-/* Certificates as --outform says. */
-enum est_code cacerts_render(const struct est_certs *certs, const char *form, struct est_buf *out,
-	struct est_error *err) EST_MUST_CHECK;
-
 /* Where anchors and intermediates go; both are complete before the first is renamed. */
 struct cacerts_files {
 	struct est_output *anchors, *chain; /* NULL: standard output; nowhere */

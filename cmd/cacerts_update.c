@@ -112,11 +112,10 @@ static enum est_code report_anchors(struct cmd *cmd, const struct est_update *u,
 		if (rc != EST_OK)
 			break;
 		o = json_object_new_object();
-		json_object_object_add(o, "subject", json_object_new_string(info.subject));
-		json_object_object_add(o, "sha256", json_object_new_string(info.sha256));
-		json_object_object_add(o, "change",
-			json_object_new_string(change_name(note->change)));
-		json_object_object_add(o, "why", json_object_new_string(note->why));
+		jsonc_string(o, "subject", info.subject);
+		jsonc_string(o, "sha256", info.sha256);
+		jsonc_string(o, "change", change_name(note->change));
+		jsonc_string(o, "why", note->why);
 		json_object_array_add(array, o);
 		if (note->change != EST_ANCHOR_KEPT)
 			rc = est_buf_printf(&line, &cmd->err, "%s%s %s, sha256 %.16s... (%s)",

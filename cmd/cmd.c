@@ -36,7 +36,8 @@ const char *cmd_name(const struct cmd_applet *applet)
 	return "";
 }
 
-bool cmd_known_option(const char *name)
+/* Of any applet. */
+static bool known_option(const char *name)
 {
 	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
 		if (cmd_option_find(e->applet->groups, name))
@@ -126,11 +127,13 @@ enum est_code cmd_flush(struct est_error *err)
 
 enum est_code cmd_print(struct cmd *cmd, struct est_span text)
 {
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 
+	cmd->printed = cmd->json != NULL;
 	if (cmd->json)
-		return EST_OK; /* the object holds it */
-	rc = cmd_stdout(text, &cmd->err);
+		cmd_json_print(cmd, EST_OK);
+	else
+		rc = cmd_stdout(text, &cmd->err);
 	return rc == EST_OK ? cmd_flush(&cmd->err) : rc;
 }
 
@@ -242,11 +245,13 @@ static enum est_code finish(struct cmd *cmd, enum est_code rc)
 		rc = cmd_flush(&cmd->err);
 	if (rc != EST_OK)
 		report_error(cmd);
-	if (!cmd->json && !jsonc_lost())
+	if ((!cmd->json && !jsonc_lost()) || cmd->printed)
 		return rc;
 	cmd_json_print(cmd, rc);
 	if (rc == EST_OK)
 		written = cmd_flush(&cmd->err);
+	if (written != EST_OK && cmd->installed)
+		est_hint(&cmd->err, "the new files are installed");
 	if (written != EST_OK)
 		report_error(cmd);
 	return written != EST_OK ? written : rc;
@@ -277,7 +282,7 @@ int cmd_run(const struct cmd_entry *entry, int argc, char **argv, struct est_buf
 	if (!profile)
 		rc = cmd_take_secrets(secrets, &cmd.err);
 	if (rc == EST_OK)
-		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, cmd_known_option, &parsed,
+		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, known_option, &parsed,
 			&cmd.err);
 	cmd.v = parsed.v;
 	cmd.v.json |= cmd.v.json_lines;
@@ -312,6 +317,5 @@ int cmd_main(const struct cmd_entry *entry, int argc, char **argv)
 	status = cmd_run(entry, argc, argv, secrets, NULL);
 	for (int i = 0; i < CMD_SECRETS; i++)
 		est_buf_free(&secrets[i]);
-	cmd_wipe_environment();
 	return status;
 }

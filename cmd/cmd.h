@@ -7,7 +7,14 @@
 
 struct json_object;
 
-enum cmd_secret_id { CMD_PASSWORD, CMD_TOKEN, CMD_KEY_PASSWORD, CMD_PROXY_PASSWORD, CMD_SECRETS };
+enum cmd_secret_id {
+	CMD_PASSWORD,
+	CMD_TOKEN,
+	CMD_KEY_PASSWORD,
+	CMD_PROXY_PASSWORD,
+	CMD_PROXY_URL, /* https_proxy, when it holds a password */
+	CMD_SECRETS
+};
 
 /* One of several runs, which go on side by side. */
 struct cmd_profile {
@@ -31,6 +38,9 @@ struct cmd {
 	struct est_buf product;   /* for stdout, written when the applet has succeeded */
 	int status;               /* what success exits with: 0, or --skip-status */
 	bool skipped;             /* nothing was due */
+	bool installed;           /* files have changed, whatever becomes of stdout */
+	bool printed;             /* the object is out already */
+	int64_t listing_ms;       /* since when certificates are listed in json; 0: not yet */
 	struct est_error err;
 };
 
@@ -55,7 +65,6 @@ struct cmd_entry {
 extern const struct cmd_entry cmd_applets[]; /* ends with a NULL name */
 const struct cmd_entry *cmd_find(const char *name);
 const char *cmd_name(const struct cmd_applet *applet);
-bool cmd_known_option(const char *name); /* of any applet */
 
 /* Non-zero after SIGINT, SIGTERM or SIGHUP: the signal's number. */
 extern volatile sig_atomic_t cmd_stop;
@@ -79,8 +88,8 @@ void cmd_printable(char *text, size_t size);
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
 /* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */
 enum est_code cmd_stdout(struct est_span bytes, struct est_error *err) EST_MUST_CHECK;
-/* Prints and flushes at once, for what has to be out before a key is put in place; nothing with
- * --json, where the object holds it. */
+/* Prints and flushes at once, for what has to be out before a key is put in place; with --json the
+ * object, which has to be complete and to hold it. */
 enum est_code cmd_print(struct cmd *cmd, struct est_span text) EST_MUST_CHECK;
 enum est_code cmd_flush(struct est_error *err) EST_MUST_CHECK; /* of stdout; EST_E_OUTPUT */
 /* Opens a destination before anything is sent; *out stays NULL for standard output ("-", NULL). */
@@ -98,23 +107,22 @@ enum est_code cmd_check_network(struct cmd *cmd) EST_MUST_CHECK;
 enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out) EST_MUST_CHECK;
 /* A client as the network options describe it. */
 enum est_code cmd_client(struct cmd *cmd, struct est_client **out) EST_MUST_CHECK;
-/* Passwords: file, environment, terminal.  Tokens: file, environment.  Each an est_secret_fn; ctx
- * is the struct cmd. */
+/* Passwords, of an account and of a key: file, environment, terminal.  Tokens: file, environment.
+ * Each an est_secret_fn; ctx is the struct cmd. */
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
+enum est_code cmd_key_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err);
 enum est_code cmd_proxy_secret(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct est_error *err);
-/* Takes EST_PASSWORD and the like out of the environment, and wipes them there; a https_proxy with
- * a password is still in getenv(), but not in /proc, until cmd_wipe_environment(). */
+/* Takes EST_PASSWORD and the like out of the environment, and wipes them there; out of https_proxy
+ * the password alone. */
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
-void cmd_wipe_environment(void);
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
 /* Standard input is at most one of the secrets. */
 enum est_code cmd_check_stdin(struct cmd *cmd) EST_MUST_CHECK;
 bool cmd_has_token(const struct cmd *cmd);
-/* A question on the terminal; no terminal, or anything but y, is no. */
-bool cmd_confirm(const char *question);
 /* Asks on the terminal whether a redirect to this origin may be followed; no terminal: no. */
 bool cmd_consent(void *ctx, const char *origin);
 /* One line that counts the seconds down while est waits: on a terminal only, unless -q; left_s 0

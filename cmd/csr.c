@@ -67,16 +67,16 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 	else
 		rc = est_pem_append(&text, "CERTIFICATE REQUEST", der, &cmd->err);
 	if (rc == EST_OK)
-		rc = out ? cmd_deliver(cmd, out, est_buf_span(&text))
-			 : cmd_print(cmd, est_buf_span(&text));
-	if (rc == EST_OK)
-		cmd_json_string(cmd, "action", "created");
-	if (rc == EST_OK && request->newkey)
-		rc = est_newkey_commit(request->newkey, &cmd->err);
+		rc = json_request(cmd, der);
 	if (rc == EST_OK && !out)
 		cmd_json_text(cmd, "csr", est_buf_span(&text));
 	if (rc == EST_OK)
-		rc = json_request(cmd, der);
+		cmd_json_string(cmd, "action", "created");
+	if (rc == EST_OK)
+		rc = out ? cmd_deliver(cmd, out, est_buf_span(&text))
+			 : cmd_print(cmd, est_buf_span(&text));
+	if (rc == EST_OK && request->newkey)
+		rc = est_newkey_commit(request->newkey, &cmd->err);
 	est_buf_free(&text);
 	return rc;
 }

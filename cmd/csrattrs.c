@@ -51,10 +51,9 @@ static enum est_code json_attr(const struct est_csrattr *a, struct json_object *
 	struct est_buf text = { 0 };
 	enum est_code rc = EST_OK;
 
-	json_object_object_add(o, "oid", json_object_new_string(a->oid));
-	json_object_object_add(o, "name", a->name ? json_object_new_string(a->name) : NULL);
-	json_object_object_add(o, "kind",
-		json_object_new_string(a->attribute ? "attribute" : "oid"));
+	jsonc_string(o, "oid", a->oid);
+	jsonc_string(o, "name", a->name);
+	jsonc_string(o, "kind", a->attribute ? "attribute" : "oid");
 	json_object_object_add(o, "values", values);
 	for (size_t v = 0; rc == EST_OK && v < a->n_values; v++) {
 		text.n = 0;

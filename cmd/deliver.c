@@ -11,12 +11,29 @@
 
 #define POLL_MS 100 /* between two looks whether the lock is free */
 
+/* A file for the key among other things.  Where that is a new key's only place it must be free, as
+ * --key-out must: what is there may be the only copy of another. */
+static enum est_code open_with_key(struct cmd *cmd, const char *option, const char *file,
+	const struct delivery *d, struct est_output **out)
+{
+	const struct cmd_values *v = &cmd->v;
+	const bool only_place = !v->use_key && !v->key_out && (!v->combined || file == v->combined);
+	enum est_code rc;
+
+	rc = est_output_open(file,
+		EST_OUTPUT_SECRET | (d->no_replace && only_place ? EST_OUTPUT_NEW : 0), out,
+		&cmd->err);
+	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+		est_hint(&cmd->err, "--force lets --%s replace it and a key in it", option);
+	return rc;
+}
+
 static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 {
 	const char *file = cmd->v.p12_password_file;
 	enum est_code rc;
 
-	rc = est_output_open(cmd->v.p12, EST_OUTPUT_SECRET, &d->p12, &cmd->err);
+	rc = open_with_key(cmd, "p12", cmd->v.p12, d, &d->p12);
 	if (rc == EST_OK)
 		rc = cmd_secret_file(file, &d->p12_password, &cmd->err);
 	if (rc != EST_OK)
@@ -76,8 +93,7 @@ static enum est_code lock(struct cmd *cmd, const char *file, unsigned flags, str
 	return rc;
 }
 
-/* The file by whose name runs find each other; NULL: there is none. */
-static const char *swap_file(const struct cmd_values *v, const char *cert)
+const char *delivery_file(const struct cmd_values *v, const char *cert)
 {
 	const char *const files[] = { v->store, cert && strcmp(cert, "-") != 0 ? cert : NULL,
 		v->combined, v->key_out, v->p12, v->chain_out };
@@ -91,7 +107,7 @@ static const char *swap_file(const struct cmd_values *v, const char *cert)
 
 bool delivery_unfinished(const struct cmd *cmd, const char *cert)
 {
-	const char *file = swap_file(&cmd->v, cert);
+	const char *file = delivery_file(&cmd->v, cert);
 
 	return file && est_swap_unfinished(file, cmd->v.store ? EST_SWAP_STORE : 0);
 }
@@ -99,16 +115,18 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert)
 static enum est_code open_swap(struct cmd *cmd, const char *cert, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = swap_file(v, cert);
+	const char *file = delivery_file(v, cert);
 	enum est_code rc;
 
 	if (!file)
 		return EST_OK;
-	rc = lock(cmd, file, v->store ? EST_SWAP_STORE : 0, &d->swap);
+	rc = lock(cmd, file, (v->store ? EST_SWAP_STORE : 0) | (v->dry_run ? EST_SWAP_LOOK : 0),
+		&d->swap);
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
-	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook);
+	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook) ||
+		      est_swap_recovered(d->swap) == EST_RECOVERY_DUE;
 	if (est_swap_hook_owed(d->swap) && !v->hook)
 		cmd_notice(cmd,
 			"the hook of an earlier run has not been run, and stays owed: this run "
@@ -136,7 +154,7 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	if (rc == EST_OK && v->chain_out)
 		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
 	if (rc == EST_OK && v->combined)
-		rc = est_output_open(v->combined, EST_OUTPUT_SECRET, &d->combined, &cmd->err);
+		rc = open_with_key(cmd, "combined", v->combined, d, &d->combined);
 	if (rc == EST_OK && v->store)
 		rc = est_generation_open(v->store, &d->generation, &cmd->err);
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
@@ -147,19 +165,10 @@ unsigned delivery_keep(const struct cmd_values *v)
 	return v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store;
 }
 
-bool delivery_prints(const struct delivery *d)
+/* The certificate has no other place than standard output. */
+static bool prints(const struct delivery *d)
 {
 	return !d->cert && !d->combined && !d->p12 && !d->generation;
-}
-
-static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-
-	for (size_t i = from; rc == EST_OK && i < to; i++)
-		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-	return rc;
 }
 
 static enum est_code render(struct cmd *cmd, struct delivery *d, const struct request *request,
@@ -169,13 +178,13 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 	struct est_error *err = &cmd->err;
 	enum est_code rc;
 
-	rc = pem_range(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
+	rc = est_certs_pem(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
 	if (rc == EST_OK && d->chain)
-		rc = pem_range(chain, 1, n, &d->chain_text, err);
+		rc = est_certs_pem(chain, 1, n, &d->chain_text, err);
 	if (rc == EST_OK && d->combined)
 		rc = est_key_pem(request_key(request), &d->combined_text, err);
 	if (rc == EST_OK && d->combined)
-		rc = pem_range(chain, 0, n, &d->combined_text, err);
+		rc = est_certs_pem(chain, 0, n, &d->combined_text, err);
 	if (rc == EST_OK && d->p12)
 		rc = est_p12_encode(request_key(request), chain, (const char *)d->p12_password.p,
 			&d->p12_bytes, err);
@@ -237,8 +246,17 @@ static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
 	return hook_verify(cmd, &files, chain);
 }
 
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued)
+/* Before the files change: a certificate that nobody has seen must not be all that is left. */
+static enum est_code print(struct cmd *cmd, const struct delivery *d, const struct request *request,
+	const char *done)
+{
+	(void)request_done(cmd, request, done);
+	cmd_json_bool(cmd, "changed", true);
+	return cmd_print(cmd, est_buf_span(&d->cert_text));
+}
+
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
+	struct request *request, const char *done)
 {
 	const char *key_file = request->newkey ? NULL : request->key_file;
 	const struct cmd_values *v = &cmd->v;
@@ -251,13 +269,15 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		.newkey_inside = !v->key_out,
 		.key_file = key_file,
 		.keep = delivery_keep(v),
-		.hook = v->hook || (d->swap && est_swap_hook_owed(d->swap)),
+		.hook = (v->hook && (d->cert || d->combined || d->generation)) ||
+			(d->swap && est_swap_hook_owed(d->swap)),
 	};
+	const bool printed = prints(d);
 	struct est_error *err = &cmd->err;
 	bool changed = true;
 	enum est_code rc;
 
-	rc = cmd_json_certs(cmd, issued->chain, delivery_prints(d));
+	rc = cmd_json_certs(cmd, issued->chain, printed);
 	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
@@ -268,14 +288,17 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct reque
 		rc = write_all(cmd, d, issued->chain);
 	if (rc == EST_OK)
 		rc = try_pair(cmd, d, request, issued->chain);
-	if (rc == EST_OK && delivery_prints(d))
-		rc = cmd_print(cmd, est_buf_span(&d->cert_text));
+	if (rc == EST_OK && printed && !(cmd->json && v->hook)) /* whose end the object tells */
+		rc = print(cmd, d, request, done);
 	if (rc == EST_OK && d->swap)
 		rc = est_swap_commit(d->swap, &files, &changed, err);
 	request->keep = rc != EST_OK; /* issued, and not in place */
-	if (rc == EST_OK)
-		cmd_json_bool(cmd, "changed", changed || delivery_prints(d));
-	return rc;
+	if (rc != EST_OK)
+		return rc;
+	cmd->installed = d->swap && changed;
+	cmd_json_bool(cmd, "changed", changed || printed);
+	(void)request_done(cmd, request, done);
+	return EST_OK;
 }
 
 enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
@@ -307,23 +330,33 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	const char *key_file)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = v->combined ? v->combined : cert;
+	const char *file = v->combined ? v->combined : cert && strcmp(cert, "-") != 0 ? cert : NULL;
 	struct est_certs *certs = NULL;
-	enum est_code rc = EST_OK;
+	enum est_code rc;
 	char stored[PATH_MAX];
 
+	if (v->dry_run) {
+		cmd_notice(cmd, "dry run: would first finish or undo what an unfinished run left");
+		cmd_json_string(cmd, "action", "dry-run");
+		return EST_OK;
+	}
 	cmd_notice(cmd, d->recovered ? "recovered: the files of an unfinished run are in place now"
 				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
 	cmd_json_bool(cmd, "changed", d->recovered);
-	if (!est_swap_hook_owed(d->swap) || !v->hook || v->dry_run)
+	if (!est_swap_hook_owed(d->swap) || !v->hook)
 		return EST_OK;
 	if (v->store) {
 		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
 		file = stored;
 	}
-	if (file)
-		rc = est_certs_load(file, &certs, &cmd->err);
+	if (!file) {
+		cmd_notice(cmd,
+			"its hook has not been run, and this run has no file of a certificate");
+		est_swap_hook_done(d->swap);
+		return EST_OK;
+	}
+	rc = est_certs_load(file, &certs, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_hook(cmd, d, "recovered", cert, key_file, certs);
 	est_certs_free(certs);

@@ -10,7 +10,7 @@ static const struct cmd_option options[] = {
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where the certificate goes (default: standard output)" },
 	{ "force", 0, CMD_FLAG, CMD_AT(force), NULL, NULL,
-		"let a new key replace the one that --key-out names" },
+		"let a new key replace the file that is its only place" },
 	{ 0 },
 };
 
@@ -55,6 +55,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
 		.demands = request->plan.demands,
+		.pending = request->pending,
 	};
 	struct est_issued issued = { 0 };
 	bool maybe_issued = false;
@@ -64,7 +65,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 	request_outcome(cmd, request, maybe_issued, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, &issued);
+		rc = delivery_install(cmd, delivery, &issued, request, "enrolled");
 	if (rc == EST_OK)
 		rc = delivery_hook(cmd, delivery, request_done(cmd, request, "enrolled"),
 			cmd->v.output, request->key_file, issued.chain);
@@ -75,7 +76,7 @@ static enum est_code enroll(struct cmd *cmd, struct est_client *client, struct r
 static enum est_code run(struct cmd *cmd)
 {
 	struct est_client *client = NULL;
-	struct delivery delivery = { 0 };
+	struct delivery delivery = { .no_replace = !cmd->v.force };
 	struct request request = { .will_send = !cmd->v.dry_run };
 	enum est_code rc;
 

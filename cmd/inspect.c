@@ -44,6 +44,8 @@ static const struct cmd_option options[] = {
 		"exit 15 unless the client would trust the certificates" },
 	{ "cacert", 0, CMD_LIST, CMD_AT(cacert), "FILE", NULL,
 		"with --verify: trust anchors in place of the system's (repeat)" },
+	{ "crl", 0, CMD_LIST, CMD_AT(crl), "FILE", NULL,
+		"with --verify: a revocation list to hold them against (repeat)" },
 	{ "hostname", 0, CMD_STRING, CMD_AT(hostname), "NAME", NULL,
 		"with --verify: the server it has to be" },
 	{ "purpose", 0, CMD_STRING, CMD_AT(purpose), "NAME", NULL,
@@ -65,23 +67,27 @@ static const struct cmd_option options[] = {
 static enum est_code show_rest(struct inspect *in)
 {
 	struct est_error *err = &in->cmd->err;
+	bool tree = (in->tree || in->hold) && in->bag.n > 0;
 	enum est_code rc = EST_OK;
 
-	if (in->work && in->rc != EST_OK) /* not half of it */
-		return EST_OK;
 	if (in->work)
-		return in->cmd->v.diff                    ? diff_run(in)
-		       : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
-							  : edit_run(in);
-	if (in->hold && in->bag.n < 2)
-		return inspect_release(in, err);
-	if (!in->hold && !in->tree)
-		return EST_OK;
-	if (in->hold)
+		rc = in->cmd->v.diff                    ? diff_run(in)
+		     : in->cmd->v.dot || in->cmd->v.svg ? dot_run(in)
+							: edit_run(in);
+	if (in->work)
+		return rc == EST_OK && in->cmd->json ? inspect_crls(in, err) : rc;
+	if (in->hold && in->bag.n < 2) {
+		rc = inspect_release(in, err);
+		return rc == EST_OK ? inspect_crls(in, err) : rc;
+	}
+	/* A tree has a line for each CRL, which is not all there is to say of it. */
+	if (!tree || in->cmd->json || in->cmd->v.verbose || in->cmd->v.entries)
+		rc = inspect_crls(in, err);
+	if (rc == EST_OK && in->hold)
 		rc = cmd_stdout(est_buf_span(&in->others), err);
-	else if (in->bag.n > 0 && in->n_shown > 0)
+	else if (rc == EST_OK && tree && in->n_shown > 0)
 		rc = cmd_stdout(est_span_str("\n"), err);
-	return rc == EST_OK && in->bag.n > 0 ? tree_show(in, err) : rc;
+	return rc == EST_OK && tree ? tree_show(in, err) : rc;
 }
 
 static enum est_code prepare(struct inspect *in)
@@ -123,6 +129,10 @@ static enum est_code prepare(struct inspect *in)
 	in->may_tell = cmd_may_count_down(cmd) &&
 		       (in->hold || in->tree || in->silent || !isatty(STDOUT_FILENO));
 	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
+	in->keep_crls = in->work ? edit_asked(cmd) && cmd->v.extract.n == 0
+				 : !in->silent && (in->tree || in->hold || cmd->v.verify ||
+							  cmd->v.verbose);
+	in->keep_cas = in->keep_crls;
 	for (size_t i = 0; cmd->json && !cmd->v.json_lines && i < sizeof(lists) / sizeof(lists[0]);
 		i++)
 		json_object_object_add(cmd->json, lists[i], json_object_new_array());
@@ -133,6 +143,7 @@ static void wipe(struct inspect *in)
 {
 	gates_free(in->gates);
 	bag_wipe(&in->bag);
+	crl_wipe(&in->bag);
 	est_buf_free(&in->text);
 	est_buf_free(&in->secret);
 	est_buf_free(&in->others);
@@ -153,10 +164,15 @@ static enum est_code run(struct cmd *cmd)
 	all.seen = in.all_quirks;
 	if (in.prepared)
 		cmd_json_quirks(cmd, &all);
-	if (rc == EST_OK)
+	/* What is written comes after the questions, and not by halves; what is shown before them.
+	 */
+	if (rc == EST_OK && !in.work)
 		rc = show_rest(&in);
 	if (rc == EST_OK && in.gates)
 		rc = gates_finish(in.gates, &cmd->err);
+	if (rc == EST_OK && in.work &&
+		(in.rc == EST_OK || (in.rc == EST_E_CONDITION && cmd->v.diff)))
+		rc = show_rest(&in);
 	inspect_progress_end(&in);
 	if (rc == EST_OK && in.rc != EST_OK) {
 		cmd->err = in.kept;

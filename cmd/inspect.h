@@ -22,9 +22,31 @@ struct bag_cert {
 	char sha256[EST_SHA256_HEX];
 };
 
-struct bag { /* the certificates of all files */
+struct bag { /* the certificates of all files, and the CRLs that wait for them */
 	struct bag_cert *cert;
-	size_t n, cap;
+	struct bag_crl *crl;
+	size_t n, cap, n_crls, cap_crls;
+};
+
+#define NOTES_MAX 8
+
+struct notes { /* what is to be said of one certificate or CRL */
+	char text[NOTES_MAX][400];
+	size_t n, facts; /* so many at the front find no fault */
+};
+
+#define NOTE(notes, ...)                                                                           \
+	do {                                                                                       \
+		if ((notes)->n < NOTES_MAX)                                                        \
+			(void)snprintf((notes)->text[(notes)->n++], sizeof((notes)->text[0]),      \
+				__VA_ARGS__);                                                      \
+	} while (0)
+
+void notes_printable(struct notes *notes);
+
+struct crl_verdict {
+	size_t signer; /* in the bag, or EST_NO_ISSUER */
+	struct notes notes;
 };
 
 struct inspect {
@@ -43,18 +65,21 @@ struct inspect {
 	struct gates *gates;   /* NULL: nothing was asked */
 	time_t at;             /* the time that questions are about */
 	struct bag bag;
-	bool keep;             /* certificates go into it */
-	bool tree;             /* and are shown as a tree */
-	bool hold;             /* a list or a tree, as their number will tell */
-	bool work;             /* certificates are compared or written, not shown */
-	bool silent;           /* the questions alone are answered */
+	bool keep;                     /* certificates go into it */
+	bool keep_cas;                 /* those of CAs do */
+	bool keep_crls;                /* CRLs do, until all certificates are there */
+	const struct crl_verdict *crl; /* on the CRL that is shown; NULL: none was asked for */
+	bool tree;                     /* and are shown as a tree */
+	bool hold;                     /* a list or a tree, as their number will tell */
+	bool work;                     /* certificates are compared or written, not shown */
+	bool silent;                   /* the questions alone are answered */
 	struct est_buf others; /* while it holds: what no tree shows, an empty line behind each */
 	size_t n_shown, n_objects; /* in all files: printed as text, met */
 	size_t n_broken;           /* in this file */
 	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
-	const struct est_object *object; /* a CRL whose entries are listed */
-	struct json_object *entries;     /* and where they go */
+	const struct est_object *object; /* at hand */
+	struct json_object *entries;     /* where a CRL's go */
 	bool may_tell, telling;          /* a line on the terminal */
 	uint64_t begun_ms, told_ms;
 	unsigned n_told;
@@ -78,9 +103,6 @@ void inspect_progress_end(struct inspect *in);
 /* A failure of one object, file or question; the work goes on.  Every message but one is printed
  * now, that one at the end. */
 void inspect_failure(struct inspect *in, const struct est_error *why);
-/* Adds file, index and offset. */
-void inspect_place(struct json_object *o, const struct inspect *in,
-	const struct est_object *object);
 
 /* The questions of the options; *out stays NULL without one.  EST_E_USAGE, EST_E_INPUT. */
 enum est_code gates_open(struct inspect *in, struct gates **out) EST_MUST_CHECK;
@@ -104,6 +126,23 @@ enum est_code bag_spans(const struct bag *bag, struct est_span **out,
 	struct est_error *err) EST_MUST_CHECK;
 void bag_wipe(struct bag *bag);
 
+/* A CRL into the bag.  Then each with what is to be said of it: what fn fails with, ends it. */
+enum est_code crl_keep(struct inspect *in, const struct est_object *object,
+	struct est_error *err) EST_MUST_CHECK;
+typedef enum est_code crl_fn(void *ctx, const struct est_object *object,
+	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err);
+enum est_code crl_show(struct inspect *in, crl_fn *fn, void *ctx,
+	struct est_error *err) EST_MUST_CHECK;
+enum est_code crl_text(const struct inspect *in, const struct crl_verdict *verdict,
+	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
+void crl_json(const struct inspect *in, const struct crl_verdict *verdict, struct json_object *o);
+/* *out is released with free(), its spans borrow. */
+enum est_code crl_spans(const struct bag *bag, struct est_span **out,
+	struct est_error *err) EST_MUST_CHECK;
+void crl_wipe(struct bag *bag);
+/* The CRLs of the bag as objects like the others. */
+enum est_code inspect_crls(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
+
 /* SHA-256 in hex of either case, with or without "sha256:" and colons, into lower case. */
 bool sha256_parse(const char *text, char out[EST_SHA256_HEX]);
 
@@ -120,7 +159,6 @@ enum est_code dot_run(struct inspect *in) EST_MUST_CHECK;
 
 /* The options; EST_E_USAGE. */
 enum est_code tree_check(struct cmd *cmd) EST_MUST_CHECK;
-bool tree_colour(const struct cmd *cmd);
 /* The bag as a graph, to standard output or into the object. */
 enum est_code tree_show(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
 

@@ -52,5 +52,6 @@ void bag_wipe(struct bag *bag)
 	for (size_t i = 0; i < bag->n; i++)
 		free(bag->cert[i].bytes);
 	free(bag->cert);
-	*bag = (struct bag){ 0 };
+	bag->cert = NULL;
+	bag->n = bag->cap = 0;
 }

@@ -133,8 +133,8 @@ static enum est_code json_of(const struct entry *e, struct json_object **out, st
 	if (rc != EST_OK)
 		return rc;
 	*out = cmd_json_cert(&info);
-	json_object_object_add(*out, "file", json_object_new_string(e->cert->file));
-	json_object_object_add(*out, "index", json_object_new_int64((int64_t)e->cert->index));
+	jsonc_string(*out, "file", e->cert->file);
+	jsonc_number(*out, "index", e->cert->index);
 	est_cert_info_wipe(&info);
 	return EST_OK;
 }
@@ -172,7 +172,7 @@ static enum est_code json_entry(struct diff *d, size_t i, struct json_object *li
 		return rc;
 	}
 	o = json_object_new_object();
-	json_object_object_add(o, "by", json_object_new_string(e->by_key ? "key" : "name"));
+	jsonc_string(o, "by", e->by_key ? "key" : "name");
 	json_object_object_add(o, "from", from);
 	json_object_object_add(o, "to", to);
 	json_object_array_add(lists[2], o);
@@ -191,7 +191,7 @@ static enum est_code show(struct diff *d, struct est_error *err)
 		json_object_object_add(json, "diff", o);
 		for (int i = 0; i < 3; i++)
 			json_object_object_add(o, names[i], lists[i] = json_object_new_array());
-		json_object_object_add(o, "unchanged", json_object_new_int64((int64_t)d->same));
+		jsonc_number(o, "unchanged", d->same);
 	}
 	for (size_t i = 0; rc == EST_OK && i < d->n; i++) {
 		const struct entry *e = &d->entry[i];

@@ -18,6 +18,7 @@ struct edit {
 	struct est_node *node;
 	size_t *pick; /* what goes out, in this order */
 	size_t n;
+	struct est_span *crls; /* behind it, unless certificates are picked */
 };
 
 enum est_code edit_check(struct cmd *cmd)
@@ -155,6 +156,8 @@ static enum est_code render(struct edit *e, struct est_buf *out)
 	if (strcmp(form, "pem") == 0) {
 		for (size_t i = 0; rc == EST_OK && i < e->n; i++)
 			rc = est_pem_append(out, "CERTIFICATE", bag->cert[e->pick[i]].der, err);
+		for (size_t i = 0; rc == EST_OK && i < bag->n_crls; i++)
+			rc = est_pem_append(out, "X509 CRL", e->crls[i], err);
 		return rc;
 	}
 	if (strcmp(form, "der") == 0 && v->extract.n > 0 && e->n == 1)
@@ -164,7 +167,7 @@ static enum est_code render(struct edit *e, struct est_buf *out)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	for (size_t i = 0; i < e->n; i++)
 		spans[i] = bag->cert[e->pick[i]].der;
-	rc = est_certs_encode(spans, e->n, &der, err);
+	rc = est_bag_encode(spans, e->n, e->crls, bag->n_crls, &der, err);
 	if (rc == EST_OK)
 		rc = strcmp(form, "der") == 0
 			     ? est_buf_append(out, est_buf_span(&der), err)
@@ -193,33 +196,26 @@ static void safe_name(const char *subject, char out[NAME_MAX_CHARS + 1])
 	out[n] = '\0';
 }
 
-static enum est_code split_one(struct edit *e, size_t number, size_t i)
+static enum est_code split_one(struct edit *e, size_t number, const char *label, const char *name,
+	const char *sha256, struct est_span der)
 {
-	const struct bag_cert *cert = &e->in->bag.cert[i];
 	const char *form = e->in->cmd->v.outform, *dir = e->in->cmd->v.split;
-	bool der = form && strcmp(form, "der") == 0;
+	bool raw = form && strcmp(form, "der") == 0;
 	struct est_error *err = &e->in->cmd->err;
-	struct est_cert_info info = { 0 };
-	char path[4096], name[NAME_MAX_CHARS + 1];
 	struct est_output *out = NULL;
 	struct est_buf text = { 0 };
 	struct stat st;
+	char path[4096];
 	enum est_code rc;
 
-	rc = est_cert_words(cert->der, &info, err);
-	if (rc != EST_OK)
-		return rc;
-	safe_name(info.subject, name);
-	est_cert_info_wipe(&info);
 	if (snprintf(path, sizeof(path), "%s/%0*zu-%s%s%.8s.%s", dir,
-		    snprintf(NULL, 0, "%zu", e->n), number, name, *name ? "-" : "", cert->sha256,
-		    der ? "der" : "pem") >= (int)sizeof(path))
+		    snprintf(NULL, 0, "%zu", e->n + e->in->bag.n_crls), number, name,
+		    *name ? "-" : "", sha256, raw ? "der" : "pem") >= (int)sizeof(path))
 		return est_fail(err, EST_E_USAGE, "--split: the name of the folder is too long");
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 		return est_fail(err, EST_E_OUTPUT, "%s: a symbolic link, which is not followed",
 			path);
-	rc = der ? est_buf_append(&text, cert->der, err)
-		 : est_pem_append(&text, "CERTIFICATE", cert->der, err);
+	rc = raw ? est_buf_append(&text, der, err) : est_pem_append(&text, label, der, err);
 	if (rc == EST_OK)
 		rc = est_output_open(path, 0, &out, err);
 	if (rc == EST_OK)
@@ -231,6 +227,33 @@ static enum est_code split_one(struct edit *e, size_t number, size_t i)
 	return rc;
 }
 
+static enum est_code split_cert(struct edit *e, size_t i)
+{
+	const struct bag_cert *cert = &e->in->bag.cert[e->pick[i]];
+	struct est_error *err = &e->in->cmd->err;
+	struct est_cert_info info = { 0 };
+	char name[NAME_MAX_CHARS + 1];
+	enum est_code rc = est_cert_words(cert->der, &info, err);
+
+	if (rc != EST_OK)
+		return rc;
+	safe_name(info.subject, name);
+	est_cert_info_wipe(&info);
+	return split_one(e, i + 1, "CERTIFICATE", name, cert->sha256, cert->der);
+}
+
+static enum est_code split_crl(struct edit *e, size_t i)
+{
+	struct est_error *err = &e->in->cmd->err;
+	struct est_crl_info info = { 0 };
+	enum est_code rc = est_crl_info(e->crls[i], &info, err);
+
+	if (rc == EST_OK)
+		rc = split_one(e, e->n + i + 1, "X509 CRL", "crl", info.sha256, e->crls[i]);
+	est_crl_info_wipe(&info);
+	return rc;
+}
+
 static enum est_code split(struct edit *e)
 {
 	const char *dir = e->in->cmd->v.split;
@@ -238,9 +261,10 @@ static enum est_code split(struct edit *e)
 
 	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
 		return est_fail(&e->in->cmd->err, EST_E_OUTPUT, "%s: %s", dir, strerror(errno));
-	for (size_t i = 0; rc == EST_OK && i < e->n; i++)
-		rc = cmd_stop ? est_fail(&e->in->cmd->err, EST_E_INTERRUPTED, "interrupted")
-			      : split_one(e, i + 1, e->pick[i]);
+	for (size_t i = 0; rc == EST_OK && i < e->n + e->in->bag.n_crls; i++)
+		rc = cmd_stop   ? est_fail(&e->in->cmd->err, EST_E_INTERRUPTED, "interrupted")
+		     : i < e->n ? split_cert(e, i)
+				: split_crl(e, i - e->n);
 	return rc;
 }
 
@@ -265,7 +289,7 @@ enum est_code edit_run(struct inspect *in)
 {
 	struct edit e = { .in = in };
 	struct est_error *err = &in->cmd->err;
-	size_t others = in->n_objects - in->bag.n;
+	size_t others = in->n_objects - in->bag.n - in->bag.n_crls;
 	bool *wanted = calloc(in->bag.n + 1, sizeof(*wanted));
 	struct est_span *spans = NULL;
 	enum est_code rc;
@@ -281,15 +305,17 @@ enum est_code edit_run(struct inspect *in)
 		rc = choose(&e, wanted);
 	if (rc == EST_OK) {
 		pick_all(&e, wanted);
-		if (e.n == 0)
-			rc = est_fail(err, EST_E_INPUT, "no certificate to write");
+		rc = e.n + in->bag.n_crls == 0
+			     ? est_fail(err, EST_E_INPUT, "no certificate to write")
+			     : crl_spans(&in->bag, &e.crls, err);
 	}
 	if (rc == EST_OK)
 		rc = in->cmd->v.split ? split(&e) : deliver(&e);
 	if (rc == EST_OK && others > 0)
-		cmd_notice(in->cmd, "certificates alone were written, not %zu other object%s",
-			others, others == 1 ? "" : "s");
+		cmd_notice(in->cmd, "certificates %salone were written, not %zu other object%s",
+			in->bag.n_crls ? "and CRLs " : "", others, others == 1 ? "" : "s");
 	free(spans);
+	free(e.crls);
 	free(e.node);
 	free(e.pick);
 	free(wanted);

@@ -111,8 +111,8 @@ static enum est_code report_other(struct inspect *in, bool named, const struct e
 	if (!in->cmd->json)
 		return EST_OK;
 	o = json_object_new_object();
-	json_object_object_add(o, "file", json_object_new_string(in->file));
-	json_object_object_add(o, "message", json_object_new_string(why->msg));
+	jsonc_string(o, "file", in->file);
+	jsonc_string(o, "message", why->msg);
 	return inspect_json(in, "skipped", o, &err) == EST_OK ? EST_OK : err.code;
 }
 

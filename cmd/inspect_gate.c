@@ -45,6 +45,7 @@ static bool parse_time(const char *text, time_t *out)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
 	const char *end;
+	int day, second;
 	struct tm tm;
 
 	if (*text < '0' || *text > '9')
@@ -54,8 +55,11 @@ static bool parse_time(const char *text, time_t *out)
 		end = strptime(text, forms[i], &tm);
 		if (!end || *end)
 			continue;
+		day = tm.tm_mday;
+		second = tm.tm_sec;
 		*out = timegm(&tm);
-		return true;
+		/* No 30th of February, which strptime() takes. */
+		return tm.tm_mday == day && tm.tm_sec == second;
 	}
 	return false;
 }
@@ -86,13 +90,13 @@ __attribute__((format(printf, 5, 6))) static void fail(struct gates *g, enum gat
 	if (!a->failures)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "file", where ? json_object_new_string(where->file) : NULL);
+	jsonc_string(o, "file", where ? where->file : NULL);
 	json_object_object_add(o, "index",
 		where ? json_object_new_int64((int64_t)where->index) : NULL);
-	json_object_object_add(o, "subject", where ? json_object_new_string(where->subject) : NULL);
-	json_object_object_add(o, "sha256", where ? json_object_new_string(where->sha256) : NULL);
-	json_object_object_add(o, "code", json_object_new_string(reason));
-	json_object_object_add(o, "message", json_object_new_string(why));
+	jsonc_string(o, "subject", where ? where->subject : NULL);
+	jsonc_string(o, "sha256", where ? where->sha256 : NULL);
+	jsonc_string(o, "code", reason);
+	jsonc_string(o, "message", why);
 	json_object_array_add(a->failures, o);
 }
 
@@ -112,10 +116,12 @@ enum est_code gate_at(struct inspect *in)
 /* Options that make sense only beside another. */
 static enum est_code check_options(const struct cmd_values *v, struct est_error *err)
 {
-	const char *alone = v->cacert.n ? "cacert" : v->hostname ? "hostname" : NULL;
+	const char *alone = v->cacert.n   ? "cacert"
+			    : v->crl.n    ? "crl"
+			    : v->hostname ? "hostname"
+			    : v->purpose  ? "purpose"
+					  : NULL;
 
-	if (!alone && v->purpose)
-		alone = "purpose";
 	if (alone && !v->verify) {
 		est_fail(err, EST_E_USAGE, "--%s is for --verify", alone);
 		return est_hint(err, "add --verify");
@@ -177,6 +183,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 	const struct cmd_values *v = &cmd->v;
 	const struct est_verify config = {
 		.cacert = v->cacert.v,
+		.crl = v->crl.v,
 		.hostname = v->hostname,
 		.purpose = v->purpose,
 		.at = v->at ? &g->in->at : NULL,
@@ -189,7 +196,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 	for (; rc == EST_OK && g->n_roots < v->has_root.n; g->n_roots++)
 		rc = parse_root(v->has_root.v[g->n_roots], &g->roots[g->n_roots], &cmd->err);
 	if (rc == EST_OK && v->match_key)
-		rc = est_key_load(v->match_key, cmd_secret, cmd, &g->key, &cmd->err);
+		rc = est_key_load(v->match_key, cmd_key_secret, cmd, &g->key, &cmd->err);
 	if (rc == EST_OK && v->verify)
 		rc = est_verifier_new(&config, &g->verifier, &cmd->err);
 	return rc;
@@ -328,22 +335,105 @@ static enum est_code fail_kept(struct gates *g, const struct bag_cert *kept,
 	return EST_OK;
 }
 
+/* The CA certificates of a bag, sorted by subject, and what is handed over for one certificate. */
+struct issuer {
+	struct est_cert_parts parts;
+	struct est_span der;
+	size_t place; /* in the bag, from 1 on */
+	size_t met;   /* for the certificate with this place */
+};
+
+struct issuers {
+	struct issuer *all, **met;
+	size_t n, n_met;
+};
+
+static int by_subject(const void *a, const void *b)
+{
+	const struct issuer *x = a, *y = b;
+	struct est_span s = x->parts.subject, t = y->parts.subject;
+	int order = memcmp(s.p, t.p, s.n < t.n ? s.n : t.n);
+
+	if (order == 0)
+		order = (s.n > t.n) - (s.n < t.n);
+	return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static void meet(struct issuers *in, struct est_span name, size_t place)
+{
+	const struct issuer key = { .parts.subject = name };
+	size_t low = 0, high = in->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (by_subject(&in->all[mid], &key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < in->n && in->all[low].met == place)
+		return; /* and with it the others of this name */
+	for (; low < in->n && in->n_met < EST_CERTS_MAX; low++) {
+		struct issuer *i = &in->all[low];
+
+		if (!est_span_eq(i->parts.subject, name))
+			return;
+		i->met = place;
+		in->met[in->n_met++] = i;
+	}
+}
+
+/* What the names lead to from a certificate on, nearest first, behind certs[0]. */
+static size_t lead(struct issuers *in, size_t place, struct est_span *certs)
+{
+	struct est_cert_parts parts;
+	struct est_error ignored;
+
+	in->n_met = 0;
+	if (est_cert_parts(certs[0], &parts, &ignored) == EST_OK)
+		meet(in, parts.issuer, place);
+	for (size_t i = 0; i < in->n_met; i++) {
+		certs[i + 1] = in->met[i]->der;
+		meet(in, in->met[i]->parts.issuer, place);
+	}
+	return in->n_met + 1;
+}
+
+static enum est_code issuers_init(struct issuers *in, const struct bag *bag, struct est_error *err)
+{
+	struct est_error ignored;
+
+	in->all = calloc(bag->n + 1, sizeof(*in->all));
+	in->met = calloc(EST_CERTS_MAX, sizeof(*in->met));
+	if (!in->all || !in->met)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < bag->n; i++) {
+		struct issuer *one = &in->all[in->n];
+
+		one->der = bag->cert[i].der;
+		one->place = i + 1;
+		in->n += bag->cert[i].ca &&
+			 est_cert_parts(one->der, &one->parts, &ignored) == EST_OK;
+	}
+	qsort(in->all, in->n, sizeof(*in->all), by_subject);
+	return EST_OK;
+}
+
 /* The certificates of end entities; of a bag that has none, all. */
 static enum est_code verify_all(struct gates *g, struct est_error *err)
 {
 	const struct bag *bag = &g->in->bag;
-	struct est_span *certs = calloc(bag->n + 2, sizeof(*certs));
-	enum est_code rc = EST_OK;
+	struct est_span *certs = calloc(EST_CERTS_MAX + 1, sizeof(*certs));
+	struct issuers issuers = { 0 };
 	struct est_error why;
-	size_t n = 1, leaves = 0;
+	enum est_code rc;
+	size_t leaves = 0;
 
-	if (!certs)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	for (size_t i = 0; i < bag->n; i++) {
+	rc = certs ? issuers_init(&issuers, bag, err)
+		   : est_fail(err, EST_E_INTERNAL, "out of memory");
+	for (size_t i = 0; i < bag->n; i++)
 		leaves += !bag->cert[i].ca;
-		if (bag->cert[i].ca && n <= EST_CERTS_MAX)
-			certs[n++] = bag->cert[i].der;
-	}
 	for (size_t i = 0; rc == EST_OK && i < bag->n; i++) {
 		if (leaves > 0 && bag->cert[i].ca)
 			continue;
@@ -353,12 +443,14 @@ static enum est_code verify_all(struct gates *g, struct est_error *err)
 			break;
 		inspect_progress(g->in, "verifying, %zu of %zu", i + 1, bag->n);
 		certs[0] = bag->cert[i].der;
-		rc = est_verifier_check(g->verifier, certs, n, &why);
+		rc = est_verifier_check(g->verifier, certs, lead(&issuers, i + 1, certs), &why);
 		if (rc == EST_E_UNTRUSTED || rc == EST_E_PROTOCOL)
 			rc = fail_kept(g, &bag->cert[i], &why, err);
 		else if (rc != EST_OK)
 			*err = why;
 	}
+	free(issuers.all);
+	free(issuers.met);
 	free(certs);
 	return rc;
 }
@@ -374,9 +466,9 @@ static void report(struct gates *g)
 		if (!a->asked)
 			continue;
 		o = json_object_new_object();
-		json_object_object_add(o, "check", json_object_new_string(gate_names[i]));
-		json_object_object_add(o, "ok", json_object_new_boolean(a->failed == 0));
-		json_object_object_add(o, "failed", json_object_new_int64((int64_t)a->failed));
+		jsonc_string(o, "check", gate_names[i]);
+		jsonc_bool(o, "ok", a->failed == 0);
+		jsonc_number(o, "failed", a->failed);
 		json_object_object_add(o, "failures", a->failures);
 		a->failures = NULL;
 		json_object_array_add(list, o);

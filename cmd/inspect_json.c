@@ -8,16 +8,6 @@
 
 #include "cmd.h"
 
-static void add_string(struct json_object *o, const char *name, const char *value)
-{
-	json_object_object_add(o, name, value ? json_object_new_string(value) : NULL);
-}
-
-static void add_bool(struct json_object *o, const char *name, bool value)
-{
-	json_object_object_add(o, name, json_object_new_boolean(value));
-}
-
 static void add_bits(struct json_object *o, const char *name, unsigned bits)
 {
 	json_object_object_add(o, name,
@@ -32,10 +22,10 @@ static void add_extensions(struct json_object *o, const char *name, const struct
 	json_object_object_add(o, name, list);
 	for (size_t i = 0; i < n; i++) {
 		one = json_object_new_object();
-		add_string(one, "oid", e[i].oid);
-		add_string(one, "name", e[i].name);
-		add_bool(one, "critical", e[i].critical);
-		add_string(one, "value", e[i].value);
+		jsonc_string(one, "oid", e[i].oid);
+		jsonc_string(one, "name", e[i].name);
+		jsonc_bool(one, "critical", e[i].critical);
+		jsonc_string(one, "value", e[i].value);
 		json_object_array_add(list, one);
 	}
 }
@@ -44,10 +34,10 @@ struct json_object *json_details(enum est_file_kind kind, const struct est_cert_
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "version", json_object_new_int(d->version));
+	jsonc_number(o, "version", d->version);
 	add_bits(o, "key_bits", kind == EST_FILE_CRL ? UINT_MAX : d->key_bits);
 	add_bits(o, "signature_bits", d->signature_bits);
-	add_string(o, "spki_sha256", *d->spki_sha256 ? d->spki_sha256 : NULL);
+	jsonc_string(o, "spki_sha256", *d->spki_sha256 ? d->spki_sha256 : NULL);
 	add_extensions(o, "extensions", d->extension, d->n_extensions);
 	if (kind == EST_FILE_CSR)
 		add_extensions(o, "attributes", d->attribute, d->n_attributes);
@@ -58,14 +48,14 @@ struct json_object *json_crl(const struct est_crl_info *info)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_string(o, "issuer", info->issuer);
+	jsonc_string(o, "issuer", info->issuer);
 	json_object_object_add(o, "this_update", cmd_json_time(info->this_update));
 	json_object_object_add(o, "next_update",
 		info->has_next_update ? cmd_json_time(info->next_update) : NULL);
-	add_string(o, "number", info->number);
-	add_string(o, "signature", info->signature);
-	json_object_object_add(o, "revoked", json_object_new_int64((int64_t)info->n_revoked));
-	add_string(o, "sha256", info->sha256);
+	jsonc_string(o, "number", info->number);
+	jsonc_string(o, "signature", info->signature);
+	jsonc_number(o, "revoked", info->n_revoked);
+	jsonc_string(o, "sha256", info->sha256);
 	return o;
 }
 
@@ -73,9 +63,9 @@ struct json_object *json_entry(const struct est_crl_entry *entry)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_string(o, "serial", entry->serial);
+	jsonc_string(o, "serial", entry->serial);
 	json_object_object_add(o, "revoked", cmd_json_time(entry->revoked));
-	add_string(o, "reason", entry->reason);
+	jsonc_string(o, "reason", entry->reason);
 	json_object_object_add(o, "since", entry->has_since ? cmd_json_time(entry->since) : NULL);
 	return o;
 }
@@ -84,13 +74,13 @@ struct json_object *json_cms(const struct est_cms_info *info)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_string(o, "content_type", info->type);
-	add_string(o, "content", info->content);
-	add_string(o, "encryption", info->encryption);
+	jsonc_string(o, "content_type", info->type);
+	jsonc_string(o, "content", info->content);
+	jsonc_string(o, "encryption", info->encryption);
 	json_object_object_add(o, "recipients",
 		cmd_json_strings(info->recipients, info->n_recipients));
 	json_object_object_add(o, "signers", cmd_json_strings(info->signers, info->n_signers));
-	add_string(o, "sha256", info->sha256);
+	jsonc_string(o, "sha256", info->sha256);
 	return o;
 }
 
@@ -101,9 +91,9 @@ static enum est_code json_attr(const struct est_csrattr *attr, struct json_objec
 	struct est_buf text = { 0 };
 	enum est_code rc = EST_OK;
 
-	add_string(o, "oid", attr->oid);
-	add_string(o, "name", attr->name);
-	add_string(o, "kind", attr->attribute ? "attribute" : "oid");
+	jsonc_string(o, "oid", attr->oid);
+	jsonc_string(o, "name", attr->name);
+	jsonc_string(o, "kind", attr->attribute ? "attribute" : "oid");
 	json_object_object_add(o, "values", values);
 	for (size_t i = 0; i < attr->n_values && rc == EST_OK; i++) {
 		text.n = 0;

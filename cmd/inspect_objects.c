@@ -31,11 +31,12 @@ void inspect_failure(struct inspect *in, const struct est_error *why)
 		fprintf(stderr, "est: hint: %s\n", why->hint);
 }
 
-void inspect_place(struct json_object *o, const struct inspect *in, const struct est_object *object)
+static void add_place(struct json_object *o, const struct inspect *in,
+	const struct est_object *object)
 {
-	json_object_object_add(o, "file", json_object_new_string(in->file));
-	json_object_object_add(o, "index", json_object_new_int64((int64_t)object->index));
-	json_object_object_add(o, "offset", json_object_new_int64((int64_t)object->offset));
+	jsonc_string(o, "file", in->file);
+	jsonc_number(o, "index", object->index);
+	jsonc_number(o, "offset", object->offset);
 }
 
 enum est_code inspect_json(struct inspect *in, const char *name, struct json_object *o,
@@ -50,7 +51,7 @@ enum est_code inspect_json(struct inspect *in, const char *name, struct json_obj
 		json_object_array_add(list, o);
 		return EST_OK;
 	}
-	json_object_object_add(o, "type", json_object_new_string(name));
+	jsonc_string(o, "type", name);
 	line = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
 	rc = line && !jsonc_lost() ? cmd_stdout(est_span_str(line), err)
 				   : est_fail(err, EST_E_INTERNAL, "out of memory");
@@ -78,8 +79,8 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	if (!in->cmd->json)
 		return;
 	o = json_object_new_object();
-	inspect_place(o, in, object);
-	json_object_object_add(o, "message", json_object_new_string(why->msg));
+	add_place(o, in, object);
+	jsonc_string(o, "message", why->msg);
 	(void)inspect_json(in, "broken", o, &err); /* a full device is found again at the end */
 }
 
@@ -130,7 +131,7 @@ static enum est_code end_object(struct inspect *in, const struct est_object *obj
 	in->n_objects++;
 	if (!in->cmd->json)
 		return end_text(in, err);
-	inspect_place(o, in, object);
+	add_place(o, in, object);
 	return inspect_json(in, list, o, err);
 }
 
@@ -152,6 +153,16 @@ static enum est_code remember(struct inspect *in, const char *sha256, struct est
 	return EST_OK;
 }
 
+/* What PKCS #12 says of what is in it; nothing where it does not. */
+static enum est_code add_span(struct inspect *in, const char *name, const char *json_name,
+	struct est_span value, struct json_object *o, struct est_error *err)
+{
+	if (value.n > 0 && o)
+		json_object_object_add(o, json_name,
+			json_object_new_string_len((const char *)value.p, (int)value.n));
+	return value.n > 0 && !o ? text_span(&in->text, name, value, err) : EST_OK;
+}
+
 /* What -v adds. */
 static enum est_code add_details(struct inspect *in, enum est_file_kind kind, struct est_span der,
 	struct json_object *o, struct est_error *err)
@@ -171,7 +182,9 @@ static enum est_code add_details(struct inspect *in, enum est_file_kind kind, st
 	else
 		rc = text_details(kind, &details, &in->text, err);
 	est_cert_details_wipe(&details);
-	return rc;
+	return rc == EST_OK
+		       ? add_span(in, "friendly-name", "friendly_name", in->object->name, o, err)
+		       : rc;
 }
 
 static enum est_code cert_as_text(struct inspect *in, const char *file, size_t index,
@@ -223,9 +236,11 @@ enum est_code inspect_release(struct inspect *in, struct est_error *err)
 	}
 	in->n_shown = in->bag.n + in->others.n > 0;
 	in->hold = false;
-	in->keep = in->cmd->v.verify;
-	if (!in->keep)
+	in->keep = in->cmd->v.verify || in->bag.n_crls > 0;
+	if (!in->keep) {
+		in->keep_cas = in->keep_crls = false;
 		bag_wipe(&in->bag);
+	}
 	return rc;
 }
 
@@ -259,7 +274,7 @@ static enum est_code on_cert(struct inspect *in, const struct est_object *object
 	rc = remember(in, info.sha256, err);
 	if (rc == EST_OK && in->gates)
 		rc = gates_cert(in->gates, object, &info, err);
-	if (rc == EST_OK && in->keep)
+	if (rc == EST_OK && (in->keep || (in->keep_cas && info.ca)))
 		rc = bag_add(in, object, &info, err);
 	if (rc == EST_OK && in->cmd->json) {
 		o = cmd_json_cert(&info);
@@ -289,7 +304,7 @@ static enum est_code on_entry(void *ctx, const struct est_crl_entry *entry, stru
 	if (in->cmd->v.json_lines) {
 		struct json_object *o = json_entry(entry);
 
-		inspect_place(o, in, in->object);
+		add_place(o, in, in->object);
 		return inspect_json(in, "entries", o, err);
 	}
 	if (in->cmd->json) {
@@ -307,7 +322,6 @@ static enum est_code add_entries(struct inspect *in, const struct est_object *ob
 {
 	if (!in->cmd->v.entries)
 		return EST_OK;
-	in->object = object;
 	if (o) {
 		in->entries = json_object_new_array();
 		json_object_object_add(o, "entries", in->entries);
@@ -402,10 +416,19 @@ static enum est_code on_other(struct inspect *in, const struct est_object *objec
 	union info info = { 0 };
 	enum est_code rc = read_info(in, object, &info, &why);
 
+	if (rc == EST_OK && object->kind == EST_FILE_CRL && in->keep_crls) {
+		wipe_info(object->kind, &info);
+		rc = crl_keep(in, object, &why);
+		goto out;
+	}
 	if (rc != EST_OK)
 		goto out;
 	rc = in->cmd->json ? info_json(object, &info, &o, &why)
 			   : info_text(in, object, &info, name, &why);
+	if (rc == EST_OK && in->crl && o)
+		crl_json(in, in->crl, o);
+	else if (rc == EST_OK && in->crl)
+		rc = crl_text(in, in->crl, &in->text, &why);
 	if (rc == EST_OK && more)
 		rc = add_details(in, object->kind, object->der, o, &why);
 	if (rc == EST_OK && object->kind == EST_FILE_CRL && !in->cmd->v.json_lines)
@@ -447,14 +470,21 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		(void)est_escape(label, sizeof(label), object->label);
 	if (in->cmd->json) {
 		o = json_object_new_object();
-		json_object_object_add(o, "kind", json_object_new_string(name));
-		json_object_object_add(o, "label", *label ? json_object_new_string(label) : NULL);
+		jsonc_string(o, "kind", name);
+		jsonc_string(o, "label", *label ? label : NULL);
 	} else {
 		rc = begin_text(in, in->file, object->index, name, err);
 		if (rc == EST_OK && *label)
 			rc = text_line(&in->text, "label", label, err);
 	}
-	return rc == EST_OK ? end_object(in, object, o, "keys", err) : rc;
+	if (rc == EST_OK)
+		rc = add_span(in, "friendly-name", "friendly_name", object->name, o, err);
+	if (rc == EST_OK)
+		rc = add_span(in, "protection", "protection", object->protection, o, err);
+	if (rc == EST_OK)
+		return end_object(in, object, o, "keys", err);
+	json_object_put(o);
+	return rc;
 }
 
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err)
@@ -468,6 +498,7 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 		report_broken(in, object, object->broken);
 		return EST_OK;
 	}
+	in->object = object;
 	switch (object->kind) {
 	case EST_FILE_CERT:
 	case EST_FILE_TRUSTED_CERT:
@@ -481,8 +512,31 @@ enum est_code inspect_object(void *ctx, const struct est_object *object, struct 
 	case EST_FILE_OTHER_CMS:
 		if (object->der.n > 0)
 			return on_other(in, object, "message", "messages", err);
-		/* fallthrough */
+		return on_named(in, object, err);
+	case EST_FILE_PKCS12: /* only what was in it, and came before, can be left out */
+		return in->work ? EST_OK : on_named(in, object, err);
 	default:
 		return on_named(in, object, err);
 	}
+}
+
+static enum est_code one_crl(void *ctx, const struct est_object *object,
+	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err)
+{
+	struct inspect *in = ctx;
+
+	(void)info;
+	in->crl = verdict;
+	in->n_objects--; /* which was counted when it came */
+	return inspect_object(in, object, err);
+}
+
+enum est_code inspect_crls(struct inspect *in, struct est_error *err)
+{
+	enum est_code rc;
+
+	in->keep_crls = false;
+	rc = crl_show(in, one_crl, in, err);
+	in->crl = NULL;
+	return rc;
 }

@@ -10,6 +10,8 @@ struct json_object;
 /* Text is appended to out, one aligned "name:  value" line for each fact. */
 enum est_code text_line(struct est_buf *out, const char *name, const char *value,
 	struct est_error *err) EST_MUST_CHECK;
+enum est_code text_span(struct est_buf *out, const char *name, struct est_span value,
+	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_number(struct est_buf *out, const char *name, size_t value,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,

@@ -99,6 +99,17 @@ enum est_code text_line(struct est_buf *out, const char *name, const char *value
 	return t.rc;
 }
 
+enum est_code text_span(struct est_buf *out, const char *name, struct est_span value,
+	struct est_error *err)
+{
+	struct text t = { out, err, EST_OK };
+
+	begin(&t, name);
+	put(&t, value);
+	word(&t, "\n");
+	return t.rc;
+}
+
 enum est_code text_number(struct est_buf *out, const char *name, size_t value,
 	struct est_error *err)
 {

@@ -15,8 +15,6 @@
 #define WIDTH_MAX   400
 #define INDENT_MAX  16 /* columns: deeper ones stand below each other */
 #define ROLE_WIDTH  14
-#define VERDICT_MAX 10 /* anchors that are named */
-#define NOTES_MAX   6
 #define SUBJECT_MIN 20 /* columns of a subject, however wide the rest is */
 
 struct tree {
@@ -29,11 +27,6 @@ struct tree {
 	struct est_buf line;
 };
 
-struct notes { /* what is to be said of one certificate */
-	char text[NOTES_MAX][400];
-	size_t n;
-};
-
 enum est_code tree_check(struct cmd *cmd)
 {
 	const char *when = cmd->v.color;
@@ -43,7 +36,7 @@ enum est_code tree_check(struct cmd *cmd)
 	return EST_OK;
 }
 
-bool tree_colour(const struct cmd *cmd)
+static bool in_colour(const struct cmd *cmd)
 {
 	const char *when = cmd->v.color, *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -98,20 +91,27 @@ static size_t step(const struct tree *t, size_t i, size_t *depth)
 	return t->next[i];
 }
 
-#define NOTE(notes, ...)                                                                           \
-	do {                                                                                       \
-		if ((notes)->n < NOTES_MAX)                                                        \
-			(void)snprintf((notes)->text[(notes)->n++], sizeof((notes)->text[0]),      \
-				__VA_ARGS__);                                                      \
-	} while (0)
+void notes_printable(struct notes *notes)
+{
+	for (size_t n = 0; n < notes->n; n++)
+		cmd_printable(notes->text[n], sizeof(notes->text[n]));
+}
 
 static void take_notes(const struct tree *t, size_t i, const struct est_cert_info *info,
 	struct notes *notes)
 {
+	const struct bag_cert *cert = &t->in->bag.cert[i];
 	const struct est_node *node = &t->node[i];
+	unsigned key = 0, signature = 0;
+	struct est_error ignored;
 	char when[40];
 
 	notes->n = 0;
+	if (t->in->cmd->v.verbose && !t->in->cmd->json) {
+		NOTE(notes, "object %zu of %s", cert->index, cert->file);
+		NOTE(notes, "sha256 %s", cert->sha256);
+	}
+	notes->facts = notes->n;
 	if (node->role == EST_ROLE_DUPLICATE) {
 		NOTE(notes, "the same as %zu", node->issuer + 1);
 		return;
@@ -124,8 +124,10 @@ static void take_notes(const struct tree *t, size_t i, const struct est_cert_inf
 		(void)cmd_time_text(info->not_before, when, sizeof(when));
 		NOTE(notes, "not valid before %s", when);
 	}
-	if (node->weak)
-		NOTE(notes, "weak: %s key, signature %s", info->key, info->signature);
+	if (node->weak && est_cert_strength(cert->der, &key, &signature, &ignored) == EST_OK)
+		NOTE(notes, "weak: %s%s%s", key < EST_WEAK_BITS ? info->key : "",
+			key < EST_WEAK_BITS && signature < EST_WEAK_BITS ? ", " : "",
+			signature < EST_WEAK_BITS ? info->signature : "");
 	if (node->loop)
 		NOTE(notes, "its issuer is one of those that it issued");
 	else if (node->bad_signature)
@@ -135,8 +137,7 @@ static void take_notes(const struct tree *t, size_t i, const struct est_cert_inf
 		NOTE(notes, "not signed by its own key, though it names itself as issuer");
 	else if (node->issuer == EST_NO_ISSUER && !node->self_signed)
 		NOTE(notes, "its issuer is not here: %s", info->issuer);
-	for (size_t n = 0; n < notes->n; n++)
-		cmd_printable(notes->text[n], sizeof(notes->text[n]));
+	notes_printable(notes);
 }
 
 static const char *role_colour(const struct est_node *node)
@@ -188,16 +189,15 @@ static enum est_code line_cert(struct tree *t, size_t i, size_t depth,
 	return rc == EST_OK ? est_buf_append(&t->line, est_span_str("\n"), err) : rc;
 }
 
-static enum est_code text_one(struct tree *t, size_t i, size_t depth,
-	const struct est_cert_info *info, const struct notes *notes, struct est_error *err)
+/* The lines below one, cut to the width. */
+static enum est_code put_notes(struct tree *t, const struct notes *notes, struct est_error *err)
 {
 	int indent = t->number_width + 2;
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 
-	t->line.n = 0;
-	rc = line_cert(t, i, depth, info, err);
 	for (size_t n = 0; rc == EST_OK && n < notes->n; n++) {
-		rc = est_buf_printf(&t->line, err, "%*s^ ", indent, "");
+		rc = est_buf_printf(&t->line, err, "%*s%c ", indent, "",
+			n < notes->facts ? '=' : '^');
 		if (rc == EST_OK)
 			rc = put_cut(&t->line, notes->text[n], t->width - indent - 2, err);
 		if (rc == EST_OK)
@@ -206,9 +206,44 @@ static enum est_code text_one(struct tree *t, size_t i, size_t depth,
 	return rc == EST_OK ? cmd_stdout(est_buf_span(&t->line), err) : rc;
 }
 
-static void add(struct json_object *o, const char *name, bool value)
+static enum est_code text_one(struct tree *t, size_t i, size_t depth,
+	const struct est_cert_info *info, const struct notes *notes, struct est_error *err)
 {
-	json_object_object_add(o, name, json_object_new_boolean(value));
+	enum est_code rc;
+
+	t->line.n = 0;
+	rc = line_cert(t, i, depth, info, err);
+	return rc == EST_OK ? put_notes(t, notes, err) : rc;
+}
+
+/* A CRL has the columns of a certificate, the number of its signer in place of a key. */
+static enum est_code line_crl(void *ctx, const struct est_object *object,
+	const struct est_crl_info *info, const struct crl_verdict *verdict, struct est_error *err)
+{
+	struct tree *t = ctx;
+	bool bad = verdict->signer == EST_NO_ISSUER;
+	const char *colour = !t->colour ? NULL : bad ? "31" : verdict->notes.n > 0 ? "33" : NULL;
+	char until[40] = "no end    ", by[32] = "by none", head[100];
+	enum est_code rc;
+	int used;
+
+	(void)object;
+	if (info->has_next_update)
+		(void)cmd_time_text(info->next_update, until, sizeof(until));
+	if (!bad)
+		(void)snprintf(by, sizeof(by), "by %zu", verdict->signer + 1);
+	used = snprintf(head, sizeof(head), "%.10s  %-9s  revokes %zu: ", until, by,
+		info->n_revoked);
+	used = t->width - used - t->number_width - ROLE_WIDTH - 4;
+	t->line.n = 0;
+	rc = est_buf_printf(&t->line, err, "%*s  %s%s%s%-*s%s  %s", t->number_width, "-",
+		colour ? "\033[" : "", colour ? colour : "", colour ? "m" : "", ROLE_WIDTH, "crl",
+		colour ? "\033[0m" : "", head);
+	if (rc == EST_OK)
+		rc = put_cut(&t->line, info->issuer, used < SUBJECT_MIN ? SUBJECT_MIN : used, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&t->line, est_span_str("\n"), err);
+	return rc == EST_OK ? put_notes(t, &verdict->notes, err) : rc;
 }
 
 static struct json_object *json_number(size_t i)
@@ -224,17 +259,17 @@ static struct json_object *json_one(const struct tree *t, size_t i,
 	const struct est_node *node = &t->node[i];
 
 	json_object_object_add(o, "number", json_number(i));
-	json_object_object_add(o, "file", json_object_new_string(cert->file));
-	json_object_object_add(o, "index", json_object_new_int64((int64_t)cert->index));
-	json_object_object_add(o, "sha256", json_object_new_string(cert->sha256));
-	json_object_object_add(o, "subject", json_object_new_string(info->subject));
-	json_object_object_add(o, "role", json_object_new_string(est_role_name(node->role)));
+	jsonc_string(o, "file", cert->file);
+	jsonc_number(o, "index", cert->index);
+	jsonc_string(o, "sha256", cert->sha256);
+	jsonc_string(o, "subject", info->subject);
+	jsonc_string(o, "role", est_role_name(node->role));
 	json_object_object_add(o, "issuer", json_number(node->issuer));
-	add(o, "self_signed", node->self_signed);
-	add(o, "anchor", node->anchor);
-	add(o, "expired", node->expired);
-	add(o, "not_yet_valid", node->not_yet_valid);
-	add(o, "weak", node->weak);
+	jsonc_bool(o, "self_signed", node->self_signed);
+	jsonc_bool(o, "anchor", node->anchor);
+	jsonc_bool(o, "expired", node->expired);
+	jsonc_bool(o, "not_yet_valid", node->not_yet_valid);
+	jsonc_bool(o, "weak", node->weak);
 	for (size_t n = 0; n < notes->n; n++)
 		json_object_array_add(list, json_object_new_string(notes->text[n]));
 	json_object_object_add(o, "notes", list);
@@ -245,8 +280,9 @@ static struct json_object *json_one(const struct tree *t, size_t i,
  * 4.1.3): what is self-signed is an anchor, and nothing else. */
 static enum est_code verdict(struct tree *t, struct json_object *anchors, struct est_error *err)
 {
-	size_t n = 0, unique = 0, expired = 0;
+	size_t n = 0, unique = 0, expired = 0, tail;
 	enum est_code rc = EST_OK;
+	bool more = false;
 
 	t->line.n = 0;
 	for (size_t i = 0; i < t->n; i++) {
@@ -261,6 +297,9 @@ static enum est_code verdict(struct tree *t, struct json_object *anchors, struct
 		return est_buf_printf(&t->line, err,
 			"An EST client refuses this as /cacerts (no root); as --cacert each is an "
 			"anchor.");
+	/* What one more, dots and the end take. */
+	tail = (size_t)t->number_width * (expired ? 2 : 1) + strlen(", , ....") +
+	       (expired ? strlen(" ( expired)") : 0);
 	rc = est_buf_printf(&t->line, err, "An EST client takes %zu as explicit anchor%s: ", n,
 		n == 1 ? "" : "s");
 	n = 0;
@@ -269,10 +308,12 @@ static enum est_code verdict(struct tree *t, struct json_object *anchors, struct
 			continue;
 		if (anchors)
 			json_object_array_add(anchors, json_number(i));
-		if (++n <= VERDICT_MAX)
-			rc = est_buf_printf(&t->line, err, "%s%zu", n > 1 ? ", " : "", i + 1);
+		if (t->line.n + tail < (size_t)t->width)
+			rc = est_buf_printf(&t->line, err, "%s%zu", n++ > 0 ? ", " : "", i + 1);
+		else
+			more = true;
 	}
-	if (rc == EST_OK && n > VERDICT_MAX)
+	if (rc == EST_OK && more)
 		rc = est_buf_printf(&t->line, err, ", ...");
 	if (rc == EST_OK && expired > 0)
 		rc = est_buf_printf(&t->line, err, " (%zu expired)", expired);
@@ -304,13 +345,14 @@ static enum est_code walk(struct tree *t, struct json_object *list, struct est_e
 
 enum est_code tree_show(struct inspect *in, struct est_error *err)
 {
-	struct tree t = { .in = in, .n = in->bag.n, .width = terminal_width() };
+	struct tree t = { .in = in, .n = in->bag.n };
 	struct json_object *json = in->cmd->json, *o = NULL, *list = NULL, *anchors = NULL;
 	struct est_span *spans = NULL;
 	enum est_code rc;
 
+	t.width = json ? WIDTH : terminal_width();
 	t.number_width = snprintf(NULL, 0, "%zu", t.n);
-	t.colour = tree_colour(in->cmd);
+	t.colour = in_colour(in->cmd);
 	rc = bag_spans(&in->bag, &spans, err);
 	if (rc == EST_OK)
 		rc = est_graph(spans, t.n, in->at, &t.node, err);
@@ -326,6 +368,8 @@ enum est_code tree_show(struct inspect *in, struct est_error *err)
 	}
 	if (rc == EST_OK)
 		rc = walk(&t, list, err);
+	if (rc == EST_OK && !json)
+		rc = crl_show(in, line_crl, &t, err);
 	if (rc == EST_OK)
 		rc = verdict(&t, anchors, err);
 	if (rc == EST_OK && json)

@@ -10,8 +10,7 @@
 void cmd_json_string(struct cmd *cmd, const char *name, const char *value)
 {
 	if (cmd->json)
-		json_object_object_add(cmd->json, name,
-			value ? json_object_new_string(value) : NULL);
+		jsonc_string(cmd->json, name, value);
 }
 
 void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text)
@@ -24,7 +23,7 @@ void cmd_json_text(struct cmd *cmd, const char *name, struct est_span text)
 void cmd_json_bool(struct cmd *cmd, const char *name, bool value)
 {
 	if (cmd->json)
-		json_object_object_add(cmd->json, name, json_object_new_boolean(value));
+		jsonc_bool(cmd->json, name, value);
 }
 
 bool cmd_time_text(time_t when, char *out, size_t size)
@@ -57,23 +56,23 @@ struct json_object *cmd_json_cert(const struct est_cert_info *info)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "subject", json_object_new_string(info->subject));
-	json_object_object_add(o, "issuer", json_object_new_string(info->issuer));
-	json_object_object_add(o, "serial", json_object_new_string(info->serial));
+	jsonc_string(o, "subject", info->subject);
+	jsonc_string(o, "issuer", info->issuer);
+	jsonc_string(o, "serial", info->serial);
 	json_object_object_add(o, "not_before", cmd_json_time(info->not_before));
 	json_object_object_add(o, "not_after", cmd_json_time(info->not_after));
-	json_object_object_add(o, "key", json_object_new_string(info->key));
-	json_object_object_add(o, "signature", json_object_new_string(info->signature));
+	jsonc_string(o, "key", info->key);
+	jsonc_string(o, "signature", info->signature);
 	json_object_object_add(o, "sans", cmd_json_strings(info->sans, info->n_sans));
 	json_object_object_add(o, "key_usage",
 		cmd_json_strings(info->key_usage, info->n_key_usage));
 	json_object_object_add(o, "ext_key_usage",
 		cmd_json_strings(info->ext_key_usage, info->n_ext_key_usage));
-	json_object_object_add(o, "ca", json_object_new_boolean(info->ca));
+	jsonc_bool(o, "ca", info->ca);
 	json_object_object_add(o, "path_len",
 		info->path_len < 0 ? NULL : json_object_new_int(info->path_len));
-	json_object_object_add(o, "self_signed", json_object_new_boolean(info->self_signed));
-	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
+	jsonc_bool(o, "self_signed", info->self_signed);
+	jsonc_string(o, "sha256", info->sha256);
 	return o;
 }
 
@@ -81,10 +80,10 @@ struct json_object *cmd_json_csr(const struct est_csr_info *info)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "subject", json_object_new_string(info->subject));
-	json_object_object_add(o, "key", json_object_new_string(info->key));
-	json_object_object_add(o, "signature", json_object_new_string(info->signature));
-	json_object_object_add(o, "verified", json_object_new_boolean(info->verified));
+	jsonc_string(o, "subject", info->subject);
+	jsonc_string(o, "key", info->key);
+	jsonc_string(o, "signature", info->signature);
+	jsonc_bool(o, "verified", info->verified);
 	json_object_object_add(o, "sans", cmd_json_strings(info->sans, info->n_sans));
 	json_object_object_add(o, "key_usage",
 		cmd_json_strings(info->key_usage, info->n_key_usage));
@@ -92,9 +91,8 @@ struct json_object *cmd_json_csr(const struct est_csr_info *info)
 		cmd_json_strings(info->ext_key_usage, info->n_ext_key_usage));
 	json_object_object_add(o, "attributes",
 		cmd_json_strings(info->attributes, info->n_attributes));
-	json_object_object_add(o, "challenge_password",
-		json_object_new_boolean(info->challenge_password));
-	json_object_object_add(o, "sha256", json_object_new_string(info->sha256));
+	jsonc_bool(o, "challenge_password", info->challenge_password);
+	jsonc_string(o, "sha256", info->sha256);
 	return o;
 }
 
@@ -111,6 +109,25 @@ enum est_code cmd_json_certs(struct cmd *cmd, const struct est_certs *certs, boo
 	return cmd_json_cert_list(cmd, "certificates", certs, pem);
 }
 
+#define LISTING_MS 60000 /* without --max-time */
+
+/* Whether a certificate is self-signed takes a signature, and an answer can be made for that. */
+static enum est_code list_in_time(struct cmd *cmd)
+{
+	const unsigned max_ms = cmd->v.max_time_ms ? cmd->v.max_time_ms : LISTING_MS;
+	struct timespec now;
+	int64_t ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (!cmd->listing_ms)
+		cmd->listing_ms = ms;
+	if (ms - cmd->listing_ms > max_ms)
+		return est_fail(&cmd->err, EST_E_TIMEOUT,
+			"timed out while the certificates of the answer were listed");
+	return EST_OK;
+}
+
 enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct est_certs *certs,
 	bool pem)
 {
@@ -124,7 +141,9 @@ enum est_code cmd_json_cert_list(struct cmd *cmd, const char *name, const struct
 	array = json_object_new_array();
 	json_object_object_add(cmd->json, name, array);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(certs); i++) {
-		rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
+		rc = list_in_time(cmd);
+		if (rc == EST_OK)
+			rc = est_cert_info(est_certs_get(certs, i), &info, &cmd->err);
 		if (rc != EST_OK)
 			break;
 		o = cmd_json_cert(&info);
@@ -160,14 +179,12 @@ static struct json_object *error_object(const struct est_error *err)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "exit", json_object_new_int(cmd_exit_code(err->code)));
-	json_object_object_add(o, "class", json_object_new_string(est_code_name(err->code)));
-	json_object_object_add(o, "code",
-		json_object_new_string(err->reason ? err->reason : est_code_name(err->code)));
-	json_object_object_add(o, "message", json_object_new_string(err->msg));
-	json_object_object_add(o, "hint", err->hint[0] ? json_object_new_string(err->hint) : NULL);
-	json_object_object_add(o, "retryable",
-		json_object_new_boolean(est_code_retryable(err->code)));
+	jsonc_number(o, "exit", cmd_exit_code(err->code));
+	jsonc_string(o, "class", est_code_name(err->code));
+	jsonc_string(o, "code", err->reason ? err->reason : est_code_name(err->code));
+	jsonc_string(o, "message", err->msg);
+	jsonc_string(o, "hint", err->hint[0] ? err->hint : NULL);
+	jsonc_bool(o, "retryable", est_code_retryable(err->code));
 	json_object_object_add(o, "http_status",
 		err->http_status ? json_object_new_int(err->http_status) : NULL);
 	json_object_object_add(o, "retry_after",

@@ -28,3 +28,18 @@ void jsonc_append(struct json_object *array, struct json_object *value)
 {
 	lost |= !array || json_object_array_add(array, value) != 0;
 }
+
+void jsonc_string(struct json_object *o, const char *name, const char *value)
+{
+	jsonc_add(o, name, value ? json_object_new_string(value) : NULL);
+}
+
+void jsonc_bool(struct json_object *o, const char *name, bool value)
+{
+	jsonc_add(o, name, json_object_new_boolean(value));
+}
+
+void jsonc_number(struct json_object *o, const char *name, int64_t value)
+{
+	jsonc_add(o, name, json_object_new_int64(value));
+}

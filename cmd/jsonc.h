@@ -5,6 +5,7 @@
 #define EST_CMD_JSONC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <json-c/json.h>
 
@@ -13,6 +14,10 @@ bool jsonc_lost(void);
 struct json_object *jsonc_made(struct json_object *o); /* o */
 void jsonc_add(struct json_object *o, const char *name, struct json_object *value);
 void jsonc_append(struct json_object *array, struct json_object *value);
+/* A member made and added; NULL is null. */
+void jsonc_string(struct json_object *o, const char *name, const char *value);
+void jsonc_bool(struct json_object *o, const char *name, bool value);
+void jsonc_number(struct json_object *o, const char *name, int64_t value);
 
 #define json_object_new_object()         jsonc_made(json_object_new_object())
 #define json_object_new_array()          jsonc_made(json_object_new_array())

@@ -135,15 +135,16 @@ static const char *environment(const char *name, const char *same)
 static enum est_code check_proxy(struct cmd *cmd)
 {
 	const char *env = environment("https_proxy", "HTTPS_PROXY"), *url, *start, *at;
+	const char *full = (const char *)cmd->secrets[CMD_PROXY_URL].p;
 
-	if (!cmd->v.proxy && env && *env)
-		cmd->v.proxy = env;
+	if ((!cmd->v.proxy && env && *env) || (cmd->v.proxy && cmd->v.proxy == env))
+		cmd->v.proxy = full ? full : env;
 	url = cmd->v.proxy;
 	at = url ? strrchr(url, '@') : NULL;
 	if (cmd->v.proxy_password_file && !at)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--proxy-password-file needs a user: --proxy http://USER@HOST:PORT");
-	if (!at || url == env)
+	if (!at || url == env || url == full)
 		return EST_OK;
 	start = strstr(url, "://");
 	start = start ? start + 3 : url;
@@ -228,7 +229,7 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		.cert_file = v->cert,
 		.key_file = v->key,
 		.send_chain = v->send_chain,
-		.key_password = cmd_secret,
+		.key_password = cmd_key_secret,
 		.user = v->user,
 		.srp_user = v->srp_user,
 		.password = cmd_secret,
@@ -290,18 +291,16 @@ void cmd_report_session(struct cmd *cmd, const struct est_client *client)
 	if (!cmd->json || !s->tls_version)
 		return;
 	o = json_object_new_object();
-	json_object_object_add(o, "address", json_object_new_string(s->address));
-	json_object_object_add(o, "proxy", s->proxy ? json_object_new_string(s->proxy) : NULL);
-	json_object_object_add(o, "tls", json_object_new_string(s->tls_version));
-	json_object_object_add(o, "cipher", json_object_new_string(s->cipher));
-	json_object_object_add(o, "vouched_by", json_object_new_string(s->vouched_by));
-	json_object_object_add(o, "identity", json_object_new_string(s->identity));
-	json_object_object_add(o, "cmc_ra", json_object_new_boolean(s->cmc_ra));
-	json_object_object_add(o, "binding",
-		s->binding ? json_object_new_string(s->binding) : NULL);
-	json_object_object_add(o, "client_certificate",
-		json_object_new_boolean(s->client_cert_sent));
-	json_object_object_add(o, "resumed", json_object_new_boolean(s->resumed));
-	json_object_object_add(o, "connections", json_object_new_int((int)s->connections));
+	jsonc_string(o, "address", s->address);
+	jsonc_string(o, "proxy", s->proxy);
+	jsonc_string(o, "tls", s->tls_version);
+	jsonc_string(o, "cipher", s->cipher);
+	jsonc_string(o, "vouched_by", s->vouched_by);
+	jsonc_string(o, "identity", s->identity);
+	jsonc_bool(o, "cmc_ra", s->cmc_ra);
+	jsonc_string(o, "binding", s->binding);
+	jsonc_bool(o, "client_certificate", s->client_cert_sent);
+	jsonc_bool(o, "resumed", s->resumed);
+	jsonc_number(o, "connections", s->connections);
 	json_object_object_add(cmd->json, "server", o);
 }

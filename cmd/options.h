@@ -68,7 +68,7 @@ enum cmd_kind {
 struct cmd_option {
 	const char *name; /* without dashes; NULL ends a table */
 	char letter;      /* 0: none */
-	enum cmd_kind kind;
+	enum cmd_kind kind : 8;
 	uint16_t at;     /* offset in struct cmd_values */
 	const char *arg; /* what --help calls the argument; NULL for CMD_FLAG and CMD_COUNT */
 	const char *env; /* environment variable, or NULL */

@@ -80,6 +80,7 @@ static enum est_code check(struct cmd *cmd)
 		{ "key-out", v->key_out },
 		{ "chain-out", v->chain_out },
 		{ "combined", v->combined },
+		{ "store", v->store },
 		{ "p12", v->p12 },
 		{ "alt-cert", v->alt_cert },
 		{ "alt-key", v->alt_key },

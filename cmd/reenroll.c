@@ -180,6 +180,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 		.csr = est_buf_span(&request->csr),
 		.key = request_key(request),
 		.demands = request->plan.demands,
+		.pending = request->pending,
 	};
 	struct est_issued issued = { 0 };
 	const char *done = NULL;
@@ -192,7 +193,7 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	request_outcome(cmd, request, maybe_issued, rc);
 	cmd_report_session(cmd, client);
 	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, request, &issued);
+		rc = delivery_install(cmd, delivery, &issued, request, done_word(cmd));
 	if (rc == EST_OK)
 		say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
 	if (rc == EST_OK)
@@ -202,13 +203,15 @@ static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct
 	return rc;
 }
 
-/* Whose certificate is renewed with --store; stored holds the names. */
+/* stored: certificate and key of --store; without --cert they are what is renewed. */
 static void name_stored(struct cmd_values *v, char stored[2][PATH_MAX])
 {
-	if (!v->store || v->cert)
+	if (!v->store)
 		return;
 	(void)snprintf(stored[0], PATH_MAX, "%s/current/cert.pem", v->store);
 	(void)snprintf(stored[1], PATH_MAX, "%s/current/key.pem", v->store);
+	if (v->cert)
+		return;
 	v->cert = stored[0];
 	v->key = stored[1];
 }
@@ -253,9 +256,11 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	rc = est_certs_load(cmd->v.cert, old, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, cmd->v.output, delivery);
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "holds-key") == 0)
+	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
+		strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc != EST_OK || strcmp(cmd->v.cert, "-") == 0 || (delivery->finished && !in_token))
+	if (rc != EST_OK || cmd->v.dry_run || strcmp(cmd->v.cert, "-") == 0 ||
+		(delivery->finished && !in_token))
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc != EST_OK)
@@ -263,11 +268,11 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	*changed |= in_token || !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
 	est_certs_free(*old);
 	*old = again;
-	if (in_token)
-		rc = est_newkey_token_repair(cmd->v.key, cmd->v.output, cmd_secret, cmd,
+	if (in_token && (delivery->finished || request_unfinished(cmd, NULL)))
+		rc = est_newkey_token_repair(cmd->v.key, cmd->v.output, cmd_key_secret, cmd,
 			est_certs_get(*old, 0), delivery_keep(&cmd->v), &delivery->recovered,
 			&cmd->err);
-	else if (cmd->v.key)
+	else if (cmd->v.key && !in_token)
 		rc = est_newkey_repair(cmd->v.key, est_certs_get(*old, 0), cmd->v.cert,
 			&delivery->recovered, &cmd->err);
 	delivery->finished |= delivery->recovered;
@@ -299,8 +304,10 @@ static enum est_code run(struct cmd *cmd)
 	cmd->v.rekey |= unasked;
 	cert_file = cmd->v.cert;
 	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
-	output = cmd->v.output ? cmd->v.output : cmd->v.combined;
-	if (request_unfinished(cmd)) { /* does this run go on with it? */
+	output = cmd->v.store    ? (cert_file != stored[0] ? stored[0] : NULL)
+		 : cmd->v.output ? cmd->v.output
+				 : cmd->v.combined;
+	if (request_unfinished(cmd, NULL)) { /* does this run go on with it? */
 		place_key(cmd, request.key_file, unasked);
 		unasked = false;
 	}
@@ -321,7 +328,7 @@ static enum est_code run(struct cmd *cmd)
 		rc = schedule_due(cmd, cert_file, output, &due);
 	if (rc != EST_OK || !due)
 		goto out;
-	rc = est_key_load(request.key_file, cmd_secret, cmd, &key, &cmd->err);
+	rc = est_key_load(request.key_file, cmd_key_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_key_match(key, request.key_file, est_certs_get(old, 0), cert_file,
 			&cmd->err);

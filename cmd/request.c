@@ -94,6 +94,13 @@ enum est_code request_check_files(struct cmd *cmd)
 				"--%s needs a file: standard output is for the certificate",
 				outputs[i].option);
 	}
+	if (cmd->v.output && strcmp(cmd->v.output, "-") == 0 &&
+		(cmd->v.store || cmd->v.combined || cmd->v.p12))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"-o - is for a certificate that goes into no other file: not with --%s",
+			cmd->v.store      ? "store"
+			: cmd->v.combined ? "combined"
+					  : "p12");
 	for (size_t i = 0; cmd->v.store && i < n; i++) {
 		if (outputs[i].file && outputs[i].file != cmd->v.p12)
 			return est_fail(&cmd->err, EST_E_USAGE,
@@ -193,19 +200,69 @@ static enum est_code try_key_file(struct cmd *cmd, const char *key_type)
 	return hint_exists(cmd, rc);
 }
 
-bool request_unfinished(const struct cmd *cmd)
+/* Without a new key, what the certificate goes to has the request beside it; NULL: no file does. */
+static const char *kept_file(const struct cmd_values *v, char stored[PATH_MAX])
 {
-	char stored[PATH_MAX], path[PATH_MAX];
-	const char *file = key_file(&cmd->v, stored), *end = "est-new";
+	(void)snprintf(stored, PATH_MAX, "%s/current", v->store ? v->store : "");
+	return v->store ? stored : delivery_file(v, v->output);
+}
 
-	if (cmd->v.rekey &&
-		request_in_token(file)) { /* which is not asked unless something is due */
-		file = cmd->v.output;
-		end = "est-csr";
-	}
-	return (cmd->v.key_out || cmd->v.rekey) && file &&
-	       (size_t)snprintf(path, sizeof(path), "%s.%s", file, end) < sizeof(path) &&
+/* With one, the key has; one in a token has no file, and its certificate must have one. */
+static const char *beside_key(const struct cmd_values *v, char stored[PATH_MAX])
+{
+	const char *file = key_file(v, stored);
+
+	return v->rekey && request_in_token(file) ? v->output : file;
+}
+
+/* A token is not asked unless something is due: there the request tells. */
+static bool new_key_waits(const struct cmd_values *v, char stored[PATH_MAX])
+{
+	const char *file = beside_key(v, stored);
+	const char *what = v->rekey && request_in_token(v->key) ? "csr" : "new";
+	char path[PATH_MAX];
+
+	return file &&
+	       (size_t)snprintf(path, sizeof(path), "%s.est-%s", file, what) < sizeof(path) &&
 	       access(path, F_OK) == 0;
+}
+
+bool request_unfinished(const struct cmd *cmd, time_t *when)
+{
+	const struct cmd_values *v = &cmd->v;
+	char stored[PATH_MAX];
+	const char *kept;
+	time_t ignored;
+
+	if (!when)
+		when = &ignored;
+	*when = 0;
+	if ((v->key_out || v->rekey) && new_key_waits(v, stored)) {
+		(void)est_pending_look(beside_key(v, stored), when);
+		return true;
+	}
+	kept = kept_file(v, stored);
+	return kept && est_pending_look(kept, when);
+}
+
+/* Before anybody is asked anything: the server may have said when that is to be. */
+static enum est_code open_pending(struct cmd *cmd, struct request *r)
+{
+	const struct cmd_values *v = &cmd->v;
+	const bool new_key = !r->key && !v->csr;
+	char stored[PATH_MAX];
+	const char *file = new_key ? beside_key(v, stored) : kept_file(v, stored);
+	enum est_code rc;
+
+	if (!r->will_send || !file)
+		return EST_OK;
+	rc = est_pending_open(r->client, file, &r->pending, &r->unfinished, &cmd->err);
+	if (rc != EST_OK || (new_key && !new_key_waits(v, stored)))
+		return rc; /* a request is worth nothing without its key */
+	rc = est_pending_wait(r->pending, &cmd->err);
+	if (rc == EST_E_PENDING)
+		cmd_json_string(cmd, "action", "pending");
+	return rc;
 }
 
 static enum est_code make_key(struct cmd *cmd, const char *key_type, struct request *r)
@@ -214,7 +271,7 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	enum est_code rc;
 
 	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
-		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_secret, cmd,
+		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_key_secret, cmd,
 			&r->newkey, &r->resumed, &cmd->err);
 	else
 		rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
@@ -251,18 +308,37 @@ static enum est_code plan_request(struct cmd *cmd, const struct est_csr_spec *sp
 	return rc;
 }
 
-/* With a new key the request, too, is on disk before it leaves: the next run sends the same. */
-static enum est_code make_csr(struct cmd *cmd, const struct est_csr_spec *spec, struct request *r)
+/* On disk before it leaves: the next run sends the same. */
+static enum est_code keep_request(struct cmd *cmd, struct request *r)
 {
 	bool same = true;
 	enum est_code rc;
 
-	if (!r->newkey || !r->will_send)
-		return est_csr_build(spec, request_key(r), &r->csr, &cmd->err);
-	rc = est_newkey_request(r->newkey, spec, &r->csr, &same, &cmd->err);
-	if (rc == EST_OK && r->resumed && !same)
+	if (!r->pending)
+		return EST_OK;
+	rc = est_pending_request(r->pending, &r->csr, &same, &cmd->err);
+	if (rc != EST_OK)
+		return rc;
+	if (!same && (r->resumed || r->unfinished))
 		cmd_notice(cmd, "the unfinished run has left no such request: a new one is made");
-	return rc;
+	r->unfinished &= same;
+	r->resumed |= same;
+	return EST_OK;
+}
+
+/* A request that is ready follows nobody, but what cannot be had with it is known before it leaves:
+ * whether the CA wants it linked (RFC 7030 section 3.5). */
+static enum est_code take_csr(struct cmd *cmd, struct request *r)
+{
+	enum est_code rc = est_csr_load(cmd->v.csr, &r->csr, &cmd->err);
+
+	if (rc == EST_OK)
+		rc = open_pending(cmd, r);
+	if (rc == EST_OK && r->client)
+		rc = attrs_fetch(cmd, r->client, &r->attrs);
+	if (rc == EST_OK && r->attrs)
+		rc = est_plan_make(NULL, "ec:p256", false, r->attrs, &r->plan, &cmd->err);
+	return rc == EST_OK ? keep_request(cmd, r) : rc;
 }
 
 struct secrets {
@@ -315,16 +391,21 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	enum est_code rc = EST_OK;
 
 	if (v->csr)
-		return est_csr_load(v->csr, &r->csr, &cmd->err);
+		return take_csr(cmd, r);
 	rc = read_secrets(cmd, &secrets, &spec);
 	if (rc == EST_OK && v->use_key) {
 		r->key_file = v->use_key;
-		rc = est_key_load(v->use_key, cmd_secret, cmd, &r->key, &cmd->err);
+		rc = est_key_load(v->use_key, cmd_key_secret, cmd, &r->key, &cmd->err);
 	}
-	if (rc == EST_OK && r->key && (v->combined || v->p12) && !est_key_exportable(r->key))
+	if (rc == EST_OK && r->key && (v->store || v->combined || v->p12) &&
+		!est_key_exportable(r->key))
 		rc = est_fail(&cmd->err, EST_E_USAGE,
 			"--%s needs the key, and a token does not give it away",
-			v->combined ? "combined" : "p12");
+			v->store      ? "store"
+			: v->combined ? "combined"
+				      : "p12");
+	if (rc == EST_OK)
+		rc = open_pending(cmd, r);
 	if (rc == EST_OK)
 		rc = plan_request(cmd, &spec, key_type, r);
 	if (rc == EST_OK)
@@ -334,7 +415,9 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	if (rc == EST_OK && cmd_stop) /* a large RSA key takes its time */
 		rc = est_fail(&cmd->err, EST_E_INTERRUPTED, "interrupted");
 	if (rc == EST_OK)
-		rc = make_csr(cmd, &spec, r);
+		rc = est_csr_build(&spec, request_key(r), &r->csr, &cmd->err);
+	if (rc == EST_OK)
+		rc = keep_request(cmd, r);
 	est_buf_free(&secrets.challenge);
 	est_buf_free(&secrets.otp);
 	est_buf_free(&secrets.revocation);
@@ -344,6 +427,8 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 void request_outcome(struct cmd *cmd, struct request *r, bool maybe_issued, enum est_code rc)
 {
 	r->keep = rc != EST_OK && maybe_issued;
+	r->unfinished = rc != EST_OK &&
+			(r->unfinished || (r->pending && est_pending_accepted(r->pending)));
 	if (rc == EST_E_PENDING)
 		cmd_json_string(cmd, "action", "pending");
 	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
@@ -369,6 +454,9 @@ void request_wipe(struct request *r)
 {
 	if (r->newkey && !r->keep && !r->resumed)
 		est_newkey_discard(r->newkey);
+	if (r->pending && !r->newkey && !r->unfinished) /* without it nothing is lost */
+		est_pending_remove(r->pending);
+	est_pending_free(r->pending);
 	est_newkey_free(r->newkey);
 	est_key_free(r->key);
 	est_csrattrs_free(r->attrs);

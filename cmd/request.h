@@ -6,14 +6,16 @@
 #include "hook.h"
 
 struct request {
-	const char *key_file;       /* of a key that was there; NULL: none */
-	struct est_key *key;        /* --use-key, or the old key; NULL with --csr or a new key */
-	struct est_newkey *newkey;  /* --new-key: on disk already, under its temporary name */
-	bool resumed;               /* it is that of an unfinished run */
-	bool keep;                  /* the server may have certified it */
-	bool will_send;             /* then the request is kept beside a new key */
-	struct est_client *client;  /* to ask for CSR attributes; NULL: they are in attrs */
-	struct est_csrattrs *attrs; /* NULL: the CA wants nothing */
+	const char *key_file;        /* of a key that was there; NULL: none */
+	struct est_key *key;         /* --use-key, or the old key; NULL with --csr or a new key */
+	struct est_newkey *newkey;   /* --new-key: on disk already, under its temporary name */
+	bool resumed;                /* it is that of an unfinished run */
+	struct est_pending *pending; /* the request on disk; NULL: none is kept */
+	bool unfinished;             /* an earlier run has left one, or this one leaves it */
+	bool keep;                   /* the server may have certified it */
+	bool will_send;              /* then the request is kept on disk */
+	struct est_client *client;   /* to ask for CSR attributes; NULL: they are in attrs */
+	struct est_csrattrs *attrs;  /* NULL: the CA wants nothing */
 	struct est_plan plan;
 	struct est_buf csr; /* DER */
 };
@@ -46,9 +48,9 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	struct request *out) EST_MUST_CHECK;
 /* The key with which the request was signed; NULL with --csr. */
 const struct est_key *request_key(const struct request *request);
-/* Whether this run would go on with the key of an earlier one, which does not know how its request
- * ended. */
-bool request_unfinished(const struct cmd *cmd);
+/* Whether this run would go on with the request of an earlier one, which does not know how that
+ * ended; *when (may be NULL) is from when on the server may be asked again, 0: now. */
+bool request_unfinished(const struct cmd *cmd, time_t *when);
 /* After the POST: a new key that the server may have certified is kept; says where. */
 void request_outcome(struct cmd *cmd, struct request *request, bool maybe_issued, enum est_code rc);
 /* "action" in JSON, which it returns: done, or recovered when an earlier run had begun it. */
@@ -58,6 +60,7 @@ void request_wipe(struct request *request);
 
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
+	bool no_replace;       /* set before delivery_open(): a new key's place has to be free */
 	struct est_swap *swap; /* NULL when there is none but standard output */
 	bool recovered;        /* an unfinished run's files are in place now */
 	bool finished; /* so, or its hook is owed: nothing else is open, delivery_recovered() next
@@ -68,6 +71,8 @@ struct delivery {
 	struct est_buf p12_password; /* with a NUL */
 };
 
+/* The file by whose name runs find each other; NULL: there is none.  cert as below. */
+const char *delivery_file(const struct cmd_values *v, const char *cert);
 /* An earlier run has left something to repair or to finish; nothing is opened or written. */
 bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 /* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
@@ -75,11 +80,9 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
 /* --keep, or what it is by default. */
 unsigned delivery_keep(const struct cmd_values *v);
-/* The certificate has no other place than standard output. */
-bool delivery_prints(const struct delivery *d);
-/* Writes and syncs everything, tries it, then swaps. */
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, struct request *request,
-	const struct est_issued *issued) EST_MUST_CHECK;
+/* Writes and syncs everything, tries it, then swaps.  done: for request_done(). */
+enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
+	struct request *request, const char *done) EST_MUST_CHECK;
 /* Runs the hook for what is in place now.  cert: where it goes without --combined or --store;
  * key_file: the key when no option of the output has it; either may be NULL. */
 enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,

@@ -185,14 +185,15 @@ static enum est_code status(struct cmd *cmd, const struct est_certs *certs, cons
 	const struct est_cert_info *info, const struct est_schedule *s)
 {
 	const bool left = delivery_unfinished(cmd, cmd->v.output);
-	const bool pending = left || request_unfinished(cmd);
+	time_t when = 0;
+	const bool pending = request_unfinished(cmd, &when) || left;
 	const char *next = left                    ? "recover"
 			   : pending               ? "resume"
 			   : s->due >= EST_DUE_NOW ? "renew"
 						   : "skip";
 	int64_t left_s = (int64_t)info->not_after - time(NULL);
 	struct est_buf line = { 0 };
-	char text[200];
+	char text[200], ask[64] = "", at[40];
 	enum est_code rc;
 
 	/* The last second of a day belongs to it, before and after the end. */
@@ -201,14 +202,18 @@ static enum est_code status(struct cmd *cmd, const struct est_certs *certs, cons
 	cmd_json_string(cmd, "action", "status");
 	cmd_json_string(cmd, "next", next);
 	cmd_json_bool(cmd, "pending", pending);
+	if (cmd->json && when > 0)
+		json_object_object_add(cmd->json, "ask_again_at", cmd_json_time(when));
 	json_schedule(cmd, s);
 	if (cmd->json)
-		json_object_object_add(cmd->json, "days_left", json_object_new_int64(left_s));
+		jsonc_number(cmd->json, "days_left", left_s);
 	if (cmd->json)
 		return cmd_json_certs(cmd, certs, false);
-	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s; it %s",
+	if (when > time(NULL) && cmd_time_text(when, at, sizeof(at)))
+		(void)snprintf(ask, sizeof(ask), ", not before %s", at);
+	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s%s; it %s",
 		cmd->profile ? cmd->profile->name : cert_file, schedule_name(info),
-		(long long)left_s, pending ? "pending" : "nothing pending", next, text);
+		(long long)left_s, pending ? "pending" : "nothing pending", next, ask, text);
 	if (rc == EST_OK) /* the file's name came from outside */
 		rc = est_buf_printable(&cmd->product, est_buf_span(&line), 4 * line.n, &cmd->err);
 	if (rc == EST_OK)
@@ -242,7 +247,7 @@ enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *o
 		*due = false;
 		rc = status(cmd, certs, cert_file, &info, &s);
 	} else if (rc == EST_OK) {
-		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || request_unfinished(cmd);
+		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || request_unfinished(cmd, NULL);
 		if (!*due)
 			rc = skip(cmd, certs, &info, &s);
 	}

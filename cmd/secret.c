@@ -20,41 +20,37 @@ static void chomp(struct est_buf *secret)
 		secret->n--;
 }
 
-static const char *const variables[CMD_SECRETS] = {
+static const char *const variables[CMD_PROXY_URL] = {
 	[CMD_PASSWORD] = "EST_PASSWORD",
 	[CMD_TOKEN] = "EST_TOKEN",
 	[CMD_KEY_PASSWORD] = "EST_KEY_PASSWORD",
 	[CMD_PROXY_PASSWORD] = "EST_PROXY_PASSWORD",
 };
 
-static const char *const proxies[] = { "https_proxy", "HTTPS_PROXY" };
-
-/* The password in such a URL is needed as long as the URL is: it moves to where nobody reads it. */
-static enum est_code move_proxy(const char *name, struct est_error *err)
+/* The password goes, the proxy stays. */
+static enum est_code take_proxy(struct est_buf *out, struct est_error *err)
 {
-	char *value = getenv(name), *copy;
-	bool moved;
+	static const char *const names[] = { "https_proxy", "HTTPS_PROXY" };
+	char *value, *at, *start, *colon;
+	enum est_code rc = EST_OK;
+	bool first = true;
 
-	if (!value || !strchr(value, '@'))
-		return EST_OK;
-	copy = strdup(value);
-	explicit_bzero(value, strlen(value));
-	moved = copy && setenv(name, copy, 1) == 0;
-	if (copy)
-		explicit_bzero(copy, strlen(copy));
-	free(copy);
-	return moved ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory");
-}
-
-void cmd_wipe_environment(void)
-{
-	char *value;
-
-	for (size_t i = 0; i < 2; i++) {
-		value = getenv(proxies[i]);
-		if (value && strchr(value, '@'))
-			explicit_bzero(value, strlen(value));
+	for (size_t i = 0; rc == EST_OK && i < sizeof(names) / sizeof(names[0]); i++) {
+		value = getenv(names[i]);
+		at = value ? strrchr(value, '@') : NULL;
+		start = at ? strstr(value, "://") : NULL;
+		start = start && start < at ? start + 3 : value;
+		colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+		if (colon && first)
+			rc = est_buf_append(out,
+				(struct est_span){ (uint8_t *)value, strlen(value) + 1 }, err);
+		first = first && (!value || !*value);
+		if (!colon)
+			continue;
+		memmove(colon, at, strlen(at) + 1);
+		explicit_bzero(colon + strlen(colon) + 1, (size_t)(at - colon));
 	}
+	return rc;
 }
 
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err)
@@ -62,9 +58,7 @@ enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err)
 	enum est_code rc = EST_OK;
 	char *value;
 
-	for (size_t i = 0; rc == EST_OK && i < 2; i++)
-		rc = move_proxy(proxies[i], err);
-	for (int i = 0; rc == EST_OK && i < CMD_SECRETS; i++) {
+	for (int i = 0; rc == EST_OK && i < CMD_PROXY_URL; i++) {
 		value = getenv(variables[i]);
 		if (!value)
 			continue;
@@ -73,7 +67,7 @@ enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err)
 		explicit_bzero(value, strlen(value)); /* for whoever reads /proc/PID/environ */
 		(void)unsetenv(variables[i]);
 	}
-	return rc;
+	return rc == EST_OK ? take_proxy(&out[CMD_PROXY_URL], err) : rc;
 }
 
 /* What the environment had, without the NUL behind it; p is NULL when it had none. */
@@ -153,13 +147,19 @@ static enum est_code find_secret(const struct cmd *cmd, const char *what, const 
 	return rc;
 }
 
+enum est_code cmd_key_secret(void *ctx, const char *what, struct est_buf *out,
+	struct est_error *err)
+{
+	const struct cmd *cmd = ctx;
+
+	return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
+		CMD_KEY_PASSWORD, out, err);
+}
+
 enum est_code cmd_secret(void *ctx, const char *what, struct est_buf *out, struct est_error *err)
 {
 	const struct cmd *cmd = ctx;
 
-	if (strncmp(what, "passphrase", 10) == 0 || strncmp(what, "PIN ", 4) == 0)
-		return find_secret(cmd, what, cmd->v.key_password_file, "key-password-file",
-			CMD_KEY_PASSWORD, out, err);
 	return find_secret(cmd, what, cmd->v.password_file, "password-file", CMD_PASSWORD, out,
 		err);
 }
@@ -221,7 +221,8 @@ enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct
 	return rc;
 }
 
-bool cmd_confirm(const char *question)
+/* No terminal, or anything but y, is no. */
+static bool confirm(const char *question)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	struct est_buf answer = { 0 };
@@ -244,5 +245,5 @@ bool cmd_consent(void *ctx, const char *origin)
 
 	(void)ctx;
 	(void)snprintf(question, sizeof(question), "The server redirects to %s. Go there?", origin);
-	return cmd_confirm(question);
+	return confirm(question);
 }

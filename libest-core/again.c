@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "again.h"
 
+#include "pending.h"
+
 #include <stdio.h>
 
 #include <gnutls/crypto.h>
@@ -69,12 +71,17 @@ static enum est_code wait_ms(struct est_client *c, int64_t ms, struct est_error 
 	return rc;
 }
 
+static int64_t seconds_told(const struct est_error *err)
+{
+	return err->retry_after_s < 0 ? AGAIN_PENDING_S : err->retry_after_s;
+}
+
 /* RFC 7030 section 4.2.3: not earlier than told; with less time left than that, not at all. */
 static bool pending_delay(const struct est_client *c, const struct again *again,
 	const struct est_error *err, int64_t *out)
 {
 	int64_t left = (int64_t)c->config.wait_ms - again->waited_ms;
-	int64_t seconds = err->retry_after_s < 0 ? AGAIN_PENDING_S : err->retry_after_s;
+	int64_t seconds = seconds_told(err);
 	int64_t ms = seconds > 0 ? seconds * SECOND_MS : SECOND_MS;
 
 	if (ms > left)
@@ -100,16 +107,11 @@ static bool retry_delay(const struct est_client *c, const struct operation *op, 
 	return true;
 }
 
-enum est_code client_again(struct est_client *c, const struct operation *op, bool sent,
-	struct again *again, struct est_error *err)
+/* *err, which is what is waited for, is clear afterwards. */
+static enum est_code pause_for(struct est_client *c, int64_t ms, struct est_error *err)
 {
-	bool pending = err->code == EST_E_PENDING;
-	int64_t ms;
 	enum est_code rc;
 
-	if (pending ? !pending_delay(c, again, err, &ms)
-		    : !retry_delay(c, op, sent, again, err, &ms))
-		return err->code;
 	announce(c, err->msg, ms);
 	if (ms > KEEP_MS) {
 		session_close(c->session);
@@ -118,11 +120,41 @@ enum est_code client_again(struct est_client *c, const struct operation *op, boo
 	rc = wait_ms(c, ms, err);
 	if (rc != EST_OK)
 		return rc;
-	if (pending)
-		again->waited_ms += ms;
-	else
-		again->retries++;
 	c->started = false; /* each attempt has --max-time for itself */
 	*err = (struct est_error){ .retry_after_s = -1 };
 	return EST_OK;
+}
+
+enum est_code client_again(struct est_client *c, const struct operation *op, bool sent,
+	struct again *again, struct est_error *err)
+{
+	bool pending = err->code == EST_E_PENDING;
+	int64_t ms;
+	enum est_code rc;
+
+	if (pending && c->pending)
+		pending_told(c->pending, seconds_told(err));
+	if (pending ? !pending_delay(c, again, err, &ms)
+		    : !retry_delay(c, op, sent, again, err, &ms))
+		return err->code;
+	rc = pause_for(c, ms, err);
+	if (rc == EST_OK && pending)
+		again->waited_ms += ms;
+	else if (rc == EST_OK)
+		again->retries++;
+	return rc;
+}
+
+enum est_code again_come_back(struct est_client *c, struct est_error *err)
+{
+	const struct again none = { 0 };
+	int64_t ms;
+	enum est_code rc;
+
+	if (!pending_delay(c, &none, err, &ms))
+		return err->code;
+	rc = pause_for(c, ms, err);
+	if (rc == EST_OK)
+		c->config.wait_ms -= (unsigned)ms;
+	return rc;
 }

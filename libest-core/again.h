@@ -25,5 +25,8 @@ int64_t again_backoff(unsigned retry_delay_ms, unsigned retries, int64_t retry_a
  * unless the server has answered that it failed. */
 enum est_code client_again(struct est_client *client, const struct operation *operation, bool sent,
 	struct again *again, struct est_error *err) EST_MUST_CHECK;
+/* *err is EST_E_PENDING and says when to come back, before anything is sent: waits for that, and
+ * takes it off what the configuration allows for waiting; or returns err->code. */
+enum est_code again_come_back(struct est_client *client, struct est_error *err) EST_MUST_CHECK;
 
 #endif

@@ -17,7 +17,7 @@ bool anchors_is_timely(const struct cert_view *view, time_t now)
 	return now >= view->not_before && now <= view->not_after;
 }
 
-bool anchors_has(const struct est_certs *certs, struct est_span der)
+static bool has(const struct est_certs *certs, struct est_span der)
 {
 	for (size_t i = 0; certs && i < est_certs_count(certs); i++) {
 		if (est_span_eq(est_certs_get(certs, i), der))
@@ -26,35 +26,49 @@ bool anchors_has(const struct est_certs *certs, struct est_span der)
 	return false;
 }
 
-bool anchors_current(const struct est_certs *bag, time_t now, size_t *index)
+enum est_code anchors_in_time(const struct deadline *deadline, struct est_error *err)
 {
+	return deadline_check(deadline, "while the certificates of the answer were checked", err);
+}
+
+enum est_code anchors_current(const struct est_certs *bag, time_t now,
+	const struct deadline *deadline, size_t *index, struct est_error *err)
+{
+	size_t n = est_certs_count(bag), found = n;
+	enum est_code rc = EST_OK;
 	struct est_error ignored;
 	struct cert_view view;
 	time_t latest = 0;
-	bool found = false;
 
-	for (size_t i = 0; i < est_certs_count(bag); i++) {
-		if (cert_view(est_certs_get(bag, i), "", &view, &ignored) != EST_OK ||
-			(found && view.not_after <= latest) ||
+	for (size_t i = 0; rc == EST_OK && i < n; i++) {
+		rc = anchors_in_time(deadline, err);
+		if (rc != EST_OK ||
+			cert_view(est_certs_get(bag, i), "", &view, &ignored) != EST_OK ||
+			(found < n && view.not_after <= latest) ||
 			(now && !anchors_is_timely(&view, now)) || !anchors_is_root(&view))
 			continue;
-		found = true;
+		found = i;
 		latest = view.not_after;
-		*index = i;
 	}
-	return found;
+	if (rc == EST_OK)
+		*index = found;
+	return rc;
 }
 
 enum est_code anchors_require_root(const struct trust *trust, const struct est_certs *bag,
-	struct est_error *err)
+	const struct deadline *deadline, struct est_error *err)
 {
 	struct est_error ignored;
 	struct cert_view view;
+	enum est_code rc;
 
 	for (size_t i = 0; i < est_certs_count(bag); i++) {
 		if (cert_view(est_certs_get(bag, i), "", &view, &ignored) != EST_OK ||
 			!cert_is_self_issued(&view))
 			continue;
+		rc = anchors_in_time(deadline, err);
+		if (rc != EST_OK)
+			return rc;
 		/* The signature of what is known is not verified. */
 		if ((trust && trust_is_anchor(trust, view.der)) || cert_is_root(&view))
 			return EST_OK;
@@ -80,7 +94,7 @@ enum est_code anchors_sort(struct trust *trust, const struct est_certs *bag,
 	const struct deadline *deadline, struct est_anchors *out, struct est_error *err)
 {
 	size_t n = est_certs_count(bag);
-	struct trust_query query = { .what = "certificate of the answer" };
+	struct trust_query query = { .deadline = deadline, .what = "certificate of the answer" };
 	struct est_span *chain = calloc(n + 1, sizeof(*chain)), der;
 	struct trust_answer answer;
 	struct est_error why;
@@ -90,23 +104,21 @@ enum est_code anchors_sort(struct trust *trust, const struct est_certs *bag,
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	query.certs = chain;
 	query.n = 1;
-	for (size_t i = 0; i < n; i++) {
-		if (can_issue(est_certs_get(bag, i)))
-			chain[query.n++] = est_certs_get(bag, i);
-	}
 	rc = certs_new(&out->intermediates, err);
 	if (rc == EST_OK)
 		rc = certs_new(&out->strays, err);
 	for (size_t i = 0; rc == EST_OK && i < n; i++) {
+		rc = anchors_in_time(deadline, err);
+		if (rc == EST_OK && can_issue(est_certs_get(bag, i)))
+			chain[query.n++] = est_certs_get(bag, i);
+	}
+	for (size_t i = 0; rc == EST_OK && i < n; i++) {
 		der = chain[0] = est_certs_get(bag, i);
-		if (anchors_has(out->anchors, der))
+		if (has(out->anchors, der))
 			continue;
-		/* Each takes signatures, and a bag can be made for that. */
-		if (deadline_left_ms(deadline) == 0) {
-			rc = est_fail(err, EST_E_TIMEOUT,
-				"timed out while the certificates of the answer were checked");
+		rc = anchors_in_time(deadline, err);
+		if (rc != EST_OK)
 			break;
-		}
 		rc = trust_verify(trust, &query, &answer, &why);
 		if (rc == EST_E_INTERNAL)
 			*err = why;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "cmc_status.h"
+#include "http_lex.h"
 #include "quirk.h"
 
 /* RFC 7030 section 4.2.3: a failure may come with a PKI Response. */
@@ -172,11 +173,6 @@ static bool near_miss(const struct http_media_type *media)
 	return false;
 }
 
-static bool span_is(struct est_span span, const char *text)
-{
-	return span.n == strlen(text) && strncasecmp((const char *)span.p, text, span.n) == 0;
-}
-
 /* certs-only, or a value that promises something else (R7030-3.2.4-02). */
 static enum est_code check_smime_type(struct est_client *c, const struct operation *op,
 	struct est_span smime_type, struct est_error *err)
@@ -185,9 +181,9 @@ static enum est_code check_smime_type(struct est_client *c, const struct operati
 
 	if (smime_type.n == 0 && op->content_type)
 		return quirk_note(&c->quirks, EST_Q_SMIME_TYPE, op->name, err);
-	if (smime_type.n == 0 || span_is(smime_type, "certs-only"))
+	if (smime_type.n == 0 || http_is(smime_type, "certs-only"))
 		return EST_OK;
-	if (!span_is(smime_type, "CMC-response") && !span_is(smime_type, "server-generated-key"))
+	if (!http_is(smime_type, "CMC-response") && !http_is(smime_type, "server-generated-key"))
 		return quirk_note(&c->quirks, EST_Q_SMIME_TYPE, op->name, err);
 	est_escape(shown, sizeof(shown), smime_type);
 	return est_fail(err, EST_E_PROTOCOL,
@@ -231,4 +227,18 @@ enum est_code client_body(struct est_client *c, const struct operation *op,
 	rc = check_media_type(c, op, response, err);
 	return rc == EST_OK ? est_body_decode(est_buf_span(&response->body), &c->quirks, der, err)
 			    : rc;
+}
+
+enum est_code client_certs(struct est_client *c, const struct operation *op,
+	const struct http_response *response, struct est_certs **out, struct est_error *err)
+{
+	struct est_buf der = { 0 };
+	enum est_code rc = client_status(c, op, response, err);
+
+	if (rc == EST_OK)
+		rc = client_body(c, op, response, &der, err);
+	if (rc == EST_OK)
+		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
+	est_buf_free(&der);
+	return rc;
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "cert.h"
+#include "span.h"
 
 #define NAME_MAX_SHOWN 200
 
@@ -74,7 +75,7 @@ static bool name_matches(struct est_span pattern, struct est_span host)
 
 	if (pattern.n < 2 || pattern.p[0] != '*' || pattern.p[1] != '.')
 		return same_name(pattern, host);
-	pattern = (struct est_span){ pattern.p + 1, pattern.n - 1 };
+	pattern = span_after(pattern, 1);
 	/* All of a top-level domain is nobody's to certify. */
 	if (!memchr(pattern.p + 1, '.', pattern.n - 1))
 		return false;

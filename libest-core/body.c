@@ -11,13 +11,9 @@
 #include "der.h"
 #include "file_kind.h"
 #include "quirk.h"
+#include "span.h"
 
 #define BODY "response body"
-
-static struct est_span after(struct est_span in, size_t n)
-{
-	return (struct est_span){ in.p + n, in.n - n };
-}
 
 static bool is_blank(uint8_t c)
 {
@@ -27,7 +23,7 @@ static bool is_blank(uint8_t c)
 static struct est_span skip_blanks(struct est_span in)
 {
 	while (in.n > 0 && is_blank(in.p[0]))
-		in = after(in, 1);
+		in = span_after(in, 1);
 	return in;
 }
 
@@ -228,7 +224,7 @@ enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks, s
 		rc = quirk_note(quirks, EST_Q_BOM, BODY, err);
 		if (rc != EST_OK)
 			return rc;
-		body = after(body, sizeof(bom));
+		body = span_after(body, sizeof(bom));
 	}
 	text = skip_blanks(body);
 	if (text.n == 0)

@@ -47,7 +47,6 @@ static enum est_code fetch(struct est_client *c, struct est_certs **out, struct 
 	const struct operation *op = &operation_cacerts;
 	struct http_response response = { 0 };
 	struct provisional *p = NULL;
-	struct est_buf der = { 0 };
 	enum est_code rc;
 
 	rc = provisional_open(&c->params, &c->deadline, &p, err);
@@ -59,15 +58,10 @@ static enum est_code fetch(struct est_client *c, struct est_certs **out, struct 
 	rc = http_provisional_cacerts(p, &c->url, &limits, &c->deadline, &response, err);
 	provisional_close(p);
 	if (rc == EST_OK)
-		rc = client_status(c, op, &response, err);
+		rc = client_certs(c, op, &response, out, err);
 	if (rc == EST_E_AUTH)
 		est_hint(err, "before the server is known no password and no token is given to it "
 			      "(RFC 7030 section 4.1.1)");
-	if (rc == EST_OK)
-		rc = client_body(c, op, &response, &der, err);
-	if (rc == EST_OK)
-		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
-	est_buf_free(&der);
 	http_response_wipe(&response);
 	return rc;
 }
@@ -127,7 +121,10 @@ static enum est_code accept_by_somebody(const struct bootstrap *b, const struct 
 	enum est_code rc;
 	size_t index;
 
-	if (!anchors_current(bag, 0, &index)) {
+	rc = anchors_current(bag, 0, &b->client->deadline, &index, err);
+	if (rc != EST_OK)
+		return rc;
+	if (index == est_certs_count(bag)) {
 		est_fail(err, EST_E_PROTOCOL,
 			"cacerts: no root certificate that could be trusted is in the answer");
 		return est_reason(err, "no-root");
@@ -183,7 +180,7 @@ enum est_code est_bootstrap(struct est_client *c, const char *const *fingerprint
 	c->params.target.port = c->url.port;
 	rc = fetch(c, &bag, err);
 	if (rc == EST_OK)
-		rc = anchors_require_root(NULL, bag, err);
+		rc = anchors_require_root(NULL, bag, &c->deadline, err);
 	if (rc == EST_OK)
 		rc = certs_new(&sorted.anchors, err);
 	if (rc == EST_OK && b.n_fingerprints > 0)

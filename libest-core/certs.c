@@ -64,6 +64,16 @@ enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **o
 	return EST_OK;
 }
 
+enum est_code est_certs_pem(const struct est_certs *certs, size_t from, size_t to,
+	struct est_buf *out, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t i = from; rc == EST_OK && i < to; i++)
+		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
+	return rc;
+}
+
 /* SHA-256, so that a peer cannot choose certificates that fall into one slot. */
 static enum est_code hash_of(struct est_span der, uint64_t *out, struct est_error *err)
 {
@@ -165,21 +175,32 @@ static int set_order(const void *left, const void *right)
 	return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-static enum est_code put_cert_set(const struct est_span *certs, size_t n, struct est_buf *out,
-	struct est_error *err)
+/* An optional SET OF under a tag of its own; none: nothing. */
+static enum est_code put_set(uint8_t tag, const struct est_span *items, size_t n,
+	struct est_buf *out, struct est_error *err)
 {
 	struct est_span *sorted;
+	struct der_tlv tlv;
 	enum est_code rc;
 	size_t bytes = 0;
 
+	if (n == 0)
+		return EST_OK;
+	for (size_t i = 0; i < n; i++) {
+		struct est_span in = items[i];
+
+		if (!der_expect(&in, DER_SEQUENCE, &tlv) || in.n > 0)
+			return est_fail(err, EST_E_INTERNAL,
+				"item %zu for a certs-only message is not DER", i + 1);
+	}
 	sorted = malloc(n * sizeof(*sorted));
 	if (!sorted)
 		return est_fail(err, EST_E_INTERNAL, "out of memory (%zu certificates)", n);
-	memcpy(sorted, certs, n * sizeof(*sorted));
+	memcpy(sorted, items, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), set_order);
 	for (size_t i = 0; i < n; i++)
 		bytes += sorted[i].n;
-	rc = der_put_header(out, DER_CONTEXT_C(0), bytes, err);
+	rc = der_put_header(out, tag, bytes, err);
 	for (size_t i = 0; i < n && rc == EST_OK; i++)
 		rc = est_buf_append(out, sorted[i], err);
 	free(sorted);
@@ -188,6 +209,12 @@ static enum est_code put_cert_set(const struct est_span *certs, size_t n, struct
 
 enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct est_buf *out,
 	struct est_error *err)
+{
+	return est_bag_encode(certs, n, NULL, 0, out, err);
+}
+
+enum est_code est_bag_encode(const struct est_span *certs, size_t n, const struct est_span *crls,
+	size_t n_crls, struct est_buf *out, struct est_error *err)
 {
 	static const uint8_t before[] = { 0x02, 0x01, 0x01, /* version 1 */
 		0x31, 0x00,                                 /* digestAlgorithms */
@@ -198,19 +225,13 @@ enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct es
 	struct est_buf body = { 0 }, seq = { 0 }, content = { 0 };
 	enum est_code rc;
 
-	if (n == 0)
+	if (n + n_crls == 0)
 		return est_fail(err, EST_E_INTERNAL, "no certificate for a certs-only message");
-	for (size_t i = 0; i < n; i++) {
-		struct est_span in = certs[i];
-		struct der_tlv tlv;
-
-		if (!der_expect(&in, DER_SEQUENCE, &tlv) || in.n > 0)
-			return est_fail(err, EST_E_INTERNAL,
-				"certificate %zu for a certs-only message is not DER", i + 1);
-	}
 	rc = est_buf_append(&body, (struct est_span){ before, sizeof(before) }, err);
 	if (rc == EST_OK)
-		rc = put_cert_set(certs, n, &body, err);
+		rc = put_set(DER_CONTEXT_C(0), certs, n, &body, err);
+	if (rc == EST_OK)
+		rc = put_set(DER_CONTEXT_C(1), crls, n_crls, &body, err);
 	if (rc == EST_OK)
 		rc = est_buf_append(&body, (struct est_span){ after, sizeof(after) }, err);
 	if (rc == EST_OK)

@@ -7,6 +7,7 @@
 
 #include "cert.h"
 #include "pem.h"
+#include "span.h"
 #include "token.h"
 
 struct load {
@@ -124,7 +125,7 @@ static enum est_code load_any(struct load *load, struct est_span data)
 		rc = load_pem(load, data);
 	} else if (encoding == EST_ENCODING_BASE64) {
 		if (data.n >= 3 && memcmp(data.p, "\xef\xbb\xbf", 3) == 0)
-			data = (struct est_span){ data.p + 3, data.n - 3 };
+			data = span_after(data, 3);
 		rc = pem_decode_base64(data, &der, load->err);
 		if (rc == EST_OK)
 			rc = load_bag(load, est_buf_span(&der), "base64");

@@ -159,6 +159,8 @@ void est_client_free(struct est_client *c)
 	proxy_wipe(&c->proxy);
 	crls_free(c->crls);
 	place_wipe(&c->at);
+	while (c->n_agreed > 0)
+		url_wipe(&c->agreed[--c->n_agreed]);
 	url_wipe(&c->url);
 	free(c);
 }
@@ -178,19 +180,13 @@ static enum est_code fetch_once(struct est_client *c, const struct operation *op
 	struct linking *post, bool *sent, struct est_certs **out, struct est_error *err)
 {
 	struct http_response response = { 0 };
-	struct est_buf der = { 0 };
 	enum est_code rc;
 
 	rc = client_exchange(c, op, post, &response, sent, err);
 	if (post)
 		linking_done(c, post);
 	if (rc == EST_OK)
-		rc = client_status(c, op, &response, err);
-	if (rc == EST_OK)
-		rc = client_body(c, op, &response, &der, err);
-	if (rc == EST_OK)
-		rc = est_certs_decode(est_buf_span(&der), &c->quirks, out, err);
-	est_buf_free(&der);
+		rc = client_certs(c, op, &response, out, err);
 	http_response_wipe(&response);
 	return rc;
 }
@@ -225,7 +221,7 @@ enum est_code est_cacerts(struct est_client *c, struct est_certs **out, struct e
 
 	rc = fetch_certs(c, &operation_cacerts, NULL, &ignored, &certs, err);
 	if (rc == EST_OK)
-		rc = anchors_require_root(c->trust, certs, err);
+		rc = anchors_require_root(c->trust, certs, &c->deadline, err);
 	if (rc == EST_OK)
 		*out = certs;
 	else
@@ -344,6 +340,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 	if (c->paused_ms)
 		c->deadline.end_ms += deadline_now_ms() - c->paused_ms;
 	c->paused_ms = 0;
+	c->pending = ask->pending;
 	rc = csr_view(ask->csr, "the request", &view, err);
 	if (rc == EST_OK)
 		rc = linking_begin(c, ask, &view, &post, err);
@@ -362,6 +359,7 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 		note_changed_names(c, &view, out->chain);
 	est_certs_free(certs);
 	linking_wipe(&post);
+	c->pending = NULL;
 	return rc;
 }
 

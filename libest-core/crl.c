@@ -28,7 +28,10 @@ static enum est_code read_tbs(struct crl_view *crl, struct est_span tbs, struct 
 	struct est_span der = crl->der;
 	struct der_tlv tlv, issuer, entry, list;
 
-	(void)der_expect(&tbs, DER_INTEGER, &tlv);
+	crl->version = der_expect(&tbs, DER_INTEGER, &tlv) && tlv.body.n == 1 &&
+				       tlv.body.p[0] < 0x7f
+			       ? tlv.body.p[0] + 1
+			       : 1;
 	if (!der_expect(&tbs, DER_SEQUENCE, &tlv))
 		return malformed(der, tbs.p, "no signature algorithm", err);
 	*inner = tlv.whole;
@@ -49,8 +52,11 @@ static enum est_code read_tbs(struct crl_view *crl, struct est_span tbs, struct 
 				return malformed(der, list.body.p, "no revoked certificate", err);
 		}
 	}
-	if (der_expect(&tbs, DER_CONTEXT_C(0), &tlv) && der_expect(&tlv.body, DER_SEQUENCE, &list))
+	if (der_expect(&tbs, DER_CONTEXT_C(0), &tlv)) {
+		if (!der_expect(&tlv.body, DER_SEQUENCE, &list) || tlv.body.n > 0)
+			return malformed(der, tlv.body.p, "not one list of extensions", err);
 		crl->extensions = list.body;
+	}
 	if (tbs.n > 0)
 		return malformed(der, tbs.p, "something after the extensions", err);
 	return cert_check_name(issuer.whole, WHAT ": issuer", err);
@@ -126,8 +132,21 @@ static gnutls_sign_algorithm_t algorithm_of(const struct crl_view *view, gnutls_
 	return gnutls_oid_to_sign(dotted);
 }
 
-bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer)
+bool crl_may_sign(const struct cert_view *issuer)
 {
+	struct est_span value;
+	struct der_tlv bits;
+
+	if (!cert_extension(issuer, CERT_OID_KEY_USAGE, NULL, &value))
+		return true;
+	return der_expect(&value, DER_BIT_STRING, &bits) && bits.body.n >= 2 &&
+	       bits.body.p[1] & 0x02;
+}
+
+bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer, bool any)
+{
+	const unsigned flags = any ? GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1
+				   : 0;
 	gnutls_datum_t spki = { (unsigned char *)issuer->spki.p, (unsigned)issuer->spki.n };
 	gnutls_datum_t tbs = { (unsigned char *)view->tbs.p, (unsigned)view->tbs.n };
 	gnutls_datum_t signature = { (unsigned char *)view->signature.p,
@@ -139,8 +158,9 @@ bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer)
 	if (gnutls_pubkey_init(&key) >= 0 &&
 		gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) >= 0) {
 		algorithm = algorithm_of(view, key);
-		verified = algorithm != GNUTLS_SIGN_UNKNOWN && !priority_bad_signature(algorithm) &&
-			   gnutls_pubkey_verify_data2(key, algorithm, 0, &tbs, &signature) >= 0;
+		verified = algorithm != GNUTLS_SIGN_UNKNOWN &&
+			   (any || !priority_bad_signature(algorithm)) &&
+			   gnutls_pubkey_verify_data2(key, algorithm, flags, &tbs, &signature) >= 0;
 	}
 	gnutls_pubkey_deinit(key);
 	return verified;

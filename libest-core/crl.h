@@ -17,6 +17,7 @@ struct crl_view {
 	struct est_span signature;     /* BIT STRING contents, without the octet in front */
 	time_t this_update, next_update;
 	bool has_next_update;
+	int version;
 	size_t n_revoked;
 };
 
@@ -24,8 +25,10 @@ struct crl_view {
 enum est_code crl_view(struct est_span der, struct crl_view *out,
 	struct est_error *err) EST_MUST_CHECK;
 
-/* The issuer's key has signed it, with an algorithm that is not broken. */
-bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer);
+/* The issuer's key has signed it; with an algorithm that is not broken, or with any. */
+bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer, bool any);
+/* Its keyUsage, if it has one, has cRLSign (section 4.2.1.3). */
+bool crl_may_sign(const struct cert_view *issuer);
 
 #define CRL_OID_REASON        CERT_OID(0x55, 0x1d, 0x15)
 #define CRL_OID_NUMBER        CERT_OID(0x55, 0x1d, 0x14)

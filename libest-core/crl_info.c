@@ -75,17 +75,16 @@ void est_crl_info_wipe(struct est_crl_info *info)
 enum est_code est_crl_details(struct est_span der, struct est_cert_details *out,
 	struct est_error *err)
 {
-	struct est_cert_details d = { .version = 1 };
+	struct est_cert_details d = { 0 };
 	struct crl_view view;
 	enum est_code rc = crl_view(der, &view, err);
 
 	if (rc != EST_OK)
 		return rc;
 	d.signature_bits = x509_signature_strength(view.signature_oid, der);
-	if (view.extensions.n > 0) {
-		d.version = 2; /* RFC 5280 section 5.1.2.1 */
+	d.version = view.version;
+	if (view.extensions.n > 0)
 		rc = details_extensions(view.extensions, &d, err);
-	}
 	if (rc == EST_OK)
 		*out = d;
 	else

@@ -353,29 +353,36 @@ static enum est_code unwrap(struct est_span text, struct est_buf *der, struct es
 	return rc == EST_OK ? pem_decode(&block, der, err) : rc;
 }
 
-enum est_code est_csr_load(const char *path, struct est_buf *out, struct est_error *err)
+enum est_code csr_from_text(struct est_span text, const char *name, struct est_buf *out,
+	struct est_error *err)
 {
-	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-	struct est_buf text = { 0 }, der = { 0 };
+	struct est_buf der = { 0 };
 	struct est_error why;
 	struct csr_view view;
 	enum est_code rc;
 
-	rc = est_read_file(path, EST_FILE_MAX, &text, err);
+	rc = unwrap(text, &der, &why);
 	if (rc != EST_OK)
-		goto out;
-	rc = unwrap(est_buf_span(&text), &der, &why);
-	if (rc != EST_OK) {
 		est_fail(err, rc, "%s: %s", name, why.msg);
-		goto out;
-	}
-	rc = csr_view(est_buf_span(&der), name, &view, err);
+	if (rc == EST_OK)
+		rc = csr_view(est_buf_span(&der), name, &view, err);
 	if (rc == EST_OK)
 		rc = check_signature(est_buf_span(&der), name, err);
 	if (rc == EST_OK)
 		rc = est_buf_append(out, est_buf_span(&der), err);
-out:
 	est_buf_free(&der);
+	return rc;
+}
+
+enum est_code est_csr_load(const char *path, struct est_buf *out, struct est_error *err)
+{
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+	struct est_buf text = { 0 };
+	enum est_code rc;
+
+	rc = est_read_file(path, EST_FILE_MAX, &text, err);
+	if (rc == EST_OK)
+		rc = csr_from_text(est_buf_span(&text), name, out, err);
 	est_buf_free(&text);
 	return rc;
 }

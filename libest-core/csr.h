@@ -23,6 +23,9 @@ struct csr_view {                   /* borrowed from the DER */
 	struct est_span extensions; /* contents of the extensionRequest; empty: none */
 };
 
+/* The request in a text, as est_csr_load() takes it from a file. */
+enum est_code csr_from_text(struct est_span text, const char *name, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Strict DER that fills der.  EST_E_INPUT, the message begins with what. */
 enum est_code csr_view(struct est_span der, const char *what, struct csr_view *out,
 	struct est_error *err) EST_MUST_CHECK;

@@ -39,8 +39,9 @@ static enum est_code secret_text(struct est_span value, struct est_buf *out, str
 	est_buf_free(&bytes);
 	rc = est_buf_printf(out, err, "%zu characters, not shown", tlv.body.n);
 	if (rc == EST_OK && binding)
-		rc = est_buf_printf(out, err, "; has the form of a channel binding (%s)", binding);
-	return rc;
+		return est_buf_printf(out, err, "; has the form of a channel binding (%s)",
+			binding);
+	return rc == EST_OK ? put(out, "; not of the form of a channel binding", err) : rc;
 }
 
 /* ChangeSubjectName (RFC 6402 section 2.8). */
@@ -113,11 +114,15 @@ static enum est_code read_attribute(struct est_span *in, struct est_cert_details
 		rest = value.whole;
 		if (n > 0)
 			rc = put(&text, ", ", err);
-		if (rc == EST_OK)
-			rc = value_text(oid.body, out, value.whole, &text, err);
 		if (rc == EST_OK && est_span_eq(oid.body, OID_EXT_REQ) &&
-			der_expect(&rest, DER_SEQUENCE, &list))
+			der_expect(&rest, DER_SEQUENCE, &list)) {
 			rc = details_extensions(list.body, d, err);
+			if (rc == EST_OK)
+				rc = est_buf_printf(&text, err, "%zu extension%s, shown below",
+					d->n_extensions, d->n_extensions == 1 ? "" : "s");
+		} else if (rc == EST_OK) {
+			rc = value_text(oid.body, out, value.whole, &text, err);
+		}
 	}
 	if (rc == EST_OK)
 		rc = x509_string(&text, &out->value, err);

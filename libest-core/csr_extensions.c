@@ -72,8 +72,6 @@ static enum est_code put_datum(struct est_buf *out, struct est_span oid, bool cr
 	return rc;
 }
 
-/* Printable ASCII, and for what cannot do without (RFC 5280 section 4.2.1.6) something before the
- * separator of mailbox or scheme. */
 /* Letters, digits, "-" and "_" in labels of 1 to 63; "*" may be the first one (RFC 5280 section
  * 4.2.1.6, RFC 9525 section 2). */
 static bool is_dns_name(const char *text)
@@ -94,6 +92,8 @@ static bool is_dns_name(const char *text)
 	}
 }
 
+/* Printable ASCII, and for what cannot do without (RFC 5280 section 4.2.1.6) something before the
+ * separator of mailbox or scheme. */
 static bool is_name(const char *text, gnutls_x509_subject_alt_name_t type)
 {
 	const char *mark = strchr(text, type == GNUTLS_SAN_URI ? ':' : '@');

@@ -7,6 +7,7 @@
 
 #include "cert.h"
 #include "key.h"
+#include "span.h"
 
 #define CHALLENGE_MAX 255 /* characters: pkcs-9-ub-challengePassword */
 
@@ -74,8 +75,7 @@ static enum est_code put_sorted(struct est_span set, struct est_span element, st
 	if (rc == EST_OK)
 		rc = est_buf_append(out, element, err);
 	if (rc == EST_OK && set.n > before.n)
-		rc = est_buf_append(out, (struct est_span){ set.p + before.n, set.n - before.n },
-			err);
+		rc = est_buf_append(out, span_after(set, before.n), err);
 	return rc;
 }
 

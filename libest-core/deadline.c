@@ -34,6 +34,16 @@ int64_t deadline_left_ms(const struct deadline *deadline)
 	return left > 0 ? left : 0;
 }
 
+enum est_code deadline_check(const struct deadline *deadline, const char *doing,
+	struct est_error *err)
+{
+	if (deadline->stop && *deadline->stop)
+		return est_fail(err, EST_E_INTERRUPTED, "interrupted %s", doing);
+	if (deadline_left_ms(deadline) == 0)
+		return est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
+	return EST_OK;
+}
+
 enum est_code deadline_poll(const struct deadline *deadline, int fd, short events, int64_t idle_ms,
 	const char *doing, struct est_error *err)
 {

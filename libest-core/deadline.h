@@ -16,6 +16,11 @@ struct deadline deadline_start(unsigned ms, const volatile sig_atomic_t *stop);
 struct deadline deadline_within(const struct deadline *deadline, int64_t ms);
 int64_t deadline_left_ms(const struct deadline *deadline); /* never negative */
 
+/* For work that waits for nothing: EST_OK as long as there is time.  EST_E_TIMEOUT,
+ * EST_E_INTERRUPTED. */
+enum est_code deadline_check(const struct deadline *deadline, const char *doing,
+	struct est_error *err) EST_MUST_CHECK;
+
 /* Waits for events on fd (-1: for time alone).  EST_E_TIMEOUT when the deadline passes, or idle_ms
  * without an event (negative: no such limit); EST_E_INTERRUPTED.  doing: "while reading ...". */
 enum est_code deadline_poll(const struct deadline *deadline, int fd, short events, int64_t idle_ms,

@@ -17,6 +17,8 @@
 #define DER_IA5          0x16
 #define DER_UTCTIME      0x17
 #define DER_GENTIME      0x18
+#define DER_VISIBLE      0x1a
+#define DER_BMP          0x1e
 #define DER_SEQUENCE     0x30
 #define DER_SET          0x31
 #define DER_CONTEXT(n)   (0x80 | (n)) /* primitive */

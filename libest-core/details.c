@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Every extension of a certificate in words: those of RFC 5280 section 4.2 and the timestamps of
  * RFC 6962 decoded, the others as hex.  Addresses are shown, never asked. */
-#include "details.h"
-
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cert.h"
 #include "x509_text.h"
@@ -53,6 +51,13 @@ static void put_name(struct writer *w, const struct der_tlv *name)
 		w->rc = x509_general_name(name, w->out, w->err);
 }
 
+/* A string of any type, or whatever else it is. */
+static void put_value(struct writer *w, struct est_span der)
+{
+	if (w->rc == EST_OK)
+		w->rc = x509_value(der, w->out, w->err);
+}
+
 /* A small INTEGER under any tag. */
 static void put_number(struct writer *w, struct est_span body)
 {
@@ -85,6 +90,17 @@ static bool more(const struct writer *w, struct est_span in)
 	return w->valid && w->rc == EST_OK && in.n > 0;
 }
 
+/* GeneralNames, each behind the prefix. */
+static void put_names(struct writer *w, const char *prefix, struct est_span in)
+{
+	struct der_tlv name;
+
+	while (more(w, in) && (w->valid = der_next(&in, &name))) {
+		next(w, prefix);
+		put_name(w, &name);
+	}
+}
+
 static void basic_constraints(struct writer *w, struct est_span value)
 {
 	struct est_span in = sequence(w, value);
@@ -110,18 +126,14 @@ static void subject_key_id(struct writer *w, struct est_span value)
 static void authority_key_id(struct writer *w, struct est_span value)
 {
 	struct est_span in = sequence(w, value);
-	struct der_tlv tlv, name;
+	struct der_tlv tlv;
 
 	if (der_expect(&in, DER_CONTEXT(0), &tlv)) {
 		next(w, "key ");
 		put_hex(w, tlv.body);
 	}
-	if (der_expect(&in, DER_CONTEXT_C(1), &tlv)) {
-		while (more(w, tlv.body) && (w->valid = der_next(&tlv.body, &name))) {
-			next(w, "issuer ");
-			put_name(w, &name);
-		}
-	}
+	if (der_expect(&in, DER_CONTEXT_C(1), &tlv))
+		put_names(w, "issuer ", tlv.body);
 	if (der_expect(&in, DER_CONTEXT(2), &tlv)) {
 		next(w, "serial ");
 		if (w->rc == EST_OK)
@@ -169,6 +181,31 @@ static void name_constraints(struct writer *w, struct est_span value)
 	w->valid &= in.n == 0;
 }
 
+/* UserNotice: who says it under which numbers, and the text (section 4.2.1.4). */
+static void user_notice(struct writer *w, struct est_span in)
+{
+	struct der_tlv reference, text, number;
+
+	put(w, " notice");
+	if (der_expect(&in, DER_SEQUENCE, &reference) &&
+		(w->valid &= der_next(&reference.body, &text))) {
+		put(w, " of ");
+		put_value(w, text.whole);
+		if (take(w, &reference.body, DER_SEQUENCE, &text)) {
+			while (more(w, text.body) && take(w, &text.body, DER_INTEGER, &number)) {
+				put(w, " ");
+				put_number(w, number.body);
+			}
+		}
+	}
+	if (more(w, in) && (w->valid = der_next(&in, &text))) {
+		put(w, " '");
+		put_value(w, text.whole);
+		put(w, "'");
+	}
+	w->valid &= in.n == 0;
+}
+
 static void policies(struct writer *w, struct est_span value)
 {
 	struct est_span in = sequence(w, value);
@@ -181,11 +218,14 @@ static void policies(struct writer *w, struct est_span value)
 		if (!der_expect(&info.body, DER_SEQUENCE, &list))
 			continue;
 		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &qualifier)) {
-			if (der_expect(&qualifier.body, DER_OID, &oid) &&
-				der_expect(&qualifier.body, DER_IA5, &text) && w->rc == EST_OK) {
-				put(w, " ");
-				w->rc = est_buf_escape(w->out, text.body, X509_TEXT_MAX, w->err);
+			if (!take(w, &qualifier.body, DER_OID, &oid))
+				return;
+			if (der_expect(&qualifier.body, DER_SEQUENCE, &text)) {
+				user_notice(w, text.body);
+				continue;
 			}
+			put(w, " ");
+			put_value(w, qualifier.body);
 		}
 	}
 }
@@ -230,27 +270,60 @@ static void inhibit_any_policy(struct writer *w, struct est_span value)
 		put_number(w, tlv.body);
 }
 
-/* DistributionPoint: { [0] { [0] names or [1] relative name }, [1] reasons, [2] issuer }. */
+/* DistributionPointName: names, or what is added to the issuer's (section 4.2.1.13). */
+static void point_name(struct writer *w, struct est_span in)
+{
+	struct est_buf set = { 0 }, name = { 0 };
+	struct der_tlv tlv;
+
+	if (der_expect(&in, DER_CONTEXT_C(0), &tlv)) {
+		put_names(w, "", tlv.body);
+	} else if (take(w, &in, DER_CONTEXT_C(1), &tlv)) {
+		next(w, "below the issuer ");
+		if (w->rc == EST_OK)
+			w->rc = der_put(&set, DER_SET, tlv.body, w->err);
+		if (w->rc == EST_OK)
+			w->rc = der_put(&name, DER_SEQUENCE, est_buf_span(&set), w->err);
+		w->valid &= w->rc != EST_OK ||
+			    cert_check_name(est_buf_span(&name), "name", w->err) == EST_OK;
+		if (w->rc == EST_OK && w->valid)
+			w->rc = x509_name(est_buf_span(&name), w->out, w->err);
+	}
+	est_buf_free(&set);
+	est_buf_free(&name);
+}
+
+/* ReasonFlags. */
+static void reasons(struct writer *w, struct est_span bits)
+{
+	static const char *const words[] = { NULL, "keyCompromise", "cACompromise",
+		"affiliationChanged", "superseded", "cessationOfOperation", "certificateHold",
+		"privilegeWithdrawn", "aACompromise" };
+
+	w->valid &= bits.n > 0;
+	next(w, "reasons");
+	for (size_t i = 1; i < sizeof(words) / sizeof(words[0]) && i / 8 + 1 < bits.n; i++) {
+		if (bits.p[i / 8 + 1] & 0x80 >> i % 8) {
+			put(w, " ");
+			put(w, words[i]);
+		}
+	}
+}
+
+/* DistributionPoint: { [0] name, [1] reasons, [2] issuer }. */
 static void distribution_points(struct writer *w, struct est_span value)
 {
 	struct est_span in = sequence(w, value);
-	struct der_tlv point, part, names, name;
+	struct der_tlv point, part;
 
 	while (more(w, in) && take(w, &in, DER_SEQUENCE, &point)) {
-		if (der_expect(&point.body, DER_CONTEXT_C(0), &part) &&
-			der_expect(&part.body, DER_CONTEXT_C(0), &names)) {
-			while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
-				next(w, "");
-				put_name(w, &name);
-			}
-		}
-		(void)der_expect(&point.body, DER_CONTEXT(1), &part); /* reasons */
-		if (der_expect(&point.body, DER_CONTEXT_C(2), &names)) {
-			while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
-				next(w, "issuer ");
-				put_name(w, &name);
-			}
-		}
+		if (der_expect(&point.body, DER_CONTEXT_C(0), &part))
+			point_name(w, part.body);
+		if (der_expect(&point.body, DER_CONTEXT(1), &part))
+			reasons(w, part.body);
+		if (der_expect(&point.body, DER_CONTEXT_C(2), &part))
+			put_names(w, "issuer ", part.body);
+		w->valid &= point.body.n == 0;
 	}
 }
 
@@ -301,8 +374,7 @@ static void attributes(struct writer *w, struct est_span value)
 			next(w, "");
 			put_oid(w, oid.body);
 			put(w, " ");
-			if (w->rc == EST_OK)
-				w->rc = x509_value(one.whole, w->out, w->err);
+			put_value(w, one.whole);
 		}
 	}
 }
@@ -319,20 +391,72 @@ static void serial(struct writer *w, struct est_span value)
 static void issuing_point(struct writer *w, struct est_span value)
 {
 	static const char *const words[] = { "user certificates alone", "CA certificates alone",
-		"some reasons alone", "indirect", "attribute certificates alone" };
+		NULL, "indirect", "attribute certificates alone" };
 	struct est_span in = sequence(w, value);
-	struct der_tlv part, names, name;
+	struct der_tlv part;
 
-	if (der_expect(&in, DER_CONTEXT_C(0), &part) &&
-		der_expect(&part.body, DER_CONTEXT_C(0), &names)) {
-		while (more(w, names.body) && (w->valid = der_next(&names.body, &name))) {
-			next(w, "");
-			put_name(w, &name);
-		}
-	}
+	if (der_expect(&in, DER_CONTEXT_C(0), &part))
+		point_name(w, part.body);
 	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (der_expect(&in, DER_CONTEXT(i + 1), &part))
+		if (!der_expect(&in, DER_CONTEXT(i + 1), &part))
+			continue;
+		if (!words[i])
+			reasons(w, part.body);
+		else if (part.body.n == 1 && part.body.p[0])
 			next(w, words[i]);
+	}
+	w->valid &= in.n == 0;
+}
+
+/* PrivateKeyUsagePeriod (RFC 3280 section 4.2.1.4): two GeneralizedTimes. */
+static void usage_period(struct writer *w, struct est_span value)
+{
+	static const char *const words[] = { "not before ", "not after " };
+	struct est_span in = sequence(w, value);
+	char text[40] = "";
+	struct der_tlv tlv;
+	struct tm tm;
+	time_t when;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!der_expect(&in, DER_CONTEXT(i), &tlv))
+			continue;
+		tlv.tag = DER_GENTIME;
+		w->valid &= der_time(&tlv, &when) && gmtime_r(&when, &tm) &&
+			    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
+		next(w, words[i]);
+		put(w, text);
+	}
+	w->valid &= in.n == 0;
+}
+
+/* TLSFeatures (RFC 7633): numbers of TLS extensions. */
+static void tls_features(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv tlv;
+
+	while (more(w, in) && take(w, &in, DER_INTEGER, &tlv)) {
+		next(w, "");
+		if (tlv.body.n == 1 && (tlv.body.p[0] == 5 || tlv.body.p[0] == 17))
+			put(w, tlv.body.p[0] == 5 ? "status_request" : "status_request_v2");
+		else
+			put_number(w, tlv.body);
+	}
+}
+
+/* Microsoft's CertificateTemplate: an OID and its version. */
+static void template(struct writer *w, struct est_span value)
+{
+	struct est_span in = sequence(w, value);
+	struct der_tlv tlv;
+
+	if (!take(w, &in, DER_OID, &tlv))
+		return;
+	put_oid(w, tlv.body);
+	for (int i = 0; i < 2 && der_expect(&in, DER_INTEGER, &tlv); i++) {
+		put(w, i ? "." : " version ");
+		put_number(w, tlv.body);
 	}
 	w->valid &= in.n == 0;
 }
@@ -372,6 +496,7 @@ static const struct {
 	{ "2.5.29.9", attributes },
 	{ "2.5.29.14", subject_key_id },
 	{ "2.5.29.15", key_usage },
+	{ "2.5.29.16", usage_period },
 	{ "2.5.29.17", names },
 	{ "2.5.29.18", names },
 	{ "2.5.29.19", basic_constraints },
@@ -389,7 +514,11 @@ static const struct {
 	{ "2.5.29.54", inhibit_any_policy },
 	{ "1.3.6.1.5.5.7.1.1", access_descriptions },
 	{ "1.3.6.1.5.5.7.1.11", access_descriptions },
+	{ "1.3.6.1.5.5.7.1.24", tls_features },
+	{ "1.3.6.1.5.5.7.48.1.5", put_value }, /* NULL */
 	{ "1.3.6.1.4.1.11129.2.4.2", timestamps },
+	{ "1.3.6.1.4.1.311.20.2", put_value },
+	{ "1.3.6.1.4.1.311.21.7", template },
 };
 
 enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,
@@ -412,95 +541,4 @@ enum est_code x509_extension_value(struct est_span oid, struct est_span value, s
 	put(&w, "#");
 	put_hex(&w, value);
 	return w.rc;
-}
-
-/* One Extension into the list, and true for one more of them. */
-static enum est_code read_extension(const struct der_tlv *ext, struct est_extension *out,
-	struct est_error *err)
-{
-	struct est_span in = ext->body;
-	struct est_buf text = { 0 };
-	struct der_tlv oid, tlv;
-	enum est_code rc;
-
-	if (!der_expect(&in, DER_OID, &oid))
-		return est_fail(err, EST_E_PROTOCOL, "an extension without an OID");
-	out->critical = der_expect(&in, DER_BOOLEAN, &tlv) && tlv.body.n == 1 && tlv.body.p[0];
-	if (!der_expect(&in, DER_OCTET_STRING, &tlv))
-		return est_fail(err, EST_E_PROTOCOL, "an extension without a value");
-	rc = x509_extension_value(oid.body, tlv.body, &text, err);
-	if (rc == EST_OK)
-		rc = details_name(oid.body, out, err);
-	if (rc == EST_OK)
-		rc = x509_string(&text, &out->value, err);
-	est_buf_free(&text);
-	return rc;
-}
-
-enum est_code details_name(struct est_span oid, struct est_extension *out, struct est_error *err)
-{
-	char dotted[DER_OID_TEXT_MAX];
-
-	if (!der_oid_text(oid, dotted))
-		return est_fail(err, EST_E_PROTOCOL, "an OID that is malformed or too long");
-	out->name = est_oid_name(dotted);
-	out->oid = strdup(dotted);
-	return out->oid ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory");
-}
-
-enum est_code details_extensions(struct est_span in, struct est_cert_details *d,
-	struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-	struct der_tlv ext;
-
-	if (!d->extension)
-		d->extension = calloc(EST_EXTENSIONS_MAX, sizeof(*d->extension));
-	if (!d->extension)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	while (rc == EST_OK && in.n > 0) {
-		if (d->n_extensions == EST_EXTENSIONS_MAX || !der_expect(&in, DER_SEQUENCE, &ext))
-			return est_fail(err, EST_E_PROTOCOL,
-				"a malformed extension, or more than %d", EST_EXTENSIONS_MAX);
-		rc = read_extension(&ext, &d->extension[d->n_extensions++], err);
-	}
-	return rc;
-}
-
-enum est_code est_cert_details(struct est_span der, struct est_cert_details *out,
-	struct est_error *err)
-{
-	struct est_cert_details d = { 0 };
-	struct cert_view view;
-	enum est_code rc = cert_view(der, "certificate", &view, err);
-
-	if (rc == EST_OK)
-		rc = est_cert_strength(der, &d.key_bits, &d.signature_bits, err);
-	if (rc == EST_OK)
-		rc = x509_sha256(view.spki, d.spki_sha256, err);
-	if (rc != EST_OK)
-		return rc;
-	d.version = view.version;
-	rc = details_extensions(view.extensions, &d, err);
-	if (rc == EST_OK)
-		*out = d;
-	else
-		est_cert_details_wipe(&d);
-	return rc;
-}
-
-static void wipe_list(struct est_extension *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free(list[i].oid);
-		free(list[i].value);
-	}
-	free(list);
-}
-
-void est_cert_details_wipe(struct est_cert_details *d)
-{
-	wipe_list(d->extension, d->n_extensions);
-	wipe_list(d->attribute, d->n_attributes);
-	*d = (struct est_cert_details){ 0 };
 }

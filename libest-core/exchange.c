@@ -248,12 +248,27 @@ static bool is_redirect(const struct operation *op, int status)
 static enum est_code fail_redirect(const struct place *place, const char *why,
 	struct est_error *err)
 {
-	char shown[300];
+	char where[512];
 
-	est_escape(shown, sizeof(shown), est_span_str(place->target));
-	est_fail(err, EST_E_REFUSED, "the server redirects to https://%s%s: %s",
-		place->url.authority, shown, why);
-	return est_reason(err, "redirect");
+	(void)snprintf(where, sizeof(where), "https://%s%s", place->url.authority, place->target);
+	return redirect_fail(EST_E_REFUSED, est_span_str(where), why, err);
+}
+
+/* The yes is for all of the run: csrattrs and the request after it may be redirected alike. */
+static bool asked_for(struct est_client *c, const struct url *url)
+{
+	struct est_error ignored;
+
+	for (size_t i = 0; i < c->n_agreed; i++) {
+		if (place_same_origin(url, &c->agreed[i]))
+			return true;
+	}
+	if (!c->config.consent || !c->config.consent(c->config.secret_ctx, url->authority))
+		return false;
+	if (c->n_agreed < REDIRECT_MAX && url_authority(est_span_str(url->authority),
+						  &c->agreed[c->n_agreed], &ignored) == EST_OK)
+		c->n_agreed++;
+	return true;
 }
 
 /* Another origin needs the operator's word, given before or now. */
@@ -276,8 +291,7 @@ static enum est_code ask_consent(struct est_client *c, const struct place *place
 		       place_same_origin(&place->url, &url);
 		url_wipe(&url);
 	}
-	if (!same && c->config.consent)
-		same = c->config.consent(c->config.secret_ctx, place->url.authority);
+	same = same || asked_for(c, &place->url);
 	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time */
 	if (same)
 		return EST_OK;

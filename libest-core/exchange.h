@@ -14,6 +14,8 @@ struct est_client {
 	struct est_config config; /* its strings are the caller's */
 	struct url url;           /* as configured */
 	struct place at; /* of the request under way, or of the last one; redirects move it */
+	struct url agreed[REDIRECT_MAX]; /* other origins that somebody has said yes to */
+	size_t n_agreed;
 	struct trust *trust;
 	struct crls *crls;   /* NULL: none were given */
 	struct est_key *key; /* of the TLS client certificate; NULL: none */
@@ -28,7 +30,8 @@ struct est_client {
 	struct auth auth;
 	struct est_quirks quirks;
 	struct est_session_info info;
-	bool noted_implicit; /* that a password goes where an implicit anchor vouches */
+	struct est_pending *pending; /* where what the server says of the next time goes; or NULL */
+	bool noted_implicit;         /* that a password goes where an implicit anchor vouches */
 	char tls_version[16], cipher[128], identity[256], address[NET_ADDRESS_TEXT],
 		proxy_address[NET_ADDRESS_TEXT];
 };
@@ -67,6 +70,10 @@ enum est_code client_status(struct est_client *client, const struct operation *o
 /* The decoded body of a success: media type checked, then base64 and its deviations. */
 enum est_code client_body(struct est_client *client, const struct operation *operation,
 	const struct http_response *response, struct est_buf *der,
+	struct est_error *err) EST_MUST_CHECK;
+/* Both, and the certificates in the body. */
+enum est_code client_certs(struct est_client *client, const struct operation *operation,
+	const struct http_response *response, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
 
 #endif

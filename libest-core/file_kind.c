@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "span.h"
 #include "wrapped.h"
 
 #define CHILDREN 7 /* as many as it takes to tell the structures apart */
@@ -150,6 +151,7 @@ enum est_file_kind file_kind_label(const struct pem_block *block)
 	} labels[] = {
 		{ "CERTIFICATE", EST_FILE_CERT },
 		{ "X509 CERTIFICATE", EST_FILE_CERT },
+		{ "X.509 CERTIFICATE", EST_FILE_CERT },
 		{ "TRUSTED CERTIFICATE", EST_FILE_TRUSTED_CERT },
 		{ "CERTIFICATE REQUEST", EST_FILE_CSR },
 		{ "NEW CERTIFICATE REQUEST", EST_FILE_CSR },
@@ -234,10 +236,36 @@ static enum est_file_kind text_kind(struct est_span data)
 static struct est_span skip_blank(struct est_span data)
 {
 	if (data.n >= 3 && memcmp(data.p, "\xef\xbb\xbf", 3) == 0)
-		data = (struct est_span){ data.p + 3, data.n - 3 };
+		data = span_after(data, 3);
 	while (data.n > 0 && memchr(" \t\r\n\f\v", data.p[0], 6))
-		data = (struct est_span){ data.p + 1, data.n - 1 };
+		data = span_after(data, 1);
 	return data;
+}
+
+/* An OpenPGP packet (RFC 4880 sections 4.2 and 5) that begins a file of them: a key, a signature or
+ * a message, with a version and an algorithm that there are. */
+static bool is_openpgp(struct est_span data)
+{
+	static const struct {
+		uint8_t tag, version, at; /* where its algorithm is */
+	} packets[] = { { 1, 3, 9 }, { 2, 4, 2 }, { 3, 4, 1 }, { 5, 4, 5 }, { 6, 4, 5 } };
+	uint8_t tag, length;
+	size_t head;
+
+	if (data.n < 16 || !(data.p[0] & 0x80))
+		return false;
+	length = data.p[0] & 0x40 ? data.p[1] : data.p[0] & 3;
+	tag = data.p[0] & 0x40 ? data.p[0] & 0x3f : data.p[0] >> 2 & 15;
+	if (data.p[0] & 0x40)
+		head = length < 192 ? 2 : length < 224 ? 3 : 6;
+	else
+		head = length == 0 ? 2 : length == 1 ? 3 : 5;
+	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+		if (packets[i].tag == tag && packets[i].version == data.p[head] &&
+			data.p[head + packets[i].at] - 1u < 28)
+			return true;
+	}
+	return false;
 }
 
 /* What the first bytes tell. */
@@ -268,10 +296,7 @@ static enum est_file_kind magic_kind(struct est_span data)
 			memcmp(data.p + magics[i].at, magics[i].magic, magics[i].n) == 0)
 			return magics[i].kind;
 	}
-	/* A public or secret key packet with a length of two octets, version 4 (RFC 4880). */
-	if (data.n > 4 && (data.p[0] == 0x99 || data.p[0] == 0x95) && data.p[3] == 4)
-		return EST_FILE_PGP;
-	return EST_FILE_UNKNOWN;
+	return is_openpgp(data) ? EST_FILE_PGP : EST_FILE_UNKNOWN;
 }
 
 enum est_file_kind file_kind_decode(struct est_span data, enum est_encoding *encoding,

@@ -121,14 +121,20 @@ static void remove_number(const char *dir, unsigned n)
 	free(folder);
 }
 
-void generation_prune(const char *current, unsigned keep)
+void generation_prune(const char *current, const char *former, unsigned keep)
 {
 	const char *slash = strrchr(current, '/');
 	char *dir = strndup(current, slash ? (size_t)(slash - current) : 0);
-	unsigned below = in_use(current), n;
+	unsigned below = in_use(current), last = in_use(former), n;
 
+	if (keep > 0 && last > 0 && last < below)
+		keep--;
+	else
+		last = 0;
 	while (dir && below > 0 && (n = newest(dir, below)) > 0) {
 		below = n;
+		if (n == last)
+			continue;
 		if (keep > 0)
 			keep--;
 		else
@@ -137,19 +143,15 @@ void generation_prune(const char *current, unsigned keep)
 	free(dir);
 }
 
-/* Folders that were begun or made, and never used; the key is in KEY.est-new still. */
-static void remove_unused(const struct est_generation *g)
+/* What was begun.  Not a generation with a number: it may hold the only key that fits a
+ * certificate, and which one is in use is the operator's to say. */
+static void remove_begun(const struct est_generation *g)
 {
-	unsigned used = in_use(g->current), n, below = NUMBER_MAX + 1;
 	char *next = join(g->dir, NEXT);
 
 	if (next)
 		remove_folder(next);
 	free(next);
-	while ((n = newest(g->dir, below)) > used) {
-		remove_number(g->dir, n);
-		below = n;
-	}
 	(void)unlink(g->link);
 }
 
@@ -160,7 +162,7 @@ static enum est_code check_current(const struct est_generation *g, struct est_er
 	if (lstat(g->current, &st) != 0)
 		return errno == ENOENT ? EST_OK : store_fail(g->current, "cannot look at it", err);
 	if (S_ISLNK(st.st_mode) && in_use(g->current) > 0)
-		return EST_OK;
+		return store_check_place(g->current, &st, err);
 	return est_fail(err, EST_E_OUTPUT,
 		"%s: not the symbolic link to a generation that a store has", g->current);
 }
@@ -200,7 +202,7 @@ enum est_code est_generation_open(const char *dir, struct est_generation **out,
 	g->link = g->current ? store_sibling(g->current, "tmp") : NULL;
 	rc = g->dir && g->link ? check_current(g, err) : no_memory(err);
 	if (rc == EST_OK) {
-		remove_unused(g);
+		remove_begun(g);
 		g->folder = join(dir, NEXT);
 		rc = g->folder ? make_folder(g, err) : no_memory(err);
 	}
@@ -238,16 +240,6 @@ out:
 	return rc;
 }
 
-static enum est_code pem_range(const struct est_certs *certs, size_t from, size_t to,
-	struct est_buf *out, struct est_error *err)
-{
-	enum est_code rc = EST_OK;
-
-	for (size_t i = from; rc == EST_OK && i < to; i++)
-		rc = est_pem_append(out, "CERTIFICATE", est_certs_get(certs, i), err);
-	return rc;
-}
-
 /* The folder is as open as the one in use, or as the umask has it for a new one. */
 static enum est_code open_folder(const struct est_generation *g, struct est_error *err)
 {
@@ -279,9 +271,9 @@ enum est_code est_generation_write(struct est_generation *g, struct est_span key
 	size_t n = est_certs_count(chain);
 	enum est_code rc;
 
-	rc = pem_range(chain, 0, 1, &cert, err);
+	rc = est_certs_pem(chain, 0, 1, &cert, err);
 	if (rc == EST_OK)
-		rc = pem_range(chain, 1, n, &rest, err);
+		rc = est_certs_pem(chain, 1, n, &rest, err);
 	if (rc == EST_OK)
 		rc = write_file(g, KEY, key, err);
 	if (rc == EST_OK)
@@ -328,11 +320,19 @@ void generation_committed(struct est_generation *g)
 	g->committed = true;
 }
 
+/* Put in place, and the way back has failed. */
+static bool is_in_use(const struct est_generation *g)
+{
+	unsigned n = number_of(strrchr(g->folder, '/') + 1);
+
+	return n > 0 && n == in_use(g->current);
+}
+
 void est_generation_free(struct est_generation *g)
 {
 	if (!g)
 		return;
-	if (g->folder && !g->committed) {
+	if (g->folder && !g->committed && !is_in_use(g)) {
 		remove_folder(g->folder);
 		(void)unlink(g->link);
 	}

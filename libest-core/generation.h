@@ -10,7 +10,8 @@
 enum est_code generation_stage(struct est_generation *generation, const char **current,
 	struct est_error *err) EST_MUST_CHECK;
 void generation_committed(struct est_generation *generation);
-/* Removes the generations but the one in use and the newest keep of the older ones. */
-void generation_prune(const char *current, unsigned keep);
+/* Removes the generations but the one in use and keep of the others: first the one that the link
+ * former names, then the newest. */
+void generation_prune(const char *current, const char *former, unsigned keep);
 
 #endif

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "cert.h"
+#include "crl.h"
+#include "x509_text.h"
 
-#define TRIES_MAX  16  /* signatures that are tried for one certificate */
-#define WEAK_BITS  112 /* what the client's own path validation demands */
+#define TRIES_MAX  16 /* signatures that are tried for one certificate */
 #define NONE       EST_NO_ISSUER
 #define KEY_ID_TAG DER_CONTEXT(0)
 
@@ -72,18 +73,28 @@ static int by_key(const void *a, const void *b, void *ctx)
 	return order ? order : (x > y) - (x < y);
 }
 
+/* Of the contents of a list of extensions; empty: it does not say. */
+static struct est_span issuer_key_id(struct est_span extensions)
+{
+	struct est_span value;
+	struct der_tlv tlv;
+
+	if (cert_find_extension(extensions, CERT_OID_AUTHORITY_KEY_ID, NULL, &value) &&
+		der_expect(&value, DER_SEQUENCE, &tlv) && der_expect(&tlv.body, KEY_ID_TAG, &tlv))
+		return tlv.body;
+	return (struct est_span){ (const uint8_t *)"", 0 };
+}
+
 static void read_key_ids(struct item *item)
 {
 	struct est_span value;
 	struct der_tlv tlv;
 
-	item->key_id = item->issuer_key_id = (struct est_span){ item->view.der.p, 0 };
+	item->key_id = (struct est_span){ item->view.der.p, 0 };
+	item->issuer_key_id = issuer_key_id(item->view.extensions);
 	if (cert_extension(&item->view, CERT_OID_SUBJECT_KEY_ID, NULL, &value) &&
 		der_expect(&value, DER_OCTET_STRING, &tlv))
 		item->key_id = tlv.body;
-	if (cert_extension(&item->view, CERT_OID_AUTHORITY_KEY_ID, NULL, &value) &&
-		der_expect(&value, DER_SEQUENCE, &tlv) && der_expect(&tlv.body, KEY_ID_TAG, &tlv))
-		item->issuer_key_id = tlv.body;
 }
 
 static enum est_code read_all(struct graph *g, const struct est_span *certs, struct est_error *err)
@@ -114,7 +125,7 @@ static enum est_code judge_all(struct graph *g, time_t at, struct est_error *err
 		rc = est_cert_strength(view->der, &key, &signature, err);
 		node->expired = view->not_after < at;
 		node->not_yet_valid = view->not_before > at;
-		node->weak = key < WEAK_BITS || signature < WEAK_BITS;
+		node->weak = key < EST_WEAK_BITS || signature < EST_WEAK_BITS;
 		node->self_signed = cert_is_self_issued(view) && cert_verifies_itself(view);
 	}
 	return rc;
@@ -356,25 +367,43 @@ static void class_all(struct graph *g, bool *issued)
 	for_each_key(g, true);
 }
 
+/* The tables, without duplicates; close_graph() also after a failure. */
+static enum est_code open_graph(struct graph *g, const struct est_span *certs, size_t n,
+	struct est_error *err)
+{
+	enum est_code rc;
+
+	g->n = n;
+	g->item = calloc(n + 1, sizeof(*g->item));
+	g->node = calloc(n + 1, sizeof(*g->node));
+	g->order = calloc(n + 1, sizeof(*g->order));
+	if (!g->item || !g->node || !g->order)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	rc = read_all(g, certs, err);
+	if (rc == EST_OK)
+		drop_duplicates(g);
+	return rc;
+}
+
+static void close_graph(struct graph *g)
+{
+	free(g->item);
+	free(g->node);
+	free(g->order);
+}
+
 enum est_code est_graph(const struct est_span *certs, size_t n, time_t at, struct est_node **out,
 	struct est_error *err)
 {
-	struct graph g = { .n = n };
+	struct graph g = { 0 };
 	bool *issued = calloc(n + 1, sizeof(*issued));
 	size_t *mark = calloc(n + 1, sizeof(*mark));
-	enum est_code rc;
+	enum est_code rc = open_graph(&g, certs, n, err);
 
-	g.item = calloc(n + 1, sizeof(*g.item));
-	g.node = calloc(n + 1, sizeof(*g.node));
-	g.order = calloc(n + 1, sizeof(*g.order));
-	if (!g.item || !g.node || !g.order || !issued || !mark) {
+	if (rc == EST_OK && (!issued || !mark))
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-		goto out;
-	}
-	rc = read_all(&g, certs, err);
 	if (rc != EST_OK)
 		goto out;
-	drop_duplicates(&g);
 	rc = judge_all(&g, at, err);
 	if (rc != EST_OK)
 		goto out;
@@ -389,10 +418,58 @@ enum est_code est_graph(const struct est_span *certs, size_t n, time_t at, struc
 	*out = g.node;
 	g.node = NULL;
 out:
-	free(g.item);
-	free(g.node);
-	free(g.order);
+	close_graph(&g);
 	free(issued);
 	free(mark);
+	return rc;
+}
+
+/* From a place in the table on, as try_issuers(). */
+static void try_signers(const struct graph *g, const struct crl_view *crl, struct est_span key_id,
+	struct est_crl_signer *out, unsigned *tries)
+{
+	size_t at = lower_bound(g, crl->issuer, key_id);
+
+	for (; out->cert == NONE && at < g->n_order && *tries < TRIES_MAX; at++, ++*tries) {
+		const struct item *item = &g->item[g->order[at]];
+
+		if (!est_span_eq(item->view.subject, crl->issuer) ||
+			(key_id.n > 0 && !est_span_eq(item->key_id, key_id)))
+			return;
+		out->named = true;
+		if (!crl_signed_by(crl, &item->view, true))
+			continue;
+		out->cert = g->order[at];
+		out->may_not = !crl_may_sign(&item->view);
+	}
+}
+
+enum est_code est_crl_signers(const struct est_span *crls, size_t n_crls,
+	const struct est_span *certs, size_t n, struct est_crl_signer *out, struct est_error *err)
+{
+	const struct est_span any = { (const uint8_t *)"", 0 };
+	struct est_crl_signer signer;
+	struct est_error ignored;
+	struct graph g = { 0 };
+	struct crl_view view;
+	struct est_span id;
+	unsigned tries;
+	enum est_code rc = open_graph(&g, certs, n, err);
+
+	if (rc == EST_OK)
+		qsort_r(g.order, g.n_order, sizeof(*g.order), by_subject, &g);
+	for (size_t i = 0; rc == EST_OK && i < n_crls; i++) {
+		out[i] = signer = (struct est_crl_signer){ .cert = NONE };
+		if (crl_view(crls[i], &view, &ignored) != EST_OK)
+			continue;
+		tries = 0;
+		id = issuer_key_id(view.extensions);
+		signer.weak = x509_signature_strength(view.signature_oid, crls[i]) < EST_WEAK_BITS;
+		if (id.n > 0)
+			try_signers(&g, &view, id, &signer, &tries);
+		try_signers(&g, &view, any, &signer, &tries);
+		out[i] = signer;
+	}
+	close_graph(&g);
 	return rc;
 }

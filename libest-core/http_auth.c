@@ -5,6 +5,7 @@
 
 #include "base64.h"
 #include "http_lex.h"
+#include "span.h"
 
 /* token68 = 1*( ALPHA / DIGIT / "-._~+/" ) *"=", and nothing after it in the list element. */
 static bool take_token68(struct est_span *in, struct est_span *out)
@@ -20,7 +21,7 @@ static bool take_token68(struct est_span *in, struct est_span *out)
 		return false;
 	while (n < rest.n && rest.p[n] == '=')
 		n++;
-	rest = (struct est_span){ rest.p + n, rest.n - n };
+	rest = span_after(rest, n);
 	http_skip_blanks(&rest);
 	if (rest.n > 0 && rest.p[0] != ',')
 		return false;
@@ -110,7 +111,7 @@ static bool take_challenge(struct est_span *in, struct http_challenge *out)
 	for (;;) { /* the elements that follow belong to it until one is a scheme */
 		next = *in;
 		while (next.n > 0 && (next.p[0] == ',' || next.p[0] == ' ' || next.p[0] == '\t'))
-			next = (struct est_span){ next.p + 1, next.n - 1 };
+			next = span_after(next, 1);
 		*in = next;
 		if (next.n == 0 || !looks_like_param(next))
 			return good;
@@ -129,7 +130,7 @@ size_t http_challenges(const struct http_response *response, const char *field,
 	for (size_t i = 0; http_field(response, field, i, &value); i++) {
 		while (value.n > 0 && n < HTTP_CHALLENGES_MAX) {
 			if (value.p[0] == ',' || value.p[0] == ' ' || value.p[0] == '\t')
-				value = (struct est_span){ value.p + 1, value.n - 1 };
+				value = span_after(value, 1);
 			else if (take_challenge(&value, &out[n]))
 				n++;
 		}
@@ -179,11 +180,11 @@ enum est_code http_auth_value(const struct http_challenge *challenge, const char
 		return est_fail(err, EST_E_PROTOCOL, "no %s", name);
 	while (rc == EST_OK && rest.n > 0) {
 		if (rest.p[0] == '\\' && rest.n > 1)
-			rest = (struct est_span){ rest.p + 1, rest.n - 1 };
+			rest = span_after(rest, 1);
 		for (n = 1; n < rest.n && rest.p[n] != '\\'; n++)
 			;
 		rc = est_buf_append(out, (struct est_span){ rest.p, n }, err);
-		rest = (struct est_span){ rest.p + n, rest.n - n };
+		rest = span_after(rest, n);
 	}
 	return rc;
 }
@@ -198,7 +199,7 @@ bool http_auth_info(const struct http_response *response, const char *field,
 	for (size_t i = 0; http_field(response, field, i, &value); i++) {
 		while (value.n > 0) {
 			if (value.p[0] == ',' || value.p[0] == ' ' || value.p[0] == '\t')
-				value = (struct est_span){ value.p + 1, value.n - 1 };
+				value = span_after(value, 1);
 			else if (!take_param(&value, &param) || !add_param(out, &param))
 				return false;
 		}

@@ -7,6 +7,7 @@
 #include <nettle/sha2.h>
 
 #include "http_lex.h"
+#include "span.h"
 
 /* nettle for all of them: GnuTLS has no SHA-512/256, which is not SHA-512 cut short. */
 static const struct algorithm {
@@ -216,7 +217,7 @@ static enum est_code append_quoted(struct est_buf *out, const char *before, stru
 			rc = est_buf_printf(out, err, "\\%c", value.p[n]);
 			n++;
 		}
-		value = (struct est_span){ value.p + n, value.n - n };
+		value = span_after(value, n);
 	}
 	return rc == EST_OK ? est_buf_append(out, est_span_str("\""), err) : rc;
 }

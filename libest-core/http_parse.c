@@ -8,6 +8,7 @@
 #include "http_framing.h"
 #include "http_lex.h"
 #include "quirk.h"
+#include "span.h"
 
 void http_parser_init(struct http_parser *parser, struct http_response *response, size_t max_body,
 	struct est_quirks *quirks)
@@ -397,7 +398,7 @@ static bool chunk_size(struct est_span line, uint64_t *out)
 	}
 	if (n == 0)
 		return false;
-	line = (struct est_span){ line.p + n, line.n - n };
+	line = span_after(line, n);
 	if (line.n > 0) {
 		http_skip_blanks(&line);
 		if (line.n == 0 || line.p[0] != ';')

@@ -84,15 +84,17 @@ enum est_code indication_authorities(const struct est_certs *anchors, struct est
 	return make_list(anchors, put_name, out, err);
 }
 
-static int send_list(gnutls_session_t tls, put_fn *put, gnutls_buffer_t extdata)
+typedef enum est_code list_fn(const struct est_certs *anchors, struct est_buf *out,
+	struct est_error *err);
+
+static int send_list(gnutls_session_t tls, list_fn *list, gnutls_buffer_t extdata)
 {
 	const struct session *s = gnutls_session_get_ptr(tls);
 	struct est_buf body = { 0 };
 	struct est_error ignored;
 	int ret = 0; /* nothing is sent */
 
-	if (make_list(trust_anchors(s->params->trust), put, &body, &ignored) == EST_OK &&
-		body.n > 0) {
+	if (list(trust_anchors(s->params->trust), &body, &ignored) == EST_OK && body.n > 0) {
 		ret = gnutls_buffer_append_data(extdata, body.p, body.n);
 		ret = ret < 0 ? ret : (int)body.n;
 	}
@@ -102,12 +104,12 @@ static int send_list(gnutls_session_t tls, put_fn *put, gnutls_buffer_t extdata)
 
 static int send_trusted(gnutls_session_t tls, gnutls_buffer_t extdata)
 {
-	return send_list(tls, put_trusted, extdata);
+	return send_list(tls, indication_trusted_ca_keys, extdata);
 }
 
 static int send_authorities(gnutls_session_t tls, gnutls_buffer_t extdata)
 {
-	return send_list(tls, put_name, extdata);
+	return send_list(tls, indication_authorities, extdata);
 }
 
 /* RFC 6066 section 6: the server's answer is empty. */

@@ -22,6 +22,7 @@ struct est_key {
 	struct token_pin *pin;
 	char type[16];
 	bool no_signatures;
+	struct est_buf sealed; /* PEM, as it was, when a passphrase opens it */
 };
 
 static const struct key_type {
@@ -70,6 +71,7 @@ void est_key_free(struct est_key *key)
 	gnutls_x509_privkey_deinit(key->x509);
 	gnutls_privkey_deinit(key->token);
 	token_pin_free(key->pin);
+	est_buf_free(&key->sealed);
 	free(key);
 }
 
@@ -261,6 +263,12 @@ static enum est_code import_encrypted(struct est_key *key, struct est_span text,
 			est_reason(err, "wrong-passphrase");
 		}
 	}
+	if (rc == EST_OK)
+		rc = pem_present(text)
+			     ? est_buf_append(&key->sealed, text, err)
+			     : est_pem_append(&key->sealed, "ENCRYPTED PRIVATE KEY", text, err);
+	if (rc == EST_OK && key->sealed.p[key->sealed.n - 1] != '\n')
+		rc = est_buf_append(&key->sealed, est_span_str("\n"), err);
 	est_buf_free(&password);
 	return rc;
 }
@@ -317,7 +325,8 @@ static enum est_code import(struct est_key *key, struct est_span text, const cha
 	ret = key_import(key, one, NULL);
 	if (ret < 0)
 		return est_fail(err, ret == GNUTLS_E_MEMORY_ERROR ? EST_E_INTERNAL : EST_E_INPUT,
-			"%s: holds no private key: %s", name, gnutls_strerror(ret));
+			"%s: holds no private key of a kind that can be used here: %s", name,
+			gnutls_strerror(ret));
 	return EST_OK;
 }
 
@@ -379,6 +388,8 @@ enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct
 
 	if (!key->x509)
 		return est_fail(err, EST_E_INPUT, "a key in a token cannot be written");
+	if (key->sealed.n)
+		return est_buf_append(out, est_buf_span(&key->sealed), err);
 	ret = gnutls_x509_privkey_export2_pkcs8(key->x509,
 		key->no_signatures ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, NULL,
 		GNUTLS_PKCS_PLAIN, &pem);

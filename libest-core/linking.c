@@ -58,6 +58,8 @@ static enum est_code fail_demand(const struct linking *l, const char *why, struc
 	est_fail(err, EST_E_INPUT,
 		"the server's CSR attributes ask for %s (RFC 7030 section 3.5), %s",
 		l->own_attribute ? "estIdentityLinking" : "challengePassword", why);
+	if (!l->ask->key)
+		est_hint(err, "some servers list it and take less: --csrattrs ignore does not ask");
 	return est_reason(err, "linking");
 }
 
@@ -116,7 +118,10 @@ enum est_code linking_begin(struct est_client *c, const struct est_enrollment *a
 	if (demanded && pop == EST_POP_OFF)
 		return fail_demand(l, "and --pop off does without", err);
 	if (demanded && (secret || linked))
-		return fail_demand(l, "and challengePassword holds a secret", err);
+		return fail_demand(l,
+			secret ? "and challengePassword holds a secret"
+			       : "and the request has an estIdentityLinking of its own",
+			err);
 	l->required = demanded || forced;
 	l->wanted = l->required || (pop == EST_POP_AUTO && !secret && !linked);
 	return l->required && pop != EST_POP_TLS_EXPORTER ? need_tls12(c, err) : EST_OK;

@@ -143,41 +143,97 @@ static bool address_within(struct est_span address, struct est_span base)
 	return true;
 }
 
+#define TELETEX   0x14
+#define UNIVERSAL 0x1c
+#define BMP       0x1e
+#define BAD       UINT32_MAX /* no character, or one that has no place in a name */
+
+struct text {
+	uint8_t tag;
+	struct est_span rest;
+	bool begun;
+};
+
 static bool is_text(uint8_t tag)
 {
-	return tag == DER_UTF8 || tag == DER_PRINTABLE || tag == DER_IA5 || tag == 0x14;
+	return tag == DER_UTF8 || tag == DER_PRINTABLE || tag == DER_IA5 || tag == TELETEX ||
+	       tag == UNIVERSAL || tag == BMP;
 }
 
-/* RFC 5280 section 7.1: case and the width of white space do not count. */
-static bool same_value(const struct der_tlv *a, const struct der_tlv *b)
+/* 0: the end.  Teletex is read as Latin-1, as everybody writes it. */
+static uint32_t next_char(struct text *t)
 {
-	struct est_span x = a->body, y = b->body;
+	const size_t width = t->tag == BMP ? 2 : t->tag == UNIVERSAL ? 4 : 1;
+	size_t more = 0;
+	uint32_t c = 0;
+
+	if (t->rest.n == 0)
+		return 0;
+	for (size_t i = 0; i < width; i++) {
+		if (t->rest.n == 0)
+			return BAD;
+		c = c << 8 | *t->rest.p++;
+		t->rest.n--;
+	}
+	if (t->tag == DER_UTF8 && c >= 0x80) {
+		more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+		for (c &= 0x3fu >> more; more > 0; more--) {
+			if (t->rest.n == 0 || (*t->rest.p & 0xc0) != 0x80)
+				return BAD;
+			c = c << 6 | (*t->rest.p++ & 0x3f);
+			t->rest.n--;
+		}
+		return c < 0x80 ? BAD : c;
+	}
+	return c ? c : BAD;
+}
+
+/* The same without the difference of capitals, and of one blank, many, and those at the ends. */
+static uint32_t next_prepared(struct text *t)
+{
+	struct est_span before;
+	bool blank = false;
+	uint32_t c;
+
+	for (;;) {
+		before = t->rest;
+		c = next_char(t);
+		if (c != ' ')
+			break;
+		blank = true;
+	}
+	if (blank && t->begun && c) {
+		t->rest = before;
+		return ' ';
+	}
+	t->begun = true;
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* RFC 5280 section 7.1, whichever way each is encoded.  Of letters beyond ASCII it is not known
+ * which are one but for their case: unknown is the answer where these alone differ. */
+static bool same_value(const struct der_tlv *a, const struct der_tlv *b, bool unknown)
+{
+	struct text x = { a->tag, a->body, false }, y = { b->tag, b->body, false };
+	uint32_t p, q;
 
 	if (est_span_eq(a->whole, b->whole))
 		return true;
 	if (!is_text(a->tag) || !is_text(b->tag))
 		return false;
-	for (;;) {
-		bool blank = (x.n > 0 && *x.p == ' ') || (y.n > 0 && *y.p == ' ');
-
-		for (; x.n > 0 && *x.p == ' '; x.p++)
-			x.n--;
-		for (; y.n > 0 && *y.p == ' '; y.p++)
-			y.n--;
-		if (x.n == 0 || y.n == 0)
-			return x.n == y.n;
-		if (blank && x.p > a->body.p && y.p > b->body.p &&
-			(x.p[-1] == ' ') != (y.p[-1] == ' '))
+	do {
+		p = next_prepared(&x);
+		q = next_prepared(&y);
+		if (p == BAD || q == BAD || (p != q && p >= 0x80 && q >= 0x80))
+			return unknown;
+		if (p != q)
 			return false;
-		if (strncasecmp((const char *)x.p, (const char *)y.p, 1) != 0)
-			return false;
-		x = tail(x, x.n - 1);
-		y = tail(y, y.n - 1);
-	}
+	} while (p);
+	return true;
 }
 
 /* Two RelativeDistinguishedNames: each attribute of one is in the other. */
-static bool same_rdn(struct est_span a, struct est_span b)
+static bool same_rdn(struct est_span a, struct est_span b, bool unknown)
 {
 	struct der_tlv x, y, x_type, x_value, y_type, y_value;
 	size_t n_a = 0, n_b = 0;
@@ -194,7 +250,7 @@ static bool same_rdn(struct est_span a, struct est_span b)
 			found = der_next(&ax, &x_type) && der_next(&ay, &y_type) &&
 				der_next(&ax, &x_value) && der_next(&ay, &y_value) &&
 				est_span_eq(x_type.body, y_type.body) &&
-				same_value(&x_value, &y_value);
+				same_value(&x_value, &y_value, unknown);
 		}
 		if (!found)
 			return false;
@@ -203,13 +259,13 @@ static bool same_rdn(struct est_span a, struct est_span b)
 }
 
 /* The constraint is the beginning of the name. */
-static bool directory_within(struct est_span name, struct est_span base)
+static bool directory_within(struct est_span name, struct est_span base, bool unknown)
 {
 	struct der_tlv ours, theirs;
 
 	while (base.n > 0) {
 		if (!der_next(&base, &theirs) || !der_next(&name, &ours) ||
-			!same_rdn(ours.body, theirs.body))
+			!same_rdn(ours.body, theirs.body, unknown))
 			return false;
 	}
 	return true;
@@ -231,7 +287,7 @@ static bool name_within(const struct name *name, struct est_span base, bool unkn
 		return address_within(name->value, base);
 	case NAME_DIRECTORY:
 		return der_expect(&base, DER_SEQUENCE, &inner) &&
-		       directory_within(name->value, inner.body);
+		       directory_within(name->value, inner.body, unknown);
 	default:
 		return unknown;
 	}

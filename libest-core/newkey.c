@@ -3,7 +3,6 @@
  * crash, a kill or a 202 never loses a key that the CA has certified. */
 #include "newkey.h"
 
-#include "csr.h"
 #include "key.h"
 #include "store.h"
 #include "token.h"
@@ -173,75 +172,6 @@ const struct est_key *est_newkey_key(const struct est_newkey *nk)
 const char *est_newkey_path(const struct est_newkey *nk)
 {
 	return nk->path;
-}
-
-/* The request that an unfinished run left; out stays empty when there is none, or none that this
- * user can have left whole: it is made anew then. */
-static enum est_code read_request(const struct est_newkey *nk, struct est_buf *out,
-	struct est_error *err)
-{
-	struct stat st;
-	enum est_code rc;
-
-	if (lstat(nk->csr_path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
-		return EST_OK;
-	rc = est_csr_load(nk->csr_path, out, err);
-	return rc == EST_E_INPUT ? EST_OK : rc;
-}
-
-/* Not truncated in place: what has the name may be a link that somebody else has put there. */
-static enum est_code write_request(const struct est_newkey *nk, struct est_span der,
-	struct est_error *err)
-{
-	struct est_buf pem = { 0 };
-	enum est_code rc = EST_OK;
-	int fd = -1;
-
-	if (unlink(nk->csr_path) == 0 || errno == ENOENT)
-		fd = open(nk->csr_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return store_fail(nk->csr_path, "cannot make it", err);
-	rc = est_pem_append(&pem, "CERTIFICATE REQUEST", der, err);
-	if (rc == EST_OK)
-		rc = store_write(fd, est_buf_span(&pem), nk->csr_path, err);
-	if (rc == EST_OK)
-		rc = store_sync_dir(nk->target.dir, err);
-	(void)close(fd);
-	est_buf_free(&pem);
-	return rc;
-}
-
-/* Whether two requests ask for the same; their signatures differ by chance. */
-static bool same_request(struct est_span a, struct est_span b)
-{
-	struct csr_view va, vb;
-	struct est_error ignored;
-
-	return csr_view(a, "", &va, &ignored) == EST_OK &&
-	       csr_view(b, "", &vb, &ignored) == EST_OK && est_span_eq(va.info, vb.info) &&
-	       est_span_eq(va.algorithm, vb.algorithm);
-}
-
-enum est_code est_newkey_request(struct est_newkey *nk, const struct est_csr_spec *spec,
-	struct est_buf *der, bool *same, struct est_error *err)
-{
-	struct est_buf fresh = { 0 }, kept = { 0 };
-	enum est_code rc;
-	bool is_same;
-
-	rc = est_csr_build(spec, nk->key, &fresh, err);
-	if (rc == EST_OK)
-		rc = read_request(nk, &kept, err);
-	is_same = rc == EST_OK && same_request(est_buf_span(&fresh), est_buf_span(&kept));
-	if (rc == EST_OK && !is_same)
-		rc = write_request(nk, est_buf_span(&fresh), err);
-	if (rc == EST_OK)
-		rc = est_buf_append(der, est_buf_span(is_same ? &kept : &fresh), err);
-	if (rc == EST_OK)
-		*same = is_same;
-	est_buf_free(&fresh);
-	est_buf_free(&kept);
-	return rc;
 }
 
 enum est_code newkey_stage(struct est_newkey *nk, struct est_error *err)

@@ -203,12 +203,9 @@ enum est_code est_newkey_token_repair(const char *url, const char *beside, est_s
 
 	if (!nk)
 		return err->code;
-	rc = EST_OK;
-	if (access(nk->csr_path, F_OK) == 0) {
-		rc = open_place(nk, url, ask, ctx, err);
-		if (rc == EST_OK)
-			rc = repair(nk, ask, ctx, cert, keep, repaired, err);
-	}
+	rc = open_place(nk, url, ask, ctx, err);
+	if (rc == EST_OK)
+		rc = repair(nk, ask, ctx, cert, keep, repaired, err);
 	est_newkey_free(nk);
 	return rc;
 }

@@ -2,7 +2,7 @@
 /* A file taken apart into certificates, requests and what else it holds, for whoever looks at
  * files.  Each byte is looked at a fixed number of times, and objects at the front of a file are
  * handed out before its end is read. */
-#include "source.h"
+#include "objects_plain.h"
 
 #include <string.h>
 
@@ -11,6 +11,7 @@
 #include "file_kind.h"
 #include "p12_open.h"
 #include "quirk.h"
+#include "source.h"
 #include "trailing.h"
 #include "wrapped.h"
 
@@ -19,8 +20,14 @@
 #define PEM_TAIL  256
 #define PEM_SMALL (64u << 10)
 
+struct walk;
+/* Takes apart what holds other files: PKCS #12, mail and HTTP responses. */
+typedef enum est_code open_fn(struct walk *walk, enum est_file_kind kind, struct est_span data,
+	unsigned depth);
+
 struct walk { /* one file */
 	est_object_fn *fn;
+	open_fn *open; /* NULL: such a file stays closed */
 	void *ctx;
 	struct est_quirks *quirks;
 	struct est_error *err;
@@ -154,9 +161,14 @@ static enum est_code walk_bag(struct walk *walk, struct est_span der)
 	return rc;
 }
 
-static enum est_code p12_object(void *ctx, enum est_file_kind kind, struct est_span der)
+static enum est_code p12_object(void *ctx, const struct est_object *item)
 {
-	return emit(ctx, kind, der, 0, NULL);
+	struct walk *walk = ctx;
+	struct est_object object = *item;
+
+	object.index = ++walk->index;
+	object.offset = walk->offset;
+	return walk->fn(walk->ctx, &object, walk->err);
 }
 
 /* The error of the callback, which went into walk->err, is told from one of the file's by it. */
@@ -180,7 +192,9 @@ static enum est_code walk_value(struct walk *walk, enum est_file_kind kind, stru
 	case EST_FILE_BARE_SIGNED:
 		return walk_bag(walk, der);
 	case EST_FILE_PKCS12:
-		return walk_p12(walk, der);
+		if (walk->open)
+			return walk->open(walk, kind, der, 0);
+		/* fallthrough */
 	case EST_FILE_PRIVATE_KEY:
 	case EST_FILE_ENCRYPTED_KEY:
 		return emit(walk, kind, (struct est_span){ 0 }, 0, NULL);
@@ -278,7 +292,7 @@ static enum est_code walk_block(struct walk *walk, const struct pem_block *block
 		value.n = 0;
 	if (kind != label && label != EST_FILE_OTHER_PEM && kind != EST_FILE_BARE_SIGNED &&
 		kind != EST_FILE_OTHER_CMS)
-		rc = quirk_note(walk->quirks, EST_Q_PEM_LABEL, "PEM", walk->err);
+		rc = quirk_note(walk->quirks, EST_Q_PEM_LABEL, "PEM", &why);
 	if (rc == EST_OK)
 		rc = trailing_cut(&value, est_file_kind_text(kind), walk->quirks, &why);
 	if (rc == EST_OK)
@@ -402,6 +416,7 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	struct wrapped message = { 0 };
 	struct est_buf whole = { 0 };
 	enum est_encoding encoding;
+	enum est_file_kind kind;
 	enum est_code rc = EST_OK;
 
 	if (depth == NEST_MAX || !wrapped_read(data, false, &message))
@@ -413,17 +428,25 @@ static enum est_code walk_wrapped(struct walk *walk, struct est_span data, unsig
 	if (message.chunked && wrapped_unchunk(message.body, &whole, walk->err))
 		message.body = est_buf_span(&whole);
 	if (message.est_type) {
-		(void)est_file_kind(message.body, &encoding);
+		kind = est_file_kind(message.body, &encoding);
 		if (encoding == EST_ENCODING_PEM)
 			rc = quirk_note(walk->quirks, EST_Q_PEM, "HTTP response", walk->err);
 		else if (encoding == EST_ENCODING_RAW && message.body.n > 0 &&
 			 message.body.p[0] == DER_SEQUENCE)
 			rc = quirk_note(walk->quirks, EST_Q_RAW_DER, "HTTP response", walk->err);
+		if (rc == EST_OK && kind == EST_FILE_CERT && encoding != EST_ENCODING_PEM)
+			rc = quirk_note(walk->quirks, EST_Q_BARE_CERT, "HTTP response", walk->err);
 	}
 	if (rc == EST_OK)
 		rc = walk_any(walk, message.body, depth + 1);
 	est_buf_free(&whole);
 	return rc;
+}
+
+static enum est_code open_inside(struct walk *walk, enum est_file_kind kind, struct est_span data,
+	unsigned depth)
+{
+	return kind == EST_FILE_PKCS12 ? walk_p12(walk, data) : walk_wrapped(walk, data, depth);
 }
 
 static enum est_code walk_any(struct walk *walk, struct est_span data, unsigned depth)
@@ -436,6 +459,12 @@ static enum est_code walk_any(struct walk *walk, struct est_span data, unsigned 
 
 	walk->label = (struct est_span){ 0 };
 	switch (kind) {
+	case EST_FILE_WRAPPED:
+		if (walk->open) {
+			rc = walk->open(walk, kind, data, depth);
+			break;
+		}
+		/* fallthrough */
 	case EST_FILE_UNKNOWN: /* DER that is cut short says where */
 		if (data.n > 1 && data.p[0] == DER_SEQUENCE && data.p[1] & 0x80 &&
 			!ber_next(&(struct est_span){ data.p, data.n }, &whole)) {
@@ -455,9 +484,6 @@ static enum est_code walk_any(struct walk *walk, struct est_span data, unsigned 
 			"looks like %s, not certificates, a request, a CRL, CSR attributes or a key",
 			est_file_kind_text(kind));
 		est_reason(walk->err, "other-kind");
-		break;
-	case EST_FILE_WRAPPED:
-		rc = walk_wrapped(walk, data, depth);
 		break;
 	default:
 		if (encoding == EST_ENCODING_PEM)
@@ -518,6 +544,20 @@ static enum est_code walk_behind(struct walk *walk, struct est_span first)
 enum est_code est_objects(struct est_span data, struct est_quirks *quirks, est_object_fn *fn,
 	void *ctx, struct est_error *err)
 {
+	struct walk walk = {
+		.fn = fn,
+		.open = open_inside,
+		.ctx = ctx,
+		.quirks = quirks,
+		.err = err,
+	};
+
+	return walk_any(&walk, data, 0);
+}
+
+enum est_code objects_plain(struct est_span data, struct est_quirks *quirks, est_object_fn *fn,
+	void *ctx, struct est_error *err)
+{
 	struct walk walk = { .fn = fn, .ctx = ctx, .quirks = quirks, .err = err };
 
 	return walk_any(&walk, data, 0);
@@ -529,6 +569,7 @@ enum est_code est_objects_file(const char *path, size_t max, const char *passwor
 	struct source source = { .fd = -1 };
 	struct walk walk = {
 		.fn = fn,
+		.open = open_inside,
 		.ctx = ctx,
 		.quirks = quirks,
 		.err = err,

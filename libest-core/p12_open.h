@@ -5,8 +5,9 @@
 
 #include "est.h"
 
-/* One thing in the file, borrowed for the call; der is empty for keys, which are not opened. */
-typedef enum est_code p12_fn(void *ctx, enum est_file_kind kind, struct est_span der);
+/* One thing in the file, borrowed for the call, last of all the file itself: kind, der (empty for
+ * keys, which are not opened), name and protection are there. */
+typedef enum est_code p12_fn(void *ctx, const struct est_object *object);
 
 /* DER or BER, at most EST_FILE_MAX.  Linear in the size, and the iterations that the file may ask
  * for are limited.  password is UTF-8; NULL: none was given, and files that need none are read.

@@ -136,6 +136,16 @@ static enum est_code check_names(const struct path_rules *r, size_t i, const cha
 	return rc == EST_OK ? name_constraints_check(r->anchor, &r->path[i], i == 0, who, err) : rc;
 }
 
+/* TLS 1.3 has an answer for each certificate (RFC 8446 section 4.4.2.1), TLS 1.2 for the first. */
+static struct est_span staple_of(const struct path_rules *r, const struct cert_view *cert)
+{
+	for (size_t i = 0; r->staples && i < r->n_sent; i++) {
+		if (est_span_eq(r->sent[i], cert->der))
+			return r->staples[i];
+	}
+	return (struct est_span){ 0 };
+}
+
 static enum est_code check_cert(const struct path_rules *r, size_t i, const char **note,
 	struct est_error *err)
 {
@@ -155,8 +165,9 @@ static enum est_code check_cert(const struct path_rules *r, size_t i, const char
 		rc = check_names(r, i, who, err);
 	if (rc == EST_OK && !anchor && r->crls)
 		rc = crls_check(r->crls, cert, issuer, r->now, r->server && i == 0, who, err);
-	if (rc == EST_OK && r->handshake && i == 0)
-		rc = staple_check(r->staple, cert, issuer, r->now, who, note, err);
+	if (rc == EST_OK && r->handshake && (i == 0 || !anchor))
+		rc = staple_check(staple_of(r, cert), cert, issuer, r->now, who,
+			i == 0 ? note : NULL, err);
 	return rc;
 }
 

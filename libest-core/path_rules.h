@@ -12,10 +12,12 @@ struct path_rules {                   /* borrowed */
 	const struct cert_view *anchor; /* may be the leaf itself */
 	const struct crls *crls;        /* NULL: none were given */
 	time_t now;
-	bool server;            /* the leaf is a TLS server's */
-	bool handshake;         /* this is its handshake, in which an OCSP answer might have come */
-	struct est_span staple; /* the answer; empty: none */
-	const char *what;       /* begins the message */
+	bool server;    /* the leaf is a TLS server's */
+	bool handshake; /* this is its handshake, in which OCSP answers might have come */
+	const struct est_span *sent, *staples; /* certificates, and the answer for each or empty;
+						* NULL: no answers */
+	size_t n_sent;
+	const char *what; /* begins the message */
 };
 
 /* Signatures with MD5 or SHA-1, RSA keys under 2048 bits, critical extensions that are not acted

@@ -9,6 +9,7 @@
 
 #include "csr.h"
 #include "key.h"
+#include "span.h"
 #include "x509_text.h"
 
 #define CHOICES_MAX 16 /* alternatives for a key, or for its signature; more are not looked at */
@@ -157,7 +158,7 @@ static size_t small_size(struct est_span integer)
 	size_t n = 0;
 
 	while (integer.n > 0 && integer.p[0] == 0)
-		integer = (struct est_span){ integer.p + 1, integer.n - 1 };
+		integer = span_after(integer, 1);
 	if (integer.n > 3)
 		return SIZE_MAX;
 	for (size_t i = 0; i < integer.n; i++)

@@ -170,6 +170,9 @@ static enum est_code make_text(const char *string, gnutls_protocol_t min, struct
 
 	if (string && strlen(string) > STRING_MAX)
 		return est_fail(err, EST_E_USAGE, "--priority: longer than %d bytes", STRING_MAX);
+	/* GnuTLS skips them, in front of a keyword too. */
+	if (string && strpbrk(string, " \t\n\v\f\r"))
+		return est_fail(err, EST_E_USAGE, "--priority: a blank has no place in it");
 	if (string)
 		rc = check_words(string, &profile, err);
 	if (rc == EST_OK && (!string || change))

@@ -13,6 +13,7 @@
 
 #include "http_auth.h"
 #include "http_lex.h"
+#include "span.h"
 
 #define HTTP_PORT 80
 
@@ -171,9 +172,9 @@ static bool element_matches(struct est_span in, const char *host, uint16_t port)
 	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
 		return address_matches(in, host);
 	if (in.p[0] == '*' && in.n > 1 && in.p[1] == '.')
-		in = (struct est_span){ in.p + 1, in.n - 1 };
+		in = span_after(in, 1);
 	if (in.p[0] == '.')
-		in = (struct est_span){ in.p + 1, in.n - 1 };
+		in = span_after(in, 1);
 	if (in.n == 0 || in.n > n || strncasecmp(host + n - in.n, (const char *)in.p, in.n) != 0)
 		return false;
 	return in.n == n || host[n - in.n - 1] == '.';
@@ -203,7 +204,7 @@ static enum est_code send_all(int fd, struct est_span out, const struct deadline
 	while (rc == EST_OK && out.n > 0) {
 		n = send(fd, out.p, out.n, MSG_NOSIGNAL);
 		if (n >= 0)
-			out = (struct est_span){ out.p + n, out.n - (size_t)n };
+			out = span_after(out, n);
 		else if (errno != EAGAIN && errno != EINTR)
 			rc = est_fail(err, EST_E_NETWORK, "the connection to the proxy broke: %s",
 				strerror(errno));

@@ -4,31 +4,23 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define SHOWN_MAX 300
+#include "http_lex.h"
+#include "span.h"
 
-static enum est_code malformed(struct est_span location, const char *why, struct est_error *err)
+enum est_code redirect_fail(enum est_code code, struct est_span where, const char *why,
+	struct est_error *err)
 {
-	char shown[SHOWN_MAX];
+	char shown[300];
 
-	est_escape(shown, sizeof(shown), location);
-	est_fail(err, EST_E_PROTOCOL, "redirect to \"%s\": %s", shown, why);
+	est_escape(shown, sizeof(shown), where);
+	est_fail(err, code, "the server redirects to \"%s\": %s", shown, why);
 	return est_reason(err, "redirect");
 }
 
-static struct est_span skip(struct est_span in, size_t n)
+static enum est_code malformed(struct est_span location, const char *why, struct est_error *err)
 {
-	return (struct est_span){ in.p + n, in.n - n };
-}
-
-static struct est_span until(struct est_span in, const char *stops)
-{
-	size_t n = 0;
-
-	while (n < in.n && !strchr(stops, in.p[n]))
-		n++;
-	return (struct est_span){ in.p, n };
+	return redirect_fail(EST_E_PROTOCOL, location, why, err);
 }
 
 /* A URI has printable ASCII only, and some of it never as itself (RFC 3986 section 2). */
@@ -43,7 +35,7 @@ static bool is_clean(struct est_span in)
 
 static bool has_scheme(struct est_span in, struct est_span *scheme)
 {
-	*scheme = until(in, ":/?#");
+	*scheme = span_until(in, ":/?#");
 	return scheme->n > 0 && scheme->n < in.n && in.p[scheme->n] == ':';
 }
 
@@ -54,7 +46,7 @@ static enum est_code append_path(struct est_buf *out, struct est_span path, stru
 	enum est_code rc = EST_OK;
 
 	while (rc == EST_OK && path.n > 0) { /* each round begins at a slash */
-		struct est_span segment = until(skip(path, 1), "/");
+		struct est_span segment = span_until(span_after(path, 1), "/");
 		bool last = segment.n + 1 == path.n;
 		bool dot = segment.n == 1 && segment.p[0] == '.';
 		bool dots = segment.n == 2 && memcmp(segment.p, "..", 2) == 0;
@@ -65,7 +57,7 @@ static enum est_code append_path(struct est_buf *out, struct est_span path, stru
 			rc = est_buf_append(out, (struct est_span){ path.p, segment.n + 1 }, err);
 		else if (last)
 			rc = est_buf_append(out, est_span_str("/"), err);
-		path = skip(path, segment.n + 1);
+		path = span_after(path, segment.n + 1);
 	}
 	return rc;
 }
@@ -74,13 +66,13 @@ static enum est_code append_path(struct est_buf *out, struct est_span path, stru
 static enum est_code make_target(const char *base, struct est_span ref, bool own_authority,
 	struct est_buf *out, struct est_error *err)
 {
-	struct est_span old = est_span_str(base), old_path = until(old, "?");
-	struct est_span path = until(ref, "?"), query = skip(ref, path.n);
+	struct est_span old = est_span_str(base), old_path = span_until(old, "?");
+	struct est_span path = span_until(ref, "?"), query = span_after(ref, path.n);
 	struct est_buf merged = { 0 };
 	enum est_code rc = EST_OK;
 
 	if (path.n == 0 && !own_authority && query.n == 0)
-		query = skip(old, old_path.n);
+		query = span_after(old, old_path.n);
 	if (path.n == 0 && own_authority)
 		path = est_span_str("/");
 	else if (path.n == 0)
@@ -111,8 +103,8 @@ static enum est_code take_authority(const struct url *base, struct est_span *ref
 	enum est_code rc;
 
 	if (own) {
-		authority = until(skip(*ref, 2), "/?");
-		*ref = skip(*ref, 2 + authority.n);
+		authority = span_until(span_after(*ref, 2), "/?");
+		*ref = span_after(*ref, 2 + authority.n);
 		if (memchr(authority.p, '@', authority.n))
 			return malformed(location, "it holds user information", err);
 	}
@@ -125,19 +117,13 @@ static enum est_code take_scheme(struct est_span *ref, struct est_span location,
 	struct est_error *err)
 {
 	struct est_span scheme;
-	char shown[SHOWN_MAX];
 
 	if (!has_scheme(*ref, &scheme))
 		return EST_OK;
-	if (scheme.n != 5 || strncasecmp((const char *)scheme.p, "https", 5) != 0) {
-		est_escape(shown, sizeof(shown), location);
-		est_fail(err, EST_E_REFUSED,
-			"the server redirects to %s, and only https is ever followed "
-			"(RFC 7030 section 3.3)",
-			shown);
-		return est_reason(err, "redirect");
-	}
-	*ref = skip(*ref, scheme.n + 1);
+	if (!http_is(scheme, "https"))
+		return redirect_fail(EST_E_REFUSED, location,
+			"only https is ever followed (RFC 7030 section 3.3)", err);
+	*ref = span_after(*ref, scheme.n + 1);
 	if (ref->n < 2 || ref->p[0] != '/' || ref->p[1] != '/')
 		return malformed(location, "an https URL without a host", err);
 	return EST_OK;
@@ -146,7 +132,7 @@ static enum est_code take_scheme(struct est_span *ref, struct est_span location,
 enum est_code redirect_resolve(const struct place *base, struct est_span location,
 	struct place *out, struct est_error *err)
 {
-	struct est_span ref = until(location, "#");
+	struct est_span ref = span_until(location, "#");
 	struct est_buf target = { 0 };
 	struct place place = { 0 };
 	enum est_code rc;

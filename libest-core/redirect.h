@@ -14,10 +14,12 @@ struct place {          /* an origin and what is asked for there */
 };
 
 /* Resolves the value of Location against the place of the request (RFC 3986 section 5.2); a
- * fragment is dropped.  EST_E_REFUSED when it is not https, EST_E_PROTOCOL when it is malformed or
- * has user information. */
+ * fragment is dropped.  EST_E_REFUSED when it is not https, malformed, or has user information. */
 enum est_code redirect_resolve(const struct place *base, struct est_span location,
 	struct place *out, struct est_error *err) EST_MUST_CHECK;
+/* 'the server redirects to "WHERE": WHY', reason redirect; the code. */
+enum est_code redirect_fail(enum est_code code, struct est_span where, const char *why,
+	struct est_error *err);
 void place_wipe(struct place *place);
 enum est_code place_copy(const struct place *from, struct place *out,
 	struct est_error *err) EST_MUST_CHECK;

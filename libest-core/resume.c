@@ -231,19 +231,18 @@ static enum est_code check_owner(const char *file, int fd, mode_t *mode, struct 
 	return EST_OK;
 }
 
+/* One byte more than FILE_MAX is enough to know that it is none of ours. */
 static enum est_code read_all(const char *file, int fd, struct est_buf *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	uint8_t block[4096];
 	ssize_t n;
 
-	while (rc == EST_OK && (n = read(fd, block, sizeof(block))) != 0) {
+	while (rc == EST_OK && out->n <= FILE_MAX && (n = read(fd, block, sizeof(block))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			rc = est_fail(err, EST_E_INPUT, "%s: %s", file, strerror(errno));
-		else if (out->n + (size_t)n > FILE_MAX)
-			rc = est_fail(err, EST_E_INPUT, "%s: too large for a session cache", file);
 		else
 			rc = est_buf_append(out, (struct est_span){ block, (size_t)n }, err);
 	}
@@ -285,9 +284,10 @@ enum est_code resume_load(struct resume *resume, const char *file, const char **
 		rc = read_all(file, fd, &all, err);
 	in = est_buf_span(&all);
 	if (rc == EST_OK && in.n > 0 &&
-		(in.n < MAGIC_LEN || memcmp(in.p, RESUME_MAGIC, MAGIC_LEN) != 0)) {
-		rc = est_fail(err, EST_E_INPUT,
-			"%s: is no session cache of est, and would be overwritten", file);
+		(in.n < MAGIC_LEN || in.n > FILE_MAX ||
+			memcmp(in.p, RESUME_MAGIC, MAGIC_LEN) != 0)) {
+		*note = "it is no session cache of est: neither used nor overwritten";
+		resume->file = NULL;
 	} else if (rc == EST_OK && mode & 077) {
 		*note = "the session cache was open to others: it is not used, and made anew";
 		if (fchmod(fd, 0600) != 0)

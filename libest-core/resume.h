@@ -41,9 +41,9 @@ enum est_code resume_binding(const struct est_config *config, const struct url *
 	const struct trust *trust, gnutls_certificate_credentials_t credentials,
 	uint8_t out[RESUME_BINDING], struct est_error *err) EST_MUST_CHECK;
 
-/* Reads the file, if there is one.  What is stale, torn, or was readable for others is left out,
- * *note (static) says so or is NULL.  EST_E_INPUT for a file that is something else, or somebody
- * else's: it would be overwritten. */
+/* Reads the file, if there is one.  What is stale, torn, or was readable for others is left out; a
+ * file that holds something else is not written to either.  *note (static) says so or is NULL.
+ * EST_E_INPUT for one that is somebody else's, or not regular. */
 enum est_code resume_load(struct resume *resume, const char *file, const char **note,
 	struct est_error *err) EST_MUST_CHECK;
 /* Writes the file when there is one and something has changed.  EST_E_OUTPUT. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "crl.h"
+#include "objects_plain.h"
 #include "x509_text.h"
 
 struct crl {
@@ -133,33 +134,25 @@ static enum est_code take_object(void *ctx, const struct est_object *object, str
 	return rc;
 }
 
-static enum est_code take_data(struct crls *crls, struct est_span data, struct est_error *err)
+enum est_code crls_add(struct crls **list, struct est_span data, struct est_error *err)
 {
 	struct est_quirks quirks = { 0 };
-	const size_t before = crls->n;
-	enum est_code rc = est_objects(data, &quirks, take_object, crls, err);
+	struct crls *crls = *list;
+	enum est_code rc;
+	size_t before;
 
+	if (!crls)
+		*list = crls = calloc(1, sizeof(*crls));
+	if (!crls)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	before = crls->n;
+	rc = objects_plain(data, &quirks, take_object, crls, err);
 	if (rc == EST_OK && crls->n == before)
 		rc = est_fail(err, EST_E_INPUT, "holds no CRL");
 	return rc;
 }
 
-enum est_code crls_parse(struct est_span data, struct crls **out, struct est_error *err)
-{
-	struct crls *crls = calloc(1, sizeof(*crls));
-	enum est_code rc;
-
-	if (!crls)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	rc = take_data(crls, data, err);
-	if (rc == EST_OK)
-		*out = crls;
-	else
-		crls_free(crls);
-	return rc;
-}
-
-static enum est_code load_file(struct crls *crls, const char *path, struct est_error *err)
+static enum est_code load_file(struct crls **crls, const char *path, struct est_error *err)
 {
 	struct est_buf data = { 0 };
 	struct est_error why;
@@ -169,7 +162,7 @@ static enum est_code load_file(struct crls *crls, const char *path, struct est_e
 	rc = est_read_file(path, CRL_FILE_MAX, &data, err);
 	if (rc != EST_OK)
 		return rc;
-	rc = take_data(crls, est_buf_span(&data), &why);
+	rc = crls_add(crls, est_buf_span(&data), &why);
 	if (rc != EST_OK)
 		rc = est_fail(err, rc == EST_E_PROTOCOL ? EST_E_INPUT : rc, "%s: %.400s",
 			est_escape(shown, sizeof(shown), est_span_str(path)), why.msg);
@@ -179,13 +172,11 @@ static enum est_code load_file(struct crls *crls, const char *path, struct est_e
 
 enum est_code crls_load(const char *const *files, struct crls **out, struct est_error *err)
 {
-	struct crls *crls = calloc(1, sizeof(*crls));
+	struct crls *crls = NULL;
 	enum est_code rc = EST_OK;
 
-	if (!crls)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	for (; rc == EST_OK && *files; files++)
-		rc = load_file(crls, *files, err);
+		rc = load_file(&crls, *files, err);
 	if (rc == EST_OK)
 		*out = crls;
 	else
@@ -234,17 +225,6 @@ static bool covers(const struct crl *crl, const struct cert_view *cert)
 }
 
 /* RFC 5280 section 6.3.3 (f) */
-static bool may_sign(const struct cert_view *issuer)
-{
-	struct est_span value;
-	struct der_tlv bits;
-
-	if (!cert_extension(issuer, CERT_OID_KEY_USAGE, NULL, &value))
-		return true;
-	return der_expect(&value, DER_BIT_STRING, &bits) && bits.body.n >= 2 &&
-	       bits.body.p[1] & 0x02;
-}
-
 static bool find_entry(const struct crl *crl, struct est_span serial, struct der_tlv *out)
 {
 	struct est_span rest = crl->view.revoked;
@@ -352,9 +332,9 @@ enum est_code crls_check(const struct crls *crls, const struct cert_view *cert,
 			continue;
 		if (crl->unusable)
 			why = crl->unusable;
-		else if (!may_sign(issuer))
+		else if (!crl_may_sign(issuer))
 			why = "is of a CA whose keyUsage lacks cRLSign";
-		else if (!crl_signed_by(&crl->view, issuer))
+		else if (!crl_signed_by(&crl->view, issuer, false))
 			why = "is not signed by its key";
 		else if (find_entry(crl, cert->serial, &entry))
 			return fail_revoked(entry, who, err); /* an old one tells that too */

@@ -15,8 +15,9 @@ struct crls;
 enum est_code crls_load(const char *const *files, struct crls **out,
 	struct est_error *err) EST_MUST_CHECK;
 void crls_free(struct crls *crls);
-/* The same for the contents of one file; what is wrong is EST_E_INPUT or EST_E_PROTOCOL. */
-enum est_code crls_parse(struct est_span data, struct crls **out,
+/* Adds those in the contents of one file.  *crls may be NULL to begin with and is the caller's,
+ * whatever happens.  What is wrong is EST_E_INPUT or EST_E_PROTOCOL. */
+enum est_code crls_add(struct crls **crls, struct est_span data,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* That no CRL of issuer revokes cert.  EST_E_UNTRUSTED: it is revoked (reason revoked); the CRL of

@@ -15,8 +15,11 @@ struct plan {
 	const struct est_certs *bag;
 	struct cert_view *views; /* of the bag; der.n 0: cannot be read */
 	size_t n;
+	const struct crls *crls; /* NULL: none were given */
 	time_t now;
+	const struct deadline *deadline;
 	unsigned signatures;
+	struct est_error revoked; /* what a CRL has against a link certificate */
 	struct est_update *update;
 };
 
@@ -53,31 +56,35 @@ static struct cert_view *view_all(const struct est_certs *certs)
 
 /* A certificate that is no root: whose key, and whose signature? */
 static enum rollover_kind link_kind(const struct cert_view *views, size_t n,
-	const enum rollover_kind *kinds, const struct cert_view *cert, const struct cert_view *next)
+	const enum rollover_kind *kinds, const struct cert_view *cert, const struct cert_view *next,
+	unsigned *left)
 {
 	bool is_new = est_span_eq(cert->spki, next->spki);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i<n && * left> 0; i++) {
 		if (kinds[i] != ROLLOVER_OLD_WITH_OLD)
 			continue;
 		if (is_new && est_span_eq(cert->issuer, views[i].subject) &&
-			cert_signed_by(cert, &views[i]))
+			((*left)--, cert_signed_by(cert, &views[i])))
 			return ROLLOVER_NEW_WITH_OLD;
 		if (!is_new && est_span_eq(cert->spki, views[i].spki) &&
-			est_span_eq(cert->issuer, next->subject) && cert_signed_by(cert, next))
+			est_span_eq(cert->issuer, next->subject) &&
+			((*left)--, cert_signed_by(cert, next)))
 			return ROLLOVER_OLD_WITH_NEW;
 	}
 	return ROLLOVER_NONE;
 }
 
-void rollover_classify(const struct est_certs *bag, enum rollover_kind *out)
+void rollover_classify(const struct est_certs *bag, const struct deadline *deadline,
+	enum rollover_kind *out)
 {
 	struct cert_view *views = view_all(bag);
 	size_t n = est_certs_count(bag), next;
 	unsigned left = SIGNATURES_MAX;
+	struct est_error ignored;
 
 	memset(out, 0, n * sizeof(*out));
-	if (!views || !anchors_current(bag, 0, &next)) {
+	if (!views || anchors_current(bag, 0, deadline, &next, &ignored) != EST_OK || next == n) {
 		free(views);
 		return;
 	}
@@ -89,10 +96,8 @@ void rollover_classify(const struct est_certs *bag, enum rollover_kind *out)
 			out[i] = ROLLOVER_OLD_WITH_OLD;
 	}
 	for (size_t i = 0; i < n && left > 0; i++) {
-		if (out[i] != ROLLOVER_NONE || views[i].der.n == 0)
-			continue;
-		left--;
-		out[i] = link_kind(views, n, out, &views[i], &views[next]);
+		if (out[i] == ROLLOVER_NONE && views[i].der.n > 0)
+			out[i] = link_kind(views, n, out, &views[i], &views[next], &left);
 	}
 	free(views);
 }
@@ -128,16 +133,22 @@ static bool valid_under(struct plan *p, struct est_span cert, struct est_span an
 	struct est_certs *one = NULL;
 	struct trust_answer answer;
 	struct trust *trust = NULL;
-	struct est_error ignored;
+	struct est_error why = { 0 };
 	bool valid;
 
 	if (p->signatures == SIGNATURES_MAX)
 		return false;
 	p->signatures++;
-	valid = certs_new(&one, &ignored) == EST_OK &&
-		certs_add(one, anchor, false, NULL, &ignored) == EST_OK &&
-		trust_from(one, &trust, &ignored) == EST_OK &&
-		trust_verify(trust, &query, &answer, &ignored) == EST_OK;
+	valid = certs_new(&one, &why) == EST_OK &&
+		certs_add(one, anchor, false, NULL, &why) == EST_OK &&
+		trust_from(one, &trust, &why) == EST_OK;
+	if (valid) {
+		trust_set_crls(trust, p->crls);
+		valid = trust_verify(trust, &query, &answer, &why) == EST_OK;
+	}
+	if (why.reason &&
+		(strcmp(why.reason, "revoked") == 0 || strcmp(why.reason, "crl-stale") == 0))
+		p->revoked = why;
 	trust_free(trust);
 	est_certs_free(one);
 	return valid;
@@ -195,7 +206,8 @@ static enum est_code take_roots(struct plan *p, struct est_error *err)
 				!anchors_is_timely(&p->views[i], p->now) ||
 				is_noted(u, p->views[i].der))
 				continue;
-			why = vouches(p, &anchor, &p->views[i]);
+			rc = anchors_in_time(p->deadline, err);
+			why = rc == EST_OK ? vouches(p, &anchor, &p->views[i]) : NULL;
 			if (why && anchors_is_root(&p->views[i]))
 				rc = note(p, p->views[i].der, EST_ANCHOR_ADDED, why, err);
 		}
@@ -260,17 +272,26 @@ static enum est_code drop_anchors(struct plan *p, struct est_error *err)
 static enum est_code check_current(struct plan *p, struct est_error *err)
 {
 	struct est_cert_info info;
+	enum est_code rc;
 	size_t index;
 
-	if (!anchors_current(p->bag, p->now, &index)) {
+	rc = anchors_current(p->bag, p->now, p->deadline, &index, err);
+	if (rc != EST_OK)
+		return rc;
+	if (index == p->n) {
 		est_fail(err, EST_E_UNTRUSTED,
 			"no root certificate in the answer is valid by the local clock");
 		return est_reason(err, "expired");
 	}
 	if (is_noted(p->update, est_certs_get(p->bag, index)))
 		return EST_OK;
-	if (est_cert_info(est_certs_get(p->bag, index), &info, err) != EST_OK)
+	if (p->revoked.code != EST_OK) {
+		*err = p->revoked;
 		return err->code;
+	}
+	rc = est_cert_words(est_certs_get(p->bag, index), &info, err);
+	if (rc != EST_OK)
+		return rc;
 	est_fail(err, EST_E_UNTRUSTED,
 		"no stored anchor vouches for the current root certificate of the CA, %s (sha256 "
 		"%s): a NewWithOld certificate is due (RFC 4210 section 4.4)",
@@ -282,11 +303,19 @@ static enum est_code check_current(struct plan *p, struct est_error *err)
 		"--ca-fingerprint with a fingerprint that came another way");
 }
 
-enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag, time_t now,
+enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag,
+	const struct crls *crls, time_t now, const struct deadline *deadline,
 	struct est_update *out, struct est_error *err)
 {
 	struct est_update update = { 0 };
-	struct plan p = { .bag = bag, .n = est_certs_count(bag), .now = now, .update = &update };
+	struct plan p = {
+		.bag = bag,
+		.n = est_certs_count(bag),
+		.crls = crls,
+		.now = now,
+		.deadline = deadline,
+		.update = &update,
+	};
 	enum est_code rc;
 
 	p.views = view_all(bag);

@@ -15,17 +15,19 @@ enum rollover_kind {
 
 /* What each certificate of bag is, by keys and signatures and not by names or positions; out has
  * est_certs_count(bag) elements. */
-void rollover_classify(const struct est_certs *bag, enum rollover_kind *out);
+void rollover_classify(const struct est_certs *bag, const struct deadline *deadline,
+	enum rollover_kind *out);
 const char *rollover_kind_name(enum rollover_kind kind); /* "NewWithNew" */
 
 /* held: the stored anchors.  bag: what the CA has answered over a session that one of them vouched
  * for.  A root of bag becomes an anchor when a valid link certificate signed with the key of an
  * anchor has its key and its name, or when it has key and name of an anchor itself; so does the one
- * after it.  An anchor that has expired leaves, and one whose key is nowhere in bag while a
- * successor of its name is there, when another that is valid remains.  out->notes has all anchors
- * that were or are.  EST_E_UNTRUSTED, reason not-vouched, when the current root is not among the
- * anchors then. */
-enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag, time_t now,
-	struct est_update *out, struct est_error *err) EST_MUST_CHECK;
+ * after it.  crls (or NULL) may revoke link certificates.  An anchor that has expired leaves, and
+ * one whose key is nowhere in bag while a successor of its name is there, when another that is
+ * valid remains.  out->notes has all anchors that were or are.  EST_E_UNTRUSTED, reason
+ * not-vouched, when the current root is not among the anchors then; EST_E_TIMEOUT. */
+enum est_code rollover_plan(const struct est_certs *held, const struct est_certs *bag,
+	const struct crls *crls, time_t now, const struct deadline *deadline, struct est_update *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 #endif

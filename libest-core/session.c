@@ -133,9 +133,10 @@ static enum est_code peer_certs(struct session *s, struct est_span *certs, size_
 
 enum est_code session_check_peer(struct session *s, struct est_error *err)
 {
-	struct est_span certs[PEERS_MAX];
+	struct est_span certs[PEERS_MAX], staples[PEERS_MAX] = { 0 };
 	struct trust_query query = {
 		.certs = certs,
+		.staples = staples,
 		.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		.explicit_purpose = s->params->no_cmc_ra ? NULL : AUTHZ_KP_CMC_RA,
 		.what = "the server's certificate",
@@ -151,9 +152,11 @@ enum est_code session_check_peer(struct session *s, struct est_error *err)
 	struct trust_answer answer;
 	enum est_code rc;
 
-	if (gnutls_ocsp_status_request_get2(s->tls, 0, &staple) >= 0)
-		query.staple = (struct est_span){ staple.data, staple.size };
 	rc = peer_certs(s, certs, &query.n, err);
+	for (unsigned i = 0; i < query.n; i++) {
+		if (gnutls_ocsp_status_request_get2(s->tls, i, &staple) >= 0)
+			staples[i] = (struct est_span){ staple.data, staple.size };
+	}
 	if (rc == EST_OK)
 		rc = trust_verify(s->params->trust, &query, &answer, err);
 	if (rc == EST_OK)
@@ -228,9 +231,7 @@ enum est_code session_wait(struct session *s, ssize_t ret, const struct deadline
 	short events = gnutls_record_get_direction(s->tls) ? POLLOUT : POLLIN;
 
 	if (ret != GNUTLS_E_AGAIN && ret != GNUTLS_E_INTERRUPTED)
-		return deadline_left_ms(deadline) > 0
-			       ? EST_OK
-			       : est_fail(err, EST_E_TIMEOUT, "timed out %s", doing);
+		return deadline_check(deadline, doing, err);
 	return deadline_poll(deadline, s->fd, events, s->params->idle_ms, doing, err);
 }
 
@@ -333,6 +334,17 @@ enum est_code session_check_negotiated(struct session *s, struct est_error *err)
 	return EST_OK;
 }
 
+/* What the client answers to the server's first flight can be held against one password, and an
+ * impostor is not given a second: no failure from there on is one to try again after. */
+static enum est_code srp_guessed(struct session *s, struct est_error *err)
+{
+	if ((err->code != EST_E_NETWORK && err->code != EST_E_TIMEOUT) || !s->params->srp ||
+		gnutls_handshake_get_last_out(s->tls) == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+		return err->code;
+	hint_srp(err);
+	return err->code = EST_E_TLS;
+}
+
 enum est_code session_start(const struct session_params *params,
 	gnutls_certificate_verify_function *verify, unsigned flags, struct deadline *deadline,
 	struct session **out, struct est_error *err)
@@ -350,10 +362,10 @@ enum est_code session_start(const struct session_params *params,
 		rc = session_setup(s, verify, flags, err);
 	if (rc == EST_OK)
 		rc = session_offer(s, err);
-	if (rc == EST_OK)
+	if (rc == EST_OK) {
 		rc = session_handshake(s, deadline, err);
-	if (rc == EST_OK)
-		rc = session_check_negotiated(s, err);
+		rc = rc == EST_OK ? session_check_negotiated(s, err) : srp_guessed(s, err);
+	}
 	if (rc != EST_OK) {
 		session_close(s);
 		return rc;

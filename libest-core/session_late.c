@@ -173,8 +173,5 @@ enum est_code session_late(struct session *s, ssize_t ret, const struct deadline
 		return renegotiate(s, deadline, err);
 	s->declined = s->bound;
 	(void)gnutls_alert_send(s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-	return deadline_left_ms(deadline) > 0
-		       ? EST_OK
-		       : est_fail(err, EST_E_TIMEOUT,
-				 "timed out while waiting for the server's answer");
+	return deadline_check(deadline, "while waiting for the server's answer", err);
 }

@@ -100,19 +100,21 @@ out:
 	return fault;
 }
 
-enum est_code staple_check(struct est_span response, const struct cert_view *leaf,
+enum est_code staple_check(struct est_span response, const struct cert_view *cert,
 	const struct cert_view *issuer, time_t now, const char *who, const char **note,
 	struct est_error *err)
 {
 	bool revoked = false;
-	const char *fault = judge(response, leaf, issuer, now, &revoked);
+	const char *fault = judge(response, cert, issuer, now, &revoked);
 
 	if (revoked) {
 		est_fail(err, EST_E_UNTRUSTED,
 			"%s is revoked, says the OCSP answer that the server itself has sent", who);
 		return est_reason(err, "revoked");
 	}
-	if (fault && must_staple(leaf)) {
+	if (!note)
+		return EST_OK;
+	if (fault && must_staple(cert)) {
 		est_fail(err, EST_E_UNTRUSTED,
 			"%s must come with an OCSP answer (RFC 7633), but %s", who, fault);
 		return est_reason(err, "no-staple");

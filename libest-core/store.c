@@ -85,6 +85,29 @@ static const char *kind_of(mode_t mode)
 	return S_ISFIFO(mode) ? "a FIFO" : "a device or socket";
 }
 
+/* What somebody else may have put there is not ours to go on with: he would own the key that takes
+ * its place, or choose where it goes. */
+enum est_code store_check_place(const char *path, const struct stat *st, struct est_error *err)
+{
+	char *dir = dir_of(path);
+	enum est_code rc = EST_OK;
+	struct stat in;
+
+	if (!dir)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	if (stat(dir, &in) != 0) {
+		rc = store_fail(dir, "cannot look at it", err);
+	} else if (in.st_mode & (S_IWGRP | S_IWOTH) && st->st_uid != 0 && st->st_uid != geteuid() &&
+		   st->st_uid != in.st_uid) {
+		rc = est_fail(err, EST_E_OUTPUT,
+			"%s: belongs to user %ju, in a directory that others may write to", path,
+			(uintmax_t)st->st_uid);
+		est_hint(err, "remove it, or name a file in a directory of your own");
+	}
+	free(dir);
+	return rc;
+}
+
 /* The links are kept, what they point to is replaced. */
 static enum est_code follow_links(const char *path, struct store_target *target,
 	struct est_error *err)
@@ -96,8 +119,10 @@ static enum est_code follow_links(const char *path, struct store_target *target,
 		target->exists = lstat(target->path, &target->old) == 0;
 		if (!target->exists && errno != ENOENT)
 			return store_fail(path, "cannot look at it", err);
-		if (!target->exists || !S_ISLNK(target->old.st_mode))
-			return EST_OK;
+		if (target->exists)
+			rc = store_check_place(target->path, &target->old, err);
+		if (rc != EST_OK || !target->exists || !S_ISLNK(target->old.st_mode))
+			return rc;
 		if (++links > LINKS_MAX)
 			return est_fail(err, EST_E_OUTPUT, "%s: too many symbolic links", path);
 		rc = follow(&target->path, err);
@@ -260,7 +285,7 @@ enum est_code store_rename(const char *from, const struct store_target *target,
 /* Room for the file to come.  Flash file systems and musl do not reserve: then it is written. */
 int store_reserve(int fd)
 {
-	static const uint8_t zeros[4096];
+	const uint8_t zeros[4096] = { 0 }; /* not static: a page of nothing in the program */
 	int error = posix_fallocate(fd, 0, ROOM_BYTES);
 
 	if (error != EOPNOTSUPP && error != EINVAL)
@@ -406,17 +431,35 @@ static enum est_code make_temp(struct est_output *out, struct est_error *err)
 	return store_fail(target->dir, "no room for a file of 64 KiB", err);
 }
 
+/* In PEM somewhere, or as what the file is. */
+static bool holds_key(struct est_span content)
+{
+	static const char marker[] = "PRIVATE KEY-----";
+
+	if (content.n > 0 && memmem(content.p, content.n, marker, strlen(marker)))
+		return true;
+	switch (est_file_kind(content, NULL)) {
+	case EST_FILE_PRIVATE_KEY:
+	case EST_FILE_ENCRYPTED_KEY:
+	case EST_FILE_OPENSSH_KEY:
+	case EST_FILE_PKCS12:
+	case EST_FILE_KEYSTORE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A certificate written over a key would take the only copy away. */
 static enum est_code check_no_key(const char *path, const struct store_target *target,
 	struct est_error *err)
 {
-	static const char marker[] = "PRIVATE KEY-----";
 	struct est_buf old = { 0 };
 	struct est_error ignored;
 	enum est_code rc = EST_OK;
 
 	if (target->exists && est_read_file(target->path, EST_FILE_MAX, &old, &ignored) == EST_OK &&
-		old.n > 0 && memmem(old.p, old.n, marker, strlen(marker))) {
+		holds_key(est_buf_span(&old))) {
 		rc = est_fail(err, EST_E_OUTPUT, "%s: holds a private key, which would be lost",
 			path);
 		est_reason(err, "holds-key");

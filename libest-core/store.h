@@ -17,8 +17,8 @@ struct store_target {
 	struct stat old; /* when it exists */
 };
 
-/* Follows symbolic links, dangling ones too, and refuses what is there but no regular file, and
- * what no file can be called.
+/* Follows symbolic links, dangling ones too, and refuses what is there but no regular file, what
+ * no file can be called, and what store_check_place() refuses, links among it.
  * EST_E_OUTPUT; under flags EST_OUTPUT_NEW also, reason exists, when something is there. */
 enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -38,6 +38,10 @@ enum est_code store_rename(const char *from, const struct store_target *target,
 char *store_sibling(const char *path, const char *suffix);
 /* Opens or makes a file and locks it; EST_E_OUTPUT, reason locked, when another run has it. */
 enum est_code store_open_locked(const char *path, int *fd, struct est_error *err) EST_MUST_CHECK;
+/* Of what is there, a link itself: EST_E_OUTPUT when others may write to its directory, and it is
+ * neither this user's, nor root's, nor the directory's owner's. */
+enum est_code store_check_place(const char *path, const struct stat *st,
+	struct est_error *err) EST_MUST_CHECK;
 /* A file that is there is ours only if this user, or one of two others who could as well have it
  * all, has left it, under one name: others may write into a directory like /tmp, too. */
 enum est_code store_check_owner(int fd, const char *path, uid_t other, uid_t another,

@@ -22,7 +22,7 @@ struct est_swap {
 	char *made;  /* the folder, when it was not there */
 	int fd;      /* holds the lock */
 	bool owed;   /* a hook */
-	bool broken; /* neither done nor undone: the journal stays for the next run */
+	bool broken; /* neither done nor undone, or only looked at: the journal stays */
 	enum est_recovered recovered;
 };
 
@@ -145,7 +145,7 @@ static enum est_code recover(struct est_swap *swap, struct journal *j, struct es
 	return EST_OK;
 }
 
-static enum est_code read_journal(struct est_swap *swap, struct est_error *err)
+static enum est_code read_journal(struct est_swap *swap, bool look, struct est_error *err)
 {
 	struct est_error ignored;
 	struct est_buf text = { 0 };
@@ -162,9 +162,14 @@ static enum est_code read_journal(struct est_swap *swap, struct est_error *err)
 	if (rc == EST_OK)
 		rc = est_read_file(swap->path, JOURNAL_BYTES, &text, err);
 	/* A torn one was not synced: nothing is renamed before that. */
-	if (rc == EST_OK && journal_decode(est_buf_span(&text), swap->dir, &j, &ignored) == EST_OK)
-		rc = recover(swap, &j, err);
-	swap->broken = rc != EST_OK;
+	if (rc == EST_OK &&
+		journal_decode(est_buf_span(&text), swap->dir, &j, &ignored) == EST_OK) {
+		if (look)
+			swap->recovered = EST_RECOVERY_DUE;
+		else
+			rc = recover(swap, &j, err);
+	}
+	swap->broken = rc != EST_OK || swap->recovered == EST_RECOVERY_DUE;
 	journal_wipe(&j);
 	est_buf_free(&text);
 	return rc;
@@ -207,10 +212,21 @@ bool est_swap_unfinished(const char *file, unsigned flags)
 
 static enum est_code make_folder(struct est_swap *swap, const char *dir, struct est_error *err)
 {
-	if (steps_is_there(dir))
-		return EST_OK;
-	swap->made = strdup(dir);
-	return swap->made ? store_mkdir(dir, 0755, err) : no_memory(err);
+	size_t n = strlen(dir);
+	enum est_code rc;
+	struct stat st;
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	swap->made = strndup(dir, n); /* the name itself, be it a link */
+	if (!swap->made)
+		return no_memory(err);
+	if (lstat(swap->made, &st) != 0)
+		return store_mkdir(swap->made, 0755, err);
+	rc = store_check_place(swap->made, &st, err);
+	free(swap->made);
+	swap->made = NULL;
+	return rc;
 }
 
 static enum est_code name_folder(struct est_swap *swap, struct est_error *err)
@@ -248,8 +264,10 @@ enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **
 	}
 	if (rc == EST_OK)
 		rc = name_folder(swap, err);
+	if (rc == EST_OK && swap->made)
+		rc = steps_sync_parent(swap->dir, err);
 	if (rc == EST_OK)
-		rc = read_journal(swap, err);
+		rc = read_journal(swap, flags & EST_SWAP_LOOK, err);
 	if (rc == EST_OK)
 		*out = swap;
 	else
@@ -378,6 +396,8 @@ enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files
 		rc = swap_all(swap, &j, f, err);
 	if (rc == EST_OK && j.n > 0) {
 		swap->owed = f->hook;
+		if (!swap->owed && !swap->broken) /* a kill from now on leaves nothing to do */
+			swap->broken = ftruncate(swap->fd, 0) != 0;
 		if (f->newkey)
 			newkey_committed(f->newkey, f->keep);
 		if (f->generation)

@@ -51,8 +51,8 @@ enum est_code steps_sync_dirs(const struct journal *j, struct est_error *err)
 	return rc;
 }
 
-/* A second name for what is to be replaced.  FAT and the like have none: then only what is new
- * can be put in place, and the way back is closed. */
+/* A second name for what is to be replaced, and none for what is not there.  FAT and the like have
+ * none: then only what is new can be put in place, and the way back is closed. */
 static enum est_code link_old(const struct journal_entry *e, struct est_error *err)
 {
 	char *old = journal_old(e);
@@ -62,8 +62,8 @@ static enum est_code link_old(const struct journal_entry *e, struct est_error *e
 		return no_memory(err);
 	if (unlink(old) != 0 && errno != ENOENT)
 		rc = store_fail(old, "cannot remove what is there", err);
-	else if (linkat(AT_FDCWD, e->target, AT_FDCWD, old, 0) != 0 && errno != EPERM &&
-		 errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+	else if (e->existed && linkat(AT_FDCWD, e->target, AT_FDCWD, old, 0) != 0 &&
+		 errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
 		rc = store_fail(old, "cannot keep the old file", err);
 	free(old);
 	return rc;
@@ -74,7 +74,7 @@ enum est_code steps_link_old(const struct journal *j, struct est_error *err)
 	enum est_code rc = EST_OK;
 
 	for (size_t i = 0; rc == EST_OK && i < j->n; i++) {
-		if (journal_renames(&j->entries[i]) && j->entries[i].existed)
+		if (journal_renames(&j->entries[i]))
 			rc = link_old(&j->entries[i], err);
 	}
 	return rc;
@@ -109,23 +109,50 @@ static bool one_file(const char *a, const char *b)
 	       one.st_dev == two.st_dev;
 }
 
-/* One file as it was before; what was to replace it stays, a key in KEY.est-new for good.  Without
- * its second name a file counts as old; not so when this run has replaced it. */
+enum state {
+	STAGED,          /* what is to replace it is still beside it */
+	REPLACED,        /* and the old file has its second name */
+	REPLACED_NO_OLD, /* it had none, or there was no file */
+	NOTHING          /* what was to replace it is lost, and never did */
+};
+
+static enum state state_of(const struct journal_entry *e, const char *staged, const char *old)
+{
+	if (steps_is_there(staged))
+		return STAGED;
+	if (!steps_is_there(old))
+		return REPLACED_NO_OLD;
+	return one_file(old, e->target) ? NOTHING : REPLACED;
+}
+
+/* What was to replace it stays, a key in KEY.est-new for good. */
+static bool take_back(const struct journal_entry *e, const char *staged)
+{
+	if (e->part == JOURNAL_KEY)
+		return rename(e->target, staged) == 0;
+	return e->existed || unlink(e->target) == 0 || errno == ENOENT;
+}
+
+/* One file as it was before.  replaced: by this run, which knows that a second name is an earlier
+ * run's where nothing was renamed, and that without one the old file is lost. */
 static bool undo_one(const struct journal_entry *e, bool replaced)
 {
 	char *staged = journal_staged(e), *old = journal_old(e);
 	bool good = staged && old;
-	bool back = good && steps_is_there(old);
-	bool renamed = good && !steps_is_there(staged) && !(back && one_file(old, e->target));
 
-	if (renamed && e->part == JOURNAL_KEY && (back || !e->existed))
-		good = rename(e->target, staged) == 0;
-	else if (renamed && !back && !e->existed)
-		good = unlink(e->target) == 0 || errno == ENOENT;
-	else if (renamed && !back && replaced)
-		good = false;
-	if (good && back)
-		good = rename(old, e->target) == 0;
+	switch (good ? state_of(e, staged, old) : NOTHING) {
+	case STAGED: /* and in recovery the old files are those that fit */
+		good = replaced || !steps_is_there(old) || rename(old, e->target) == 0;
+		break;
+	case REPLACED:
+		good = take_back(e, staged) && rename(old, e->target) == 0;
+		break;
+	case REPLACED_NO_OLD:
+		good = e->existed ? !replaced : take_back(e, staged);
+		break;
+	case NOTHING:
+		break;
+	}
 	if (good)
 		(void)unlink(old); /* of two names for one file rename() takes none away */
 	free(staged);
@@ -203,17 +230,17 @@ bool steps_settle(const struct journal *j)
 		const struct journal_entry *e = &j->entries[i];
 		char *old = journal_old(e), *staged = journal_staged(e);
 
-		if (e->part == JOURNAL_KEY || e->part == JOURNAL_DISCARD)
+		if (e->part != JOURNAL_KEPT) /* beside that is another one's, for a new key */
 			good = remove_request(e) && good;
 		good = good && old && staged;
 		if (staged && e->part == JOURNAL_DISCARD)
 			(void)unlink(staged);
-		if (old && e->part == JOURNAL_STORE)
+		if (old && e->part == JOURNAL_STORE) {
+			generation_prune(e->target, old, j->keep);
 			(void)unlink(old);
-		else if (old && journal_renames(e))
+		} else if (old && journal_renames(e)) {
 			rotate(e, old, j->keep);
-		if (e->part == JOURNAL_STORE)
-			generation_prune(e->target, j->keep);
+		}
 		free(old);
 		free(staged);
 	}

@@ -80,29 +80,8 @@ static size_t piece_next(struct est_span *in, char piece[PIECE_MAX], size_t *cha
 	return (size_t)len;
 }
 
-enum est_code est_buf_printable(struct est_buf *buf, struct est_span in, size_t max,
-	struct est_error *err)
-{
-	struct est_span part;
-	size_t start = buf->n;
-	enum est_code rc = EST_OK;
-
-	while (rc == EST_OK && in.n > 0 && buf->n - start < max) {
-		for (part = in, part.n = 0; part.n < in.n && part.p[part.n] != '\\'; part.n++)
-			;
-		rc = est_buf_escape(buf, part, max - (buf->n - start), err);
-		in = (struct est_span){ in.p + part.n, in.n - part.n };
-		if (rc == EST_OK && in.n > 0) {
-			rc = est_buf_append(buf, est_span_str("\\"), err);
-			in = (struct est_span){ in.p + 1, in.n - 1 };
-		}
-	}
-	if (rc != EST_OK)
-		buf->n = start;
-	return rc;
-}
-
-enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max,
+/* printable: a backslash is one that was put there to escape something. */
+static enum est_code escape(struct est_buf *buf, struct est_span in, size_t max, bool printable,
 	struct est_error *err)
 {
 	size_t start = buf->n, chars, len;
@@ -111,6 +90,8 @@ enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max
 
 	while (rc == EST_OK && in.n > 0) {
 		len = piece_next(&in, piece, &chars);
+		if (printable && piece[0] == '\\' && piece[1] == '\\')
+			len = chars = 1;
 		if (chars > max) { /* an escape is never cut in two */
 			rc = est_buf_append(buf, est_span_str("..."), err);
 			break;
@@ -121,6 +102,18 @@ enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max
 	if (rc != EST_OK)
 		buf->n = start;
 	return rc;
+}
+
+enum est_code est_buf_printable(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err)
+{
+	return escape(buf, in, max, true, err);
+}
+
+enum est_code est_buf_escape(struct est_buf *buf, struct est_span in, size_t max,
+	struct est_error *err)
+{
+	return escape(buf, in, max, false, err);
 }
 
 const char *est_escape(char *out, size_t size, struct est_span in)

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include <gnutls/gnutls.h>
+#include "url.h"
 
 bool token_is_url(const char *name)
 {
@@ -19,45 +20,63 @@ void token_pin_free(struct token_pin *pin)
 	if (!pin)
 		return;
 	est_buf_free(&pin->pin);
+	est_buf_free(&pin->source);
 	free(pin->url);
-	free(pin->source);
 	free(pin);
 }
 
 #define SOURCE "pin-source="
 
+static enum est_code end_with_nul(struct est_buf *buf, struct est_error *err)
+{
+	return est_buf_append(buf, (struct est_span){ (const uint8_t *)"", 1 }, err);
+}
+
 /* Takes the attribute pin-source out of the URL (RFC 7512 section 2.4): GnuTLS takes the newline
  * at the end of the file for a part of the PIN. */
-struct token_pin *token_pin_new(const char *url, est_secret_fn *ask, void *ctx)
+static enum est_code take_source(struct token_pin *p, struct est_error *err)
+{
+	char *at = strstr(p->url, SOURCE), *value = at ? at + strlen(SOURCE) : NULL;
+	struct est_span name;
+	enum est_code rc;
+
+	if (!at)
+		return EST_OK;
+	name = (struct est_span){ (const uint8_t *)value, strcspn(value, "&") };
+	if (strncmp(value, "file:", 5) == 0)
+		name = (struct est_span){ name.p + 5, name.n - 5 };
+	rc = url_percent_decode(name, &p->source, err);
+	if (rc == EST_OK)
+		rc = end_with_nul(&p->source, err);
+	if (rc == EST_OK && strlen((const char *)p->source.p) + 1 != p->source.n)
+		rc = est_fail(err, EST_E_USAGE, "pin-source: no file has %%00 in its name");
+	if (name.p[name.n])
+		memmove(at, name.p + name.n + 1, strlen((const char *)name.p + name.n + 1) + 1);
+	else
+		at[-1] = '\0';
+	return rc;
+}
+
+enum est_code token_pin_new(const char *url, est_secret_fn *ask, void *ctx, struct token_pin **out,
+	struct est_error *err)
 {
 	struct token_pin *p = calloc(1, sizeof(*p));
-	char *at, *value;
-	size_t n;
+	enum est_code rc;
 
-	if (!p)
-		return NULL;
+	if (p)
+		p->url = strdup(url);
+	if (!p || !p->url) {
+		free(p);
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	}
 	p->ask = ask;
 	p->ctx = ctx;
-	p->url = strdup(url);
-	at = p->url ? strstr(p->url, SOURCE) : NULL;
-	if (at) {
-		value = at + strlen(SOURCE);
-		n = strcspn(value, "&");
-		if (strncmp(value, "file:", 5) == 0) {
-			value += 5;
-			n -= 5;
-		}
-		p->source = strndup(value, n);
-		if (value[n])
-			memmove(at, value + n + 1, strlen(value + n + 1) + 1);
-		else
-			at[-1] = '\0';
-	}
-	if (!p->url || (at && !p->source)) {
+	rc = take_source(p, err);
+	if (rc == EST_OK)
+		*out = p;
+	else
 		token_pin_free(p);
-		return NULL;
-	}
-	return p;
+	return rc;
 }
 
 static enum est_code read_source(const char *file, struct est_buf *pin, struct est_error *err)
@@ -117,14 +136,14 @@ int token_pin_ask(void *userdata, int attempt, const char *url, const char *labe
 		return GNUTLS_E_PKCS11_PIN_ERROR;
 	}
 	(void)snprintf(what, sizeof(what), "PIN of the token %s", shown);
-	if (p->pin.n == 0 && p->source)
-		rc = read_source(p->source, &p->pin, &p->why);
+	if (p->pin.n == 0 && p->source.n > 0)
+		rc = read_source((const char *)p->source.p, &p->pin, &p->why);
 	else if (p->pin.n == 0 && p->ask)
 		rc = p->ask(p->ctx, what, &p->pin, &p->why);
 	else if (p->pin.n == 0)
 		rc = est_fail(&p->why, EST_E_INPUT, "%s needed", what);
 	if (rc == EST_OK && !p->known)
-		rc = est_buf_append(&p->pin, (struct est_span){ (const uint8_t *)"", 1 }, &p->why);
+		rc = end_with_nul(&p->pin, &p->why);
 	if (rc == EST_OK && (p->pin.n > size || memchr(p->pin.p, 0, p->pin.n - 1)))
 		rc = est_fail(&p->why, EST_E_INPUT, "%s: not a PIN, or too long", what);
 	if (rc != EST_OK)
@@ -161,8 +180,10 @@ enum est_code token_key(const char *url, est_secret_fn *ask, void *ctx, gnutls_p
 	rc = token_check_url(url, shown, err);
 	if (rc != EST_OK)
 		return rc;
-	p = token_pin_new(url, ask, ctx);
-	if (!p || gnutls_privkey_init(&priv) < 0) {
+	rc = token_pin_new(url, ask, ctx, &p, err);
+	if (rc != EST_OK)
+		return rc;
+	if (gnutls_privkey_init(&priv) < 0) {
 		token_pin_free(p);
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}

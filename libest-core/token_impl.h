@@ -20,8 +20,8 @@
 struct token_pin {
 	est_secret_fn *ask;
 	void *ctx;
-	char *url, *source; /* the URL without its pin-source, and that; NULL: none */
-	struct est_buf pin; /* with its NUL, once it is known */
+	char *url;                  /* without its pin-source */
+	struct est_buf source, pin; /* each with its NUL, once it is known */
 	bool known;
 	struct est_error why; /* code EST_OK: nothing went wrong here */
 };
@@ -31,7 +31,8 @@ struct token_pin {
 /* EST_E_INPUT, EST_E_USAGE for a PIN in it; shown is the URL without one, escaped. */
 enum est_code token_check_url(const char *url, char shown[TOKEN_SHOWN],
 	struct est_error *err) EST_MUST_CHECK;
-struct token_pin *token_pin_new(const char *url, est_secret_fn *ask, void *ctx); /* NULL: memory */
+enum est_code token_pin_new(const char *url, est_secret_fn *ask, void *ctx, struct token_pin **out,
+	struct est_error *err) EST_MUST_CHECK;
 /* A gnutls_pin_callback_t with a token_pin. */
 int token_pin_ask(void *pin, int attempt, const char *url, const char *label, unsigned flags,
 	char *out, size_t size);

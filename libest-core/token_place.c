@@ -126,10 +126,10 @@ enum est_code token_place_open(const char *url, est_secret_fn *ask, void *ctx,
 	rc = token_check_url(url, place->shown, err);
 	if (rc == EST_OK)
 		rc = check_name(url, place->shown, err);
-	if (rc == EST_OK) {
-		place->pin = token_pin_new(url, ask, ctx);
-		rc = place->pin && name_all(place, url) ? EST_OK : no_memory(err);
-	}
+	if (rc == EST_OK)
+		rc = token_pin_new(url, ask, ctx, &place->pin, err);
+	if (rc == EST_OK && !name_all(place, url))
+		rc = no_memory(err);
 	if (rc == EST_OK)
 		*out = place;
 	else

@@ -14,6 +14,7 @@ enum trust_db { TRUST_NONE, TRUST_EXPLICIT, TRUST_IMPLICIT };
 #define TRUST_TRIES    32 /* paths that are put to the test for one certificate */
 
 struct crls;
+struct deadline;
 struct trust;
 
 /* files: the explicit database, NULL-terminated; a directory stands for the files in it.  Of each
@@ -44,10 +45,12 @@ struct trust_query {
 	const char *explicit_purpose; /* one that does as well below an explicit anchor, or NULL */
 	unsigned skew_s;              /* tolerated at both ends of every validity */
 	const time_t *at;             /* when it has to be valid; NULL: now */
-	const char *what;             /* begins the message: "the server's certificate" */
+	const struct deadline *deadline; /* no other path is tried after it; NULL: none */
+	const char *what;                /* begins the message: "the server's certificate" */
 	bool server;    /* certs[0] is a TLS server's: the rules for those, and a CRL is due */
 	bool handshake; /* this is its handshake, not a later look */
-	struct est_span staple; /* the OCSP answer that came in it; empty: none */
+	const struct est_span *staples; /* the OCSP answers that came in it, one for each of certs
+					 * or empty; NULL: none */
 };
 
 struct trust_answer {

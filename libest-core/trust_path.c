@@ -12,6 +12,7 @@
 
 #include "cert.h"
 #include "certs.h"
+#include "deadline.h"
 #include "path_rules.h"
 
 #define IMPORTS_MAX 64 /* helpers that are looked at for one certificate */
@@ -172,7 +173,9 @@ static bool passes_rules(struct search *s, gnutls_x509_trust_list_t list, size_t
 		.now = s->now,
 		.server = s->query->server,
 		.handshake = s->query->handshake,
-		.staple = s->query->staple,
+		.sent = s->query->certs,
+		.n_sent = s->query->n,
+		.staples = s->query->staples,
 		.what = s->query->what,
 	};
 	const struct cert_view *last = &s->path[n - 1];
@@ -282,6 +285,12 @@ static bool path_push(struct search *s, const struct cert_view *view)
 	return true;
 }
 
+static bool may_try(const struct search *s)
+{
+	return s->tries < TRUST_TRIES &&
+	       (!s->query->deadline || deadline_left_ms(s->query->deadline) > 0);
+}
+
 /* Depth first; the path that is valid is left in s. */
 static bool find_path(struct search *s)
 {
@@ -289,7 +298,7 @@ static bool find_path(struct search *s)
 		return true;
 	if (s->n == TRUST_PATH_MAX)
 		return false;
-	for (size_t i = 0; i < s->n_pool && s->tries < TRUST_TRIES; i++) {
+	for (size_t i = 0; i < s->n_pool && may_try(s); i++) {
 		if (!path_push(s, &s->pool[i]))
 			continue;
 		if (find_path(s))

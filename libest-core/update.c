@@ -79,10 +79,10 @@ static void log_kinds(const struct est_client *c, const struct est_certs *bag)
 		free(kinds);
 		return;
 	}
-	rollover_classify(bag, kinds);
+	rollover_classify(bag, &c->deadline, kinds);
 	for (size_t i = 0; i < est_certs_count(bag); i++) {
 		if (kinds[i] == ROLLOVER_NONE ||
-			est_cert_info(est_certs_get(bag, i), &info, &ignored) != EST_OK)
+			est_cert_words(est_certs_get(bag, i), &info, &ignored) != EST_OK)
 			continue;
 		client_log(c, EST_LOG_INFO, "%s: %s, sha256 %s", rollover_kind_name(kinds[i]),
 			info.subject, info.sha256);
@@ -108,7 +108,8 @@ enum est_code est_update_anchors(struct est_client *c, struct est_update *out,
 	if (rc != EST_OK)
 		return rc;
 	log_kinds(c, bag);
-	rc = rollover_plan(trust_anchors(c->trust), bag, time(NULL), &update, err);
+	rc = rollover_plan(trust_anchors(c->trust), bag, c->crls, time(NULL), &c->deadline, &update,
+		err);
 	if (rc == EST_OK)
 		rc = collect(&update, err);
 	if (rc == EST_OK)
@@ -136,7 +137,9 @@ enum est_code est_find_strays(struct est_client *c, const struct est_certs *cert
 	size_t index;
 
 	rc = certs_new(&sorted.anchors, err);
-	if (rc == EST_OK && anchors_current(certs, time(NULL), &index))
+	if (rc == EST_OK)
+		rc = anchors_current(certs, time(NULL), &c->deadline, &index, err);
+	if (rc == EST_OK && index < est_certs_count(certs))
 		rc = certs_add(sorted.anchors, est_certs_get(certs, index), true, NULL, err);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(trust_anchors(c->trust)); i++)
 		rc = certs_add(sorted.anchors, est_certs_get(trust_anchors(c->trust), i), true,

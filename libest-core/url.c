@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "http_lex.h"
+#include "span.h"
 
 #define WELL_KNOWN "/.well-known/est"
 #define HTTPS_PORT 443
@@ -27,21 +28,6 @@ static int hex_value(uint8_t c)
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static struct est_span after(struct est_span in, size_t n)
-{
-	return (struct est_span){ in.p + n, in.n - n };
-}
-
-/* Bytes before the first of the stop characters. */
-static struct est_span until(struct est_span in, const char *stops)
-{
-	size_t n = 0;
-
-	while (n < in.n && !strchr(stops, in.p[n]))
-		n++;
-	return (struct est_span){ in.p, n };
 }
 
 static enum est_code to_string(struct est_buf *buf, char **out, struct est_error *err)
@@ -69,7 +55,7 @@ static enum est_code parse_port(struct est_span text, uint16_t *out, struct est_
 		*out = HTTPS_PORT;
 		return EST_OK;
 	}
-	est_escape(shown, sizeof(shown), after(text, 1));
+	est_escape(shown, sizeof(shown), span_after(text, 1));
 	if (!http_skip_char(&text, ':') || !http_digits(&text, UINT64_MAX, &port) || text.n > 0 ||
 		port < 1 || port > 65535)
 		return est_fail(err, EST_E_USAGE,
@@ -135,7 +121,7 @@ static enum est_code check_host(struct est_span host, struct est_error *err)
 				shown);
 	}
 	for (;;) {
-		label = until(rest, ".");
+		label = span_until(rest, ".");
 		if (label.n < 1 || label.n > 63)
 			return est_fail(err, EST_E_USAGE,
 				"host name \"%s\" has a label of %zu characters, not 1 to 63 "
@@ -143,7 +129,7 @@ static enum est_code check_host(struct est_span host, struct est_error *err)
 				shown, label.n);
 		if (label.n == rest.n)
 			break;
-		rest = after(rest, label.n + 1);
+		rest = span_after(rest, label.n + 1);
 	}
 	if (ends_in_number(label))
 		return est_fail(err, EST_E_USAGE,
@@ -172,16 +158,16 @@ enum est_code url_authority(struct est_span in, struct url *url, struct est_erro
 	enum est_code rc;
 
 	if (ipv6) {
-		name = until(after(in, 1), "]");
+		name = span_until(span_after(in, 1), "]");
 		if (name.n + 1 == in.n) {
 			rc = est_fail(err, EST_E_USAGE, "IPv6 address without its closing \"]\"");
 			goto out;
 		}
-		in = after(in, name.n + 2);
+		in = span_after(in, name.n + 2);
 		rc = parse_ipv6(name, &host, err);
 	} else {
-		name = until(in, ":");
-		in = after(in, name.n);
+		name = span_until(in, ":");
+		in = span_after(in, name.n);
 		if (in.n > 1 && memchr(in.p + 1, ':', in.n - 1)) {
 			rc = est_fail(err, EST_E_USAGE,
 				"an IPv6 address must stand in brackets: [2001:db8::1]:8443");
@@ -240,9 +226,9 @@ enum est_code url_percent_decode(struct est_span in, struct est_buf *out, struct
 					"the URL has a \"%%\" without two hexadecimal digits "
 					"(RFC 3986 section 2.1)");
 			c = (uint8_t)(hex_value(in.p[1]) << 4 | hex_value(in.p[2]));
-			in = after(in, 2);
+			in = span_after(in, 2);
 		}
-		in = after(in, 1);
+		in = span_after(in, 1);
 		rc = est_buf_append(out, (struct est_span){ &c, 1 }, err);
 	}
 	return rc;
@@ -296,7 +282,7 @@ static enum est_code append_label(struct est_span label, bool in_url, struct est
 	enum est_code rc;
 
 	for (;;) {
-		raw = until(label, "/");
+		raw = span_until(label, "/");
 		segment.n = 0;
 		rc = in_url ? url_percent_decode(raw, &segment, err)
 			    : est_buf_append(&segment, raw, err);
@@ -310,7 +296,7 @@ static enum est_code append_label(struct est_span label, bool in_url, struct est
 			rc = append_segment(est_buf_span(&segment), base, err);
 		if (rc != EST_OK || raw.n == label.n)
 			break;
-		label = after(label, raw.n + 1);
+		label = span_after(label, raw.n + 1);
 	}
 	est_buf_free(&segment);
 	return rc;
@@ -337,14 +323,14 @@ static enum est_code parse_path(struct est_span path, const char *label, struct 
 				shown);
 			goto out;
 		}
-		path = after(path, known);
+		path = span_after(path, known);
 		if (path.n > 0 && label) {
 			rc = est_fail(err, EST_E_USAGE,
 				"a label in the URL and another by --label: give one of them");
 			goto out;
 		}
 		if (path.n > 0)
-			rc = append_label(after(path, 1), true, &base, err);
+			rc = append_label(span_after(path, 1), true, &base, err);
 	}
 	if (rc == EST_OK && label)
 		rc = append_label(est_span_str(label), false, &base, err);
@@ -400,7 +386,7 @@ static enum est_code take_scheme(struct est_span *in, bool *full, struct est_err
 			"the URL's scheme is \"%s\", but EST runs over https only (RFC 7030 "
 			"section 3.3)",
 			est_escape(shown, sizeof(shown), scheme));
-	*in = after(*in, scheme.n + 3);
+	*in = span_after(*in, scheme.n + 3);
 	return EST_OK;
 }
 
@@ -417,8 +403,8 @@ enum est_code url_parse(const char *server, const char *label, struct url *out,
 		rc = take_scheme(&in, &full, err);
 	if (rc != EST_OK)
 		return rc;
-	authority = until(in, "/");
-	in = after(in, authority.n);
+	authority = span_until(in, "/");
+	in = span_after(in, authority.n);
 	if (!full && in.n > 0) {
 		est_fail(err, EST_E_USAGE, "a server with a path must be a full https:// URL");
 		return est_hint(err, "give host[:port] and --label, or https://host" WELL_KNOWN);

@@ -7,9 +7,11 @@
 
 #include "authz.h"
 #include "cert.h"
+#include "revocation.h"
 
 struct est_verifier {
 	struct trust *trust;
+	struct crls *crls;
 	struct url server;
 	bool named;
 	const char *purpose; /* dotted, owned */
@@ -22,6 +24,7 @@ void est_verifier_free(struct est_verifier *v)
 	if (!v)
 		return;
 	trust_free(v->trust);
+	crls_free(v->crls);
 	url_wipe(&v->server);
 	free((char *)v->purpose);
 	free(v);
@@ -87,6 +90,10 @@ enum est_code est_verifier_new(const struct est_verify *config, struct est_verif
 		rc = set_hostname(v, config->hostname, err);
 	if (rc == EST_OK)
 		rc = trust_load(config->cacert, false, NULL, &v->trust, err);
+	if (rc == EST_OK && config->crl && *config->crl)
+		rc = crls_load(config->crl, &v->crls, err);
+	if (rc == EST_OK)
+		trust_set_crls(v->trust, v->crls);
 	if (rc == EST_OK)
 		*out = v;
 	else

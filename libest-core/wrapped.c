@@ -3,12 +3,9 @@
 
 #include <string.h>
 
-#define BOUNDARY_MAX 70 /* characters, RFC 2046 section 5.1.1 */
+#include "span.h"
 
-static struct est_span after(struct est_span in, size_t n)
-{
-	return (struct est_span){ in.p + n, in.n - n };
-}
+#define BOUNDARY_MAX 70 /* characters, RFC 2046 section 5.1.1 */
 
 /* A line without its end, off the front of *in. */
 static struct est_span line_take(struct est_span *in)
@@ -17,7 +14,7 @@ static struct est_span line_take(struct est_span *in)
 	size_t n = end ? (size_t)(end - in->p) : in->n;
 	struct est_span line = { in->p, n };
 
-	*in = after(*in, n + (end != NULL));
+	*in = span_after(*in, n + (end != NULL));
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	return line;
@@ -34,7 +31,7 @@ static bool begins(struct est_span in, const char *word)
 static size_t find(struct est_span in, const char *word)
 {
 	for (size_t i = 0; i < in.n; i++) {
-		if (begins(after(in, i), word))
+		if (begins(span_after(in, i), word))
 			return i;
 	}
 	return in.n;
@@ -47,9 +44,9 @@ static struct est_span boundary_of(struct est_span value)
 
 	if (at == value.n)
 		return (struct est_span){ 0 };
-	value = after(value, at + strlen("boundary="));
+	value = span_after(value, at + strlen("boundary="));
 	if (value.n > 0 && value.p[0] == '"') {
-		value = after(value, 1);
+		value = span_after(value, 1);
 		for (n = 0; n < value.n && value.p[n] != '"';)
 			n++;
 	} else {
@@ -142,12 +139,12 @@ bool wrapped_part(struct est_span *rest, struct est_span boundary, struct est_sp
 
 	if (at == rest->n)
 		return false;
-	in = after(*rest, at);
+	in = span_after(*rest, at);
 	line = line_take(&in);
 	if (line.n >= boundary.n + 4 && memcmp(line.p + boundary.n + 2, "--", 2) == 0)
 		return false; /* the last */
 	at = delimiter(in, boundary);
-	*rest = after(in, at);
+	*rest = span_after(in, at);
 	if (at < in.n && at > 0) /* the line end before a delimiter belongs to it */
 		at -= at > 1 && in.p[at - 2] == '\r' ? 2 : 1;
 	*part = (struct est_span){ in.p, at };
@@ -181,7 +178,7 @@ bool wrapped_unchunk(struct est_span body, struct est_buf *out, struct est_error
 		}
 		if (est_buf_append(&all, (struct est_span){ body.p, n }, err) != EST_OK)
 			break;
-		body = after(body, n);
+		body = span_after(body, n);
 		if (line_take(&body).n > 0)
 			break;
 	}

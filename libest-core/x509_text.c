@@ -199,7 +199,9 @@ enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
 		{ DER_CONTEXT_C(0), "othername:" },
 		{ DER_CONTEXT(1), "email:" },
 		{ DER_CONTEXT(2), "dns:" },
+		{ DER_CONTEXT_C(3), "x400:#" },
 		{ DER_CONTEXT_C(4), "dirname:" },
+		{ DER_CONTEXT_C(5), "ediparty:#" },
 		{ DER_CONTEXT(6), "uri:" },
 		{ DER_CONTEXT(7), "ip:" },
 		{ DER_CONTEXT(8), "rid:" },
@@ -244,6 +246,33 @@ static bool small_integer(struct est_span body, unsigned long *out)
 	return true;
 }
 
+/* BMPString, which in practice is UTF-16; half a pair comes out as bytes that are no UTF-8. */
+static enum est_code bmp_text(struct est_span in, struct est_buf *out, struct est_error *err)
+{
+	struct est_buf utf8 = { 0 };
+	enum est_code rc = EST_OK;
+
+	for (size_t i = 0; rc == EST_OK && i + 1 < in.n; i += 2) {
+		uint32_t c = (uint32_t)(in.p[i] << 8 | in.p[i + 1]), n;
+		uint8_t text[4];
+
+		if (c >> 10 == 0x36 && i + 3 < in.n && in.p[i + 2] >> 2 == 0x37) {
+			c = 0x10000 + ((c & 0x3ff) << 10) +
+			    (uint32_t)((in.p[i + 2] & 3) << 8 | in.p[i + 3]);
+			i += 2;
+		}
+		n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+		for (uint32_t k = n; k-- > 1; c >>= 6)
+			text[k] = (uint8_t)(0x80 | (c & 0x3f));
+		text[0] = (uint8_t)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
+		rc = est_buf_append(&utf8, (struct est_span){ text, n }, err);
+	}
+	if (rc == EST_OK)
+		rc = est_buf_escape(out, est_buf_span(&utf8), X509_TEXT_MAX, err);
+	est_buf_free(&utf8);
+	return rc;
+}
+
 enum est_code x509_value(struct est_span der, struct est_buf *out, struct est_error *err)
 {
 	struct est_span in = der;
@@ -256,7 +285,10 @@ enum est_code x509_value(struct est_span der, struct est_buf *out, struct est_er
 		case DER_UTF8:
 		case DER_PRINTABLE:
 		case DER_IA5:
+		case DER_VISIBLE:
 			return est_buf_escape(out, tlv.body, X509_TEXT_MAX, err);
+		case DER_BMP:
+			return bmp_text(tlv.body, out, err);
 		case DER_OID:
 			return x509_oid(tlv.body, out, err);
 		case DER_NULL:

@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	me=("${account[@]}" "${new[@]}" --csrattrs ignore)
-}
-
-teardown() {
-	est_teardown
 }
 
 # answers STATUS TYPE FILE: the script `odd` answers so; TYPE "" is no Content-Type.

@@ -7,15 +7,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	printf 'tok-En.43~/+==\n' >"$BATS_FILE_TMPDIR/token"
 	est_setup_file --token-file "$BATS_FILE_TMPDIR/token"
-}
-
-teardown_file() {
-	server_stop
 }
 
 setup() {
@@ -25,10 +21,6 @@ setup() {
 	get=("${trust[@]}" -o ca.pem)
 	printf 'wrong\n' >"$BATS_TEST_TMPDIR/wrong"
 	wrong=(-u tester --password-file "$BATS_TEST_TMPDIR/wrong")
-}
-
-teardown() {
-	est_teardown
 }
 
 # gets LABEL [ARGS...]: the CA certificates, from behind this label.

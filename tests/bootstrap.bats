@@ -5,15 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
@@ -21,10 +13,6 @@ setup() {
 	at=(-s "$EST_TEST_URL")
 	sha256=sha256:$(fingerprint "$root" sha256)
 	sha512=sha512:$(fingerprint "$root" sha512)
-}
-
-teardown() {
-	est_teardown
 }
 
 # fingerprint PEM HASH: lower-case hex, by openssl.
@@ -121,6 +109,7 @@ serves() {
 	refused 2 'system-trust' cacerts "${at[@]}" --system-trust --bootstrap
 	refused 2 'bootstrap' cacerts "${trust[@]}" --ca-fingerprint "$sha256"
 	refused 2 'bootstrap' cacerts "${trust[@]}" --chain-out chain.pem
+	ONCE=1 refused 2 'one file' cacerts "${at[@]}" --bootstrap --ca-fingerprint "$sha256" --chain-out -
 	for applet in enroll reenroll csrattrs; do
 		ONCE=1 refused 2 'no such option' $applet "${at[@]}" --bootstrap
 	done
@@ -308,4 +297,43 @@ two_handshakes() {
 	works cacerts "${at[@]}" --bootstrap --ca-fingerprint "$sha256" --outform p7
 	openssl pkcs7 -in "$OUT" -print_certs -out got.pem
 	same_certs got.pem "$root"
+}
+
+@test "bootstrap: --max-time also ends the look at a bag that is made to cost signatures" {
+	local how
+	# Self-issued, each with a key that verifies slowly and a signature that is none.
+	python3 - >many.pem <<-'PY'
+		import base64
+		def tlv(tag, *parts):
+		    body = b"".join(parts)
+		    n = len(body)
+		    size = bytes([n]) if n < 128 else b"\x82" + n.to_bytes(2, "big")
+		    if 128 <= n < 256: size = b"\x81" + bytes([n])
+		    return bytes([tag]) + size + body
+		seq = lambda *parts: tlv(0x30, *parts)
+		oid = lambda text: tlv(6, bytes.fromhex(text))
+		rsa = lambda last: seq(oid("2a864886f70d0101" + last), tlv(5))
+		name = seq(tlv(0x31, seq(oid("550403"), tlv(0x0c, b"x"))))
+		day = seq(tlv(0x17, b"250101000000Z"), tlv(0x17, b"450101000000Z"))
+		key = seq(tlv(2, b"\0" + b"\xdf" * 1024), tlv(2, b"\x7f" * 8))
+		key = seq(rsa("01"), tlv(3, b"\0" + key))
+		for i in range(1000):
+		    serial = tlv(2, b"\1" + i.to_bytes(2, "big"))
+		    tbs = seq(tlv(0xa0, tlv(2, b"\2")), serial, rsa("0b"), name, day, name, key)
+		    cert = seq(tbs, rsa("0b"), tlv(3, b"\0" + b"\x5b" * 1024))
+		    print("-----BEGIN CERTIFICATE-----")
+		    print(base64.encodebytes(cert).decode(), end="")
+		    print("-----END CERTIFICATE-----")
+	PY
+	TIMEFORMAT=%U
+	for how in "--bootstrap --ca-fingerprint $sha256" "--cacert $root --json"; do
+		# With a root in front the others are looked at for the list alone.
+		if [[ $how == *json ]]; then answer "$root" many.pem; else answer many.pem; fi
+		serves
+		# shellcheck disable=SC2086 # words
+		{ time run_est cacerts "${at[@]}" $how --max-time 0.3; } 2>cpu
+		[ "$status" = 6 ]
+		grep -q 'timed out' "$ERR"
+		with_asan || awk '$1 > 1 { exit 1 }' cpu
+	done
 }

@@ -5,23 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
-
-setup() {
-	est_setup
-}
-
-teardown() {
-	est_teardown
-}
+load lib/served
 
 # ---- What is fetched -----------------------------------------------------------------------------
 
@@ -267,7 +251,7 @@ usual() {
 	same_certs got.pem "$EST_TEST_DIR/ca.pem"
 }
 
-@test "cacerts: base64 in any wrapping (R8951-3.1-01)" {
+@test "cacerts: base64 in any wrapping (R8951-3.1-01 R8951-3.1-02)" {
 	for columns in 0 1 4 61 64 76 4096; do
 		usual wrap-$columns
 	done

@@ -5,24 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	openssl ecparam -name prime256v1 -genkey -noout -out mine.key
 	me=(--subject CN=dev "${account[@]}" --use-key mine.key -o cert.pem)
-}
-
-teardown() {
-	est_teardown
 }
 
 # The body of the last POST, as it came.
@@ -34,7 +22,7 @@ field() {
 	server_log 'select(.method == "POST") | .headers["content-transfer-encoding"]' | sort -u
 }
 
-@test "compat: by default base64 in 64 columns, no Content-Transfer-Encoding; servers that want otherwise answer 400" {
+@test "compat: by default base64 in 64 columns, no Content-Transfer-Encoding; servers that want otherwise answer 400 (R8951-3-03)" {
 	works enroll "${trust[@]}" "${me[@]}"
 	[ "$(field)" = null ]
 	[ "$(wc -L <"$(body)")" = 64 ]
@@ -44,7 +32,7 @@ field() {
 	done
 }
 
-@test "compat cte: the field is there, with base64" {
+@test "compat cte: the field is there, with base64 (R8951-3-03)" {
 	works enroll "${trust[@]}" -l want-cte "${me[@]}" --compat cte
 	[ "$(field)" = '"base64"' ]
 	good_cert cert.pem mine.key
@@ -63,7 +51,7 @@ field() {
 	good_cert cert.pem mine.key
 }
 
-@test "compat oneline: one line, no newline" {
+@test "compat oneline: one line, no newline (R8951-3.1-02)" {
 	works enroll "${trust[@]}" -l want-oneline "${me[@]}" --compat oneline
 	[ "$(wc -l <"$(body)")" = 0 ]
 	base64 -d "$(body)" | openssl req -inform DER -verify -noout

@@ -5,24 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	vectors=$EST_TEST_ROOT/tests/data/vectors
 	TYPE='line Content-Type: application/csrattrs'
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "csrattrs: names and values in words (R7030-3.1-04 R7030-4.5.1-01 R7030-4.5-01)" {

@@ -6,25 +6,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	vectors=$EST_TEST_ROOT/tests/data/vectors
 	me=("${trust[@]}" "${account[@]}" "${new[@]}")
 	filled=(--dns www.myserver.com --ip 192.0.2.1 --ext-key-usage clientAuth)
-}
-
-teardown() {
-	est_teardown
 }
 
 # wants NAME HEX: CSR attributes for the label csrattrs-file-NAME, the elements of the list in hex.
@@ -163,12 +151,16 @@ ext_req() {
 	[ "$(server_log .conn | sort -u | wc -l)" = 1 ]
 }
 
-@test "enroll: a ready request is sent as it is, without a question" {
+@test "enroll: a ready request is sent as it is, whatever the CA wants in it; only linking stops it (R7030-3.5-15)" {
 	works csr --subject CN=dev --key-out k -o dev.csr
-	works enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o cert.pem -l csrattrs-p384 --csrattrs ignore ||
-		[ "$status" = 10 ]
-	works enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o cert.pem -l csrattrs-rfc
-	seen 0 '.operation == "csrattrs"'
+	works enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o cert.pem -l csrattrs-template
+	refused 10 'P-384' enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o c -l csrattrs-p384
+	seen 3 '.operation == "csrattrs"'
+	refused 3 'challengePassword.*ready-made' enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o c -l csrattrs-rfc
+	stderr_has 'hint: .*--csrattrs ignore'
+	works enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o cert.pem -l csrattrs-rfc --csrattrs ignore
+	seen 5 '.operation == "csrattrs"'
+	[ "$(server_log 'select(.issued) | .csr' | wc -l)" = 2 ]
 	refused 2 'sent as it is' enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o c --csrattrs require
 	refused 2 'csrattrs is auto' enroll "${me[@]}" --csrattrs sometimes
 	refused 2 'csrattrs is auto' reenroll "${trust[@]}" --cert cert.pem --key k --csrattrs no

@@ -238,11 +238,11 @@ values_complete() {
 	: >db
 	openssl ca -config conf -gencrl -cert crt -keyfile k -crldays 9 -out crl
 	printf '%s\n' '-----BEGIN CERTIFICATE-----' MAA= '-----END CERTIFICATE-----' >broken
-	run -3 --separate-stderr est inspect --json csr crt crl k broken
+	run -3 --separate-stderr est inspect --json -v csr crt crl k broken
 	diff -u <({ names 'The object has'; printf '%s\n' applet deviations error ok version; } | sort) \
 		<(jq -r 'keys[]' <<<"$output" | sort)
-	diff -u <({ names 'A request'; names 'Every element'; } | sort) <(jq -r '.requests[0] | keys[]' <<<"$output" | sort)
-	diff -u <({ names 'A CRL'; names 'Every element'; } | sort) <(jq -r '.crls[0] | keys[]' <<<"$output" | sort)
+	diff -u <({ names 'A request'; names 'Every element'; } | sort) <(jq -r '.requests[0] | del(.details) | keys[]' <<<"$output" | sort)
+	diff -u <({ names 'A CRL'; names 'Every element'; } | sort) <(jq -r '.crls[0] | del(.details) | keys[]' <<<"$output" | sort)
 	diff -u <({ printf '%s\n' kind label; names 'Every element'; } | sort) <(jq -r '.keys[0] | keys[]' <<<"$output" | sort)
 	diff -u <({ echo message; names 'Every element'; } | sort) <(jq -r '.broken[0] | keys[]' <<<"$output" | sort)
 }

@@ -5,23 +5,17 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=maker \
+		-keyout "$BATS_FILE_TMPDIR/maker.key" -out "$BATS_FILE_TMPDIR/maker.pem" 2>/dev/null
+	est_setup_file --client-ca "$BATS_FILE_TMPDIR/maker.pem"
 }
 
 setup() {
 	est_setup
 	password='pass-Wd-43'
-}
-
-teardown() {
-	est_teardown
 }
 
 # The request that the server got last, as ./got.der.
@@ -301,6 +295,19 @@ check_combined() {
 
 # ---- On the wire ---------------------------------------------------------------------------------
 
+@test "enroll: first the CA certificates, then what the CA wants, then the request; no path that was not asked for (R7030-2.1-01 R7030-4.2-03 R7030-3.2.2-10)" {
+	works cacerts -s "$EST_TEST_URL" --bootstrap --ca-fingerprint \
+		"sha256:$(openssl x509 -in "$EST_TEST_DIR/root.pem" -outform DER | sha256sum | cut -d' ' -f1)" -o anchors.pem
+	works enroll -s "$EST_TEST_URL" --cacert anchors.pem "${account[@]}" "${new[@]}"
+	works reenroll -s "$EST_TEST_URL" --cacert anchors.pem --cert cert.pem --key key.pem --force
+	good_cert cert.pem key.pem
+	[ "$(server_log 'select(.target != null) | .target' | tr -d '"' | uniq)" = "/.well-known/est/cacerts
+/.well-known/est/csrattrs
+/.well-known/est/simpleenroll
+/.well-known/est/csrattrs
+/.well-known/est/simplereenroll" ]
+}
+
 @test "enroll: the body is base64 of PKCS#10 in 64 columns with a final newline (R7030-4.2.1-01 R8951-3-01 R7030-3.2.4-01)" {
 	enrol
 	body=$EST_TEST_DIR/$(server_log 'select(.csr) | .csr' | tail -n 1 | tr -d '"' | sed 's/der$/body/')
@@ -382,11 +389,14 @@ check_combined() {
 		$'[401,"CN=first",null]\n[200,"CN=first","Basic"]' ]
 }
 
-@test "enroll: a client certificate of a third party (R7030-3.3.2-05)" {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout maker.key \
-		-out maker.pem -subj /CN=maker -days 2 2>/dev/null
-	works enroll "${trust[@]}" -l anon --cert maker.pem --key maker.key "${new[@]}"
-	seen 1 '.csr and .client_subject == "CN=maker"'
+@test "enroll: a client certificate of a third party, which this CA does not renew (R7030-3.3.2-05)" {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout idevid.key -out idevid.csr \
+		-subj /CN=device-7 2>/dev/null
+	openssl x509 -req -in idevid.csr -CA "$BATS_FILE_TMPDIR/maker.pem" -CAkey "$BATS_FILE_TMPDIR/maker.key" \
+		-days 2 -out idevid.pem 2>/dev/null
+	works enroll "${trust[@]}" --cert idevid.pem --key idevid.key "${new[@]}"
+	seen 1 '.csr and .client_subject == "CN=device-7" and .client_vouched_by == "implicit"'
+	refused 9 'not of this CA' reenroll "${trust[@]}" --cert idevid.pem --key idevid.key --reuse-key --force
 }
 
 @test "enroll: an encrypted key of the client certificate, by file and by environment" {
@@ -515,13 +525,14 @@ check_combined() {
 	ONCE=1 refused 12 202 enroll "${trust[@]}" "${account[@]}" "${new[@]}" -l pending-2
 	[ "$(stat -c %a key.pem.est-new)" = 600 ]
 	cp key.pem.est-new kept.key
+	rm key.pem.est-csr # who cannot wait may; the key stays
 	run_est enroll "${trust[@]}" "${account[@]}" "${new[@]}" -l pending-2 --json
 	[ "$status" = 12 ]
 	jq -e '.error.retry_after == 1 and .error.http_status == 202 and .error.retryable' "$OUT"
 	[ "$(cat cert.pem)" = before ]
 	[ ! -e key.pem ]
 	same_key key.pem.est-new kept.key
-	enrol -l pending-2
+	enrol -l pending-2 --wait=5
 	same_key key.pem kept.key
 	good_cert cert.pem key.pem
 	[ "$(ls -A)" = $'cert.pem\nkept.key\nkey.pem' ]

@@ -6,23 +6,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	anon=("${trust[@]}" "${account[@]}" -l anon)
-}
-
-teardown() {
-	est_teardown
 }
 
 # ---- Files that are read ---------------------------------------------------------------------------

@@ -5,25 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	identity dev /CN=dev
 	rekey=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
 	renew=("${rekey[@]}" --reuse-key)
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "hook: runs when the files are in place, with the facts in its environment" {
@@ -147,6 +135,17 @@ teardown() {
 	nothing_sent
 	works "${store[@]}" --force --verify-with '[ "$(cat "$EST_CERT_FILE" "$EST_CHAIN_FILE" | grep -c BEGIN)" = 2 ] &&
 		! cmp -s "$EST_CERT_FILE" st/current/cert.pem && openssl pkey -in "$EST_KEY_FILE" -noout'
+}
+
+@test "hook: killed while it runs, and no file has the certificate: nothing can be owed" {
+	printf 'geheim\n' >pw
+	p12=(enroll "${trust[@]}" "${account[@]}" --subject CN=p --p12 all.p12 --p12-password-file pw)
+	"$EST" "${p12[@]}" --hook '[ -z "$EST_CERT_FILE" ] && kill -9 $PPID' >"$OUT" 2>"$ERR" 3>&- || true
+	[ -s all.p12 ]
+	server_log_reset
+	works "${p12[@]}" --force --hook 'echo "$EST_ACTION" >ran'
+	[ "$(cat ran)" = enrolled ]
+	seen 1 '.operation == "simpleenroll" and .status == 200'
 }
 
 @test "verify-with: sees the new pair while the old one is in place" {

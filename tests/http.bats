@@ -7,24 +7,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	echo before >ca.pem
 	get=("${raw[@]}" -o ca.pem -m 20)
-}
-
-teardown() {
-	est_teardown
 }
 
 TYPE='line Content-Type: application/pkcs7-mime'

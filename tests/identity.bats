@@ -135,6 +135,8 @@ before_connecting() {
 	s_server -Verify 3 -verify_return_error
 	alerted expired 'certificate is expired.*: the server takes for expired our client certificate, CN=expired, which expired on 20..-..-.. ..:..:.. UTC'
 	alerted foreign 'unknown.*the server.*our client certificate, CN=foreign, valid until'
+	alerted early 'bad.*: the server cannot use our client certificate, CN=early, valid until'
+	alerted for-mail 'not supported.*: the server does not support our client certificate, CN=for-mail, valid until'
 	for version in -tls1_2 -tls1_3; do
 		s_server -Verify 3 -verify_return_error $version
 		run_est enroll "${at[@]}" -u x --password-file "$pki/password" "${new[@]}" -m 5

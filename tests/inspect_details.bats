@@ -122,6 +122,7 @@ shown() { # NAME: the value of an extension
 	grep -qx 'attribute:     challengePassword: 16 characters, not shown; has the form of a channel binding (tls-unique)' "$OUT"
 	grep -qx 'attribute:     estIdentityLinking: 44 characters, not shown; has the form of a channel binding (tls-exporter)' "$OUT"
 	grep -qx 'attribute:     unstructuredName: some thing' "$OUT"
+	grep -qx 'attribute:     extensionRequest: 3 extensions, shown below' "$OUT"
 	run ! grep -q 'AAECAwQ' "$OUT"
 	[ "$(shown 'basicConstraints, critical')" = 'no CA' ]
 	[ "$(shown certificatePolicies)" = '1.2.3.4' ]
@@ -132,6 +133,10 @@ shown() { # NAME: the value of an extension
 		(.extensions | map(.name) == ["subjectAltName", "basicConstraints", "certificatePolicies"])' "$OUT"
 	works inspect "$EST_TEST_ROOT/tests/data/vectors/rfc9908-3.4-template.der"
 	grep -q 'subject ' "$OUT"
+	sed -i 's/^challengePassword.*/challengePassword = opensesame/' conf
+	openssl req -new -key k -config conf -out csr
+	works inspect -v csr
+	grep -qx 'attribute:     challengePassword: 10 characters, not shown; not of the form of a channel binding' "$OUT"
 }
 
 @test "details: the extensions of a CRL, and with --entries what it revokes" {

@@ -175,6 +175,53 @@ is() { # FILE PEM...: its certificates are these, in this order
 	refused 3 'no certificate to write' inspect --dedup -o out leaf.csr
 }
 
+@test "edit: CRLs go with their certificates, byte for byte; without --extract nothing of a bag is lost" {
+	printf '[ca]\ndefault_ca=d\n[d]\ndatabase=db\ndefault_md=sha256\n' >conf
+	: >db
+	openssl ca -config conf -gencrl -keyfile root.key -cert root.pem -crldays 9 -out crl 2>/dev/null
+	openssl crl -in crl -outform DER -out crl.der
+	openssl crl2pkcs7 -in crl -certfile mess.pem -outform DER -out full.p7
+	for form in p7 der pem; do
+		works inspect --outform $form full.p7
+		[ ! -s "$ERR" ]
+		cp "$OUT" out
+		works inspect --json out
+		jq -e '(.certificates | length == 5) and (.crls | length == 1)' "$OUT"
+		works inspect --sort --dedup out
+		diff <(openssl crl -in "$OUT" -outform DER | xxd) <(xxd crl.der)
+		is <(sed '/X509 CRL/,$d' "$OUT") leaf.pem sub.pem root.pem third.pem
+	done
+	openssl pkcs7 -in <("$EST" inspect --outform p7 full.p7) -print_certs -noout | grep -c 'Revocation List' | grep -qx 1
+	works inspect --split dir --outform der full.p7
+	cmp crl.der dir/6-crl-*.der
+	works inspect --outform p7 crl
+	openssl crl2pkcs7 -in crl | openssl pkcs7 -outform DER | cmp - <(openssl pkcs7 -in "$OUT" -outform DER)
+	works inspect --extract 1 full.p7
+	stderr_has 'not 1 other object'
+	run ! grep -q CRL "$OUT"
+	works inspect --json --dedup -o out full.p7
+	jq -e '.crls[0].signed_by.index as $by | .certificates[] | select(.index == $by) | .subject == "CN=root,O=Test"' "$OUT"
+}
+
+@test "edit: with a question, what is written waits for the answer; a difference is shown all the same" {
+	echo before >out
+	for question in '--verify --cacert third.pem' '--expires-within 90d' '--min-strength 999'; do
+		# shellcheck disable=SC2086
+		run_est inspect --extract leaf -o out $question mess.pem
+		[ "$status" = 15 ]
+		[ "$(cat out)" = before ]
+		# shellcheck disable=SC2086
+		run_est inspect --split dir $question mess.pem
+		[ "$status" = 15 ]
+		[ ! -e dir ]
+	done
+	works inspect --extract leaf --dedup -o out --verify --cacert root.pem mess.pem
+	is out leaf.pem
+	run_est inspect --diff --min-strength 999 root.pem leaf.pem
+	[ "$status" = 15 ]
+	[ "$(wc -l <"$OUT")" = 2 ]
+}
+
 @test "edit: options that contradict each other" {
 	refused 2 'pem, der or p7' inspect --outform text mess.pem
 	refused 2 'pem or der' inspect --split d --outform p7 mess.pem

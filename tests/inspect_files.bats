@@ -121,7 +121,7 @@ shows() {
 @test "files: PKCS #12, of each encryption that programs write; the key is named and not opened" {
 	unset ONCE # the repetition counts
 	export=(openssl pkcs12 -export -inkey k -in one.pem -certfile two.pem -passout pass:s3cret)
-	"${export[@]}" -out aes.p12
+	"${export[@]}" -name 'grün ☂' -out aes.p12
 	"${export[@]}" -certpbe PBE-SHA1-3DES -keypbe PBE-SHA1-3DES -macalg sha1 -out des.p12
 	"${export[@]}" -legacy -out rc2.p12 || cp des.p12 rc2.p12 # without the old provider
 	"${export[@]}" -certpbe AES-128-CBC -macalg sha512 -iter 4000 -out other.p12
@@ -132,10 +132,21 @@ shows() {
 	for file in aes des rc2 other base64 pem gnutls; do
 		works inspect --json --p12-password-file password $file.p12
 		subjects CN=one CN=two
-		jq -e '.keys | length == 1 and .[0].kind == "encrypted private key"' "$OUT"
+		jq -e '.keys | map(.kind) == ["encrypted private key", "PKCS#12 file"] and all(.protection |
+			test(", [0-9]+ iterations"))' "$OUT"
 		refused 3 'needs a password' inspect $file.p12
 	done
 	jq -e '.error.code == "p12-password" and (.error.hint | test("--p12-password-file"))' "$OUT"
+	# How it is protected, as openssl says it too, and what things are called.
+	works inspect -v --p12-password-file password aes.p12
+	aes='PBES2, PBKDF2, 2048 iterations, hmacWithSHA256, aes256-CBC'
+	sed -n 's/^protection: *//p' "$OUT" | diff - <(printf '%s\n' "$aes" \
+		"MAC sha256, 2048 iterations; safe encrypted $aes; safe not encrypted")
+	[ "$(grep -c '^friendly-name: grün ☂$' "$OUT")" = 2 ]
+	works inspect --p12-password-file password des.p12
+	grep -qx 'protection:    MAC sha1, 2048 iterations; safe encrypted pbeWithSHAAnd3-KeyTripleDES-CBC, 2048 iterations; safe not encrypted' "$OUT"
+	works inspect --p12-password-file password --extract 1 des.p12
+	stderr_has 'not 1 other object$'
 	echo wrong >wrong
 	refused 3 'the password is wrong' inspect --p12-password-file wrong aes.p12
 	refused 3 'cannot open' inspect --p12-password-file nowhere aes.p12
@@ -145,6 +156,8 @@ shows() {
 	# None, the empty one, and a file that is not protected at all: with or without one given.
 	openssl pkcs12 -export -inkey k -in one.pem -passout pass: -out empty.p12
 	openssl pkcs12 -export -inkey k -in one.pem -passout pass: -certpbe NONE -keypbe NONE -nomac -out open.p12
+	works inspect open.p12
+	grep -qx 'protection:    no MAC; safe not encrypted; safe not encrypted' "$OUT"
 	for file in empty open; do
 		shows $file.p12 CN=one
 		works inspect --json --p12-password-file password $file.p12
@@ -202,6 +215,53 @@ shows() {
 	sed -E '/^-/!s/=+$//' some.pem >unpadded
 	shows unpadded CN=some
 	jq -e '.deviations == ["Q-PADDING"]' "$OUT"
+}
+
+@test "files: each deviation of an encoding is told by its id, and refused by --strict" {
+	python3 - <<-'PY'
+		import base64
+		def tlv(tag, body, end=False):
+		    if end:
+		        return bytes([tag, 0x80]) + body + b"\0\0"
+		    n = len(body)
+		    size = b"" if n < 128 else n.to_bytes((n.bit_length() + 7) // 8, "big")
+		    return bytes([tag, n if n < 128 else 0x80 | len(size)]) + size + body
+		def oid(last):
+		    return bytes.fromhex("06092a864886f70d0107") + bytes([last])
+		one = open("one.der", "rb").read()
+		def bag(certs, content=oid(1), ber=False):
+		    data = tlv(0x30, b"\x02\x01\x01\x31\0" + tlv(0x30, content) + tlv(0xa0, certs, ber) + b"\x31\0", ber)
+		    return tlv(0x30, oid(2) + tlv(0xa0, data, ber), ber)
+		files = {
+		    "Q-BER": bag(one, ber=True),
+		    "Q-ECONTENT": bag(one, oid(1) + tlv(0xa0, b"\x04\0")),
+		    "Q-ECONTENT-TYPE": bag(one, oid(5)),
+		    "Q-OTHER-CERTS": bag(one + tlv(0xa1, b"\x30\0")),
+		    "Q-DUPLICATE": bag(one + one),
+		    "Q-BARE-SIGNED": bag(one)[19:],
+		    "Q-TRAILING": bag(one) + b"\r\n\0",
+		    "Q-BOM": b"\xef\xbb\xbf" + base64.encodebytes(bag(one)),
+		    "Q-PADDING": base64.b64encode(next(x for x in (bag(one + tlv(0xa1, b"\x30\0" * n)) for n in (1, 2))
+		                                       if len(x) % 3)).rstrip(b"="),
+		    "Q-PEM-LABEL": b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(bag(one)) + b"-----END CERTIFICATE-----\n",
+		    "Q-RAW-DER": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + bag(one),
+		    "Q-PEM": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + open("one.pem", "rb").read(),
+		    "Q-BARE-CERT": b"HTTP/1.1 200 OK\nContent-Type: application/pkcs7-mime\n\n" + base64.encodebytes(one),
+		    "Q-CSRATTRS-VALUE": tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d01090e") + tlv(0x31, b"\x05\0"))),
+		}
+		for name, data in files.items():
+		    open(name, "wb").write(data)
+	PY
+	for id in Q-*; do
+		works inspect --json "$id"
+		jq -e --arg id "$id" '.deviations | index($id) != null' "$OUT" || { explain "$id is due"; return 1; }
+		[ "$id" = Q-CSRATTRS-VALUE ] || jq -e '.certificates[0].subject == "CN=one"' "$OUT"
+		run_est inspect --strict "$id"
+		[ "$status" = 13 ]
+		stderr_has "\\($id\\), refused by --strict"
+	done
+	works inspect -v Q-BER
+	stderr_has 'Q-BER: .*\(Q-BER\)$'
 }
 
 @test "files: DER values one after another, SignedData alone, what is cut short" {

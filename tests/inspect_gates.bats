@@ -27,7 +27,7 @@ setup_file() {
 	openssl req -x509 -new -key root.key -subj /CN=root -days 400 -out root.pem
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -subj /CN=other -days 400 -out other.pem \
 		2>/dev/null
-	sign sub /CN=sub 300 root 'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign'
+	sign sub /CN=sub 300 root 'basicConstraints=critical,CA:TRUE' 'keyUsage=critical,keyCertSign,cRLSign'
 	sign www /CN=www.example 200 sub "${server[@]}"
 	sign soon /CN=soon 5 sub "${server[@]}"
 	sign client /CN=client 200 sub 'extendedKeyUsage=clientAuth'
@@ -111,6 +111,13 @@ yes() {
 		--verify --cacert root.pem www.pem
 	no 'does not lead to a trust anchor' unknown-ca --verify --cacert other.pem bag.pem
 	no 'does not lead to a trust anchor' unknown-ca --verify bag.pem
+	# However many others there are: the names lead to the issuer.
+	python3 -c 'import base64, sys
+der = base64.b64decode("".join(sys.stdin.read().split("-----")[2].split()))
+for i in range(1101):
+    pem = base64.b64encode(der.replace(b"other", b"%05d" % i)).decode()
+    print("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----" % pem)' <other.pem >many.pem
+	works inspect -q --verify --cacert root.pem many.pem www.pem sub.pem
 	no 'CN=old' weak --verify --cacert root.pem old.pem sub.pem
 	no 'CN=weak' weak --verify --cacert root.pem weak.pem sub.pem
 }
@@ -157,11 +164,49 @@ yes() {
 	yes --verify --cacert root.pem --hostname any.example ra.pem sub.pem
 }
 
+@test "gate: --crl with --verify: what the client is given with --crl, revocation and its reason named" {
+	printf '%s\n' '[ca]' 'default_ca=d' '[d]' database=db default_md=sha256 crlnumber=number >conf
+	echo 01 >number
+	: >db
+	crl() { openssl ca -config conf -gencrl -keyfile "$1.key" -cert "$1.pem" -crldays 30 -out "$2" 2>/dev/null; }
+	crl sub clean.crl
+	crl root root.crl
+	serial=$(openssl x509 -in www.pem -noout -serial | cut -d = -f 2)
+	printf 'R\t351231235959Z\t260101000000Z,keyCompromise\t%s\tunknown\t/CN=x\n' "$serial" >db
+	crl sub revoked.crl
+	yes --verify --cacert root.pem --crl clean.crl --crl root.crl --hostname www.example bag.pem
+	yes --verify --cacert root.pem bag.pem revoked.crl
+	no 'bag.pem: certificate 1 .CN=www.example.: .*revoked' revoked --verify --cacert root.pem --crl revoked.crl bag.pem
+	no 'none of the CRLs given is one of its issuer' no-crl --verify --cacert root.pem --crl root.crl \
+		--hostname www.example bag.pem
+	no 'CRL' crl-stale --verify --cacert root.pem --crl clean.crl --at "$(date -u -d '+60 days' +%F)" \
+		--hostname www.example bag.pem
+	refused 2 'crl is for --verify' inspect --crl clean.crl bag.pem
+	refused 3 'No such file' inspect --verify --cacert root.pem --crl nowhere bag.pem
+	refused 3 'CRL' inspect --verify --cacert root.pem --crl root.pem bag.pem
+}
+
 @test "gate: --purpose by name or OID" {
 	yes --verify --cacert root.pem --purpose serverAuth bag.pem
 	yes --verify --cacert root.pem --purpose 1.3.6.1.5.5.7.3.2 client.pem sub.pem
 	no 'CN=www' wrong-purpose --verify --cacert root.pem --purpose clientAuth bag.pem
 	no 'CN=client' wrong-purpose --verify --cacert root.pem --purpose serverAuth client.pem sub.pem
+}
+
+@test "gate: --crl holds every path against the lists, with --hostname the issuer needs one" {
+	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >ca.conf
+	: >db
+	openssl ca -config ca.conf -gencrl -cert root.pem -keyfile root.key -crldays 9 -out root.crl 2>/dev/null
+	openssl ca -config ca.conf -cert root.pem -keyfile root.key -revoke sub.pem 2>/dev/null
+	openssl ca -config ca.conf -gencrl -cert root.pem -keyfile root.key -crldays 9 -out gone.crl 2>/dev/null
+	yes --verify --cacert root.pem --crl root.crl bag.pem
+	no 'CN=sub above it was revoked' revoked --verify --cacert root.pem --crl gone.crl bag.pem
+	no 'none of the CRLs given is one of its issuer' no-crl --verify --cacert root.pem --crl root.crl \
+		--hostname www.example bag.pem
+	no 'due to be replaced' crl-stale --verify --cacert root.pem --crl root.crl --at \
+		"$(date -u -d '+30 days' +%Y-%m-%d)" bag.pem
+	refused 3 'root.pem' inspect --verify --cacert root.pem --crl root.pem bag.pem
+	refused 2 'crl is for --verify' inspect --crl root.crl bag.pem
 }
 
 @test "gate: --match-key of a certificate, of one of a bag, of a request, an encrypted key" {
@@ -233,7 +278,7 @@ yes() {
 	for word in 30 d 30x -1d 1d1h '' ' 3d' 3.5d; do
 		refused 2 'expires-within' inspect --expires-within="$word" bag.pem
 	done
-	for word in tomorrow 2031-13-01 2031-01-31T00:00 20310131 ''; do
+	for word in tomorrow 2031-13-01 2031-02-29 2031-01-31T00:00 20310131 ''; do
 		refused 2 '--at' inspect --verify --at="$word" bag.pem
 	done
 	for word in 0 -5 1000 112bit 0x70; do

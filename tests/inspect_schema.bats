@@ -56,11 +56,12 @@ valid() {
 	works inspect --json --dedup -o out root.pem
 	valid object
 	openssl cms -encrypt -in csr -recip root.pem -aes128 -outform DER -out message
+	openssl pkcs12 -export -inkey k -in root.pem -name x -passout pass: -out p12
 	mkdir dir && echo text >dir/text && cp root.pem dir
-	works inspect -r --json -v --entries csr crl root.pem message dir
+	works inspect -r --json -v --entries csr crl root.pem message p12 dir
 	jq -e '(.messages | length == 1) and (.skipped | length == 1)' "$OUT"
 	valid object
-	works inspect -r --json-lines -v --entries csr crl root.pem message dir
+	works inspect -r --json-lines -v --entries csr crl root.pem message p12 dir
 	valid lines
 	run_est inspect --json
 	[ "$status" = 2 ]
@@ -83,7 +84,7 @@ valid() {
 	[ "$status" = 3 ]
 	valid lines
 	[ "$(wc -l <"$OUT")" = 7 ]
-	jq -r .type "$OUT" | diff - <(printf '%s\n' requests certificates crls keys broken certificates result)
+	jq -r .type "$OUT" | diff - <(printf '%s\n' requests certificates keys broken certificates crls result)
 	jq -se '.[-1] | .ok == false and .error.exit == 3 and (.tree.certificates | length == 2) and
 		(has("certificates") | not)' "$OUT"
 	cp "$OUT" lines

@@ -128,7 +128,7 @@ roles() {
 @test "tree: expired, not yet valid, weak, and --at" {
 	openssl req -x509 -newkey rsa:1024 -nodes -keyout w.key -subj /CN=w -days 3 -out w.pem 2>/dev/null
 	works inspect --tree w.pem
-	grep -q '\^ weak: RSA 1024 key, signature' "$OUT"
+	grep -q '\^ weak: RSA 1024$' "$OUT"
 	works inspect --tree --at 2099-01-01 new.pem
 	grep -q '\^ expired at ' "$OUT"
 	grep -q 'anchor: 1 (1 expired)\.$' "$OUT"
@@ -136,6 +136,9 @@ roles() {
 	grep -q '\^ not valid before ' "$OUT"
 	works inspect --tree new.pem
 	[ "$(wc -l <"$OUT")" = 2 ]
+	works inspect --tree -v new.pem
+	[ "$(sed -n 2p "$OUT")" = '   = object 1 of new.pem' ]
+	[ "$(sed -n 3p "$OUT")" = "   = sha256 $(openssl x509 -in new.pem -outform DER | sha256sum | cut -d ' ' -f 1)" ]
 }
 
 @test "tree: the verdict is what the client does with the same file" {
@@ -201,6 +204,61 @@ roles() {
 	grep -q '^1  current-anchor' "$OUT"
 	"$EST_LIB/on-terminal" '' '' "$EST" inspect --color=never new.pem leaf.csr sub.pem |
 		tr -d '\r' | sed '${/^$/d}' | diff - "$OUT"
+}
+
+@test "tree: a CRL says who has signed it, by name, key and signature, wherever it stands" {
+	printf '%s\n' '[ca]' 'default_ca=d' '[d]' database=db default_md=sha256 crlnumber=number crl_extensions=e \
+		'[e]' 'authorityKeyIdentifier=keyid' >conf
+	echo 01 >number
+	printf 'R\t351231235959Z\t260101000000Z\t%s\tunknown\t/CN=x\n' 01 02 >db
+	openssl ca -config conf -gencrl -keyfile new.key -cert new.pem -crldays 9 -out crl 2>/dev/null
+	crl() { grep -A 3 -- ' crl  ' "$OUT" | grep -v '^An EST\|current-anchor'; }
+	# Two CAs of one name: the key decides; also when the CRL comes first.
+	openssl crl2pkcs7 -in crl -certfile old.pem -certfile new.pem -out bag
+	until=$(date -u -d "$(openssl crl -in crl -noout -nextupdate | cut -d = -f 2)" +%F)
+	for files in bag 'crl old.pem new.pem'; do
+		# shellcheck disable=SC2086
+		works inspect --tree $files
+		[ "$(crl)" = "-  crl             $until  by 2       revokes 2: CN=CA" ]
+	done
+	works inspect --tree crl old.pem
+	[ "$(crl)" = "-  crl             $until  by none    revokes 2: CN=CA
+   ^ signed by the key of no certificate here of that name: CN=CA" ]
+	works inspect --tree crl far.pem
+	grep -qx '   ^ its issuer is not here: CN=CA' "$OUT"
+	works inspect --tree --at 2099-01-01 crl new.pem
+	grep -q '\^ outdated: the next one was due at ' "$OUT"
+	works inspect --tree --at 1999-01-01 crl new.pem
+	[ "$(crl | grep -c '\^ not valid before ')" = 1 ]
+	# As a list, and in JSON; what is not asked for is not said.
+	hex=$(openssl x509 -in new.pem -outform DER | sha256sum | cut -d ' ' -f 1)
+	works inspect -v crl old.pem new.pem
+	grep -qx "signed-by:     certificate 1 of new.pem, sha256 $hex" "$OUT"
+	works inspect -v crl old.pem
+	grep -qx 'signed-by:     none of the certificates here' "$OUT"
+	works inspect crl new.pem
+	run ! grep -q '^signed-by' "$OUT"
+	for option in -v --tree '--verify --cacert old.pem --cacert new.pem'; do
+		# shellcheck disable=SC2086
+		works inspect --json-lines $option bag
+		jq -se --arg hex "$hex" 'map(select(.type == "crls")) | length == 1 and (.[0] | .index == 3 and .notes == []
+			and .signed_by == {file: "bag", index: 2, sha256: $hex})' "$OUT"
+	done
+	"$EST_LIB/on-terminal" '' '' "$EST" inspect --color=never bag | grep -q 'by 2 *revokes 2'
+	# A signer that may not, an algorithm that nobody should trust, a damaged CRL.
+	signed nosign sub /CN=sub new 9 'basicConstraints=critical,CA:TRUE' keyUsage=keyCertSign
+	openssl ca -config conf -md sha1 -gencrl -keyfile sub.key -cert nosign.pem -crldays 9 -out weak 2>/dev/null
+	works inspect --tree weak nosign.pem
+	grep -qx '   ^ the keyUsage of its issuer lacks cRLSign' "$OUT"
+	grep -qx '   ^ weak: signature ecdsa-with-SHA1' "$OUT"
+	openssl crl -in crl -outform DER -out bad
+	printf '\x01' | dd of=bad bs=1 seek=$(($(stat -c %s bad) - 1)) conv=notrunc 2>/dev/null
+	works inspect --tree bad new.pem
+	grep -q ' by none ' "$OUT"
+	head -c 60 bad >short
+	run_est inspect --tree short new.pem
+	[ "$status" = 3 ]
+	stderr_has 'short: object 1 at offset 0'
 }
 
 @test "tree: five thousand times the same certificate, each compared and none verified twice" {

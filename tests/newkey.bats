@@ -28,7 +28,7 @@ kept() {
 }
 
 @test "newkey: the next run gets the certificate for the key that waits" {
-	run -0 --separate-stderr "$est" enroll -s "$EST_TEST_URL" -l pending-1 "${common[@]}"
+	run -0 --separate-stderr "$est" enroll -s "$EST_TEST_URL" -l pending-1 "${common[@]}" --wait=5
 	[[ "$stderr" == *"going on with the key of an unfinished run"* ]]
 	[ "$(sha256sum <key.pem)" = "$sum" ]
 	[ ! -e key.pem.est-new ]
@@ -68,7 +68,21 @@ kept() {
 }
 
 @test "newkey: standard output that cannot be written keeps the key" {
-	run -4 bash -c '"$@" >/dev/full' _ "$est" enroll -s "$EST_TEST_URL" \
-		"${common[@]:0:6}" --subject CN=kept --key-out key.pem
-	kept
+	for json in '' --json; do
+		# shellcheck disable=SC2086 # no word at all
+		run -4 bash -c '"$@" >/dev/full' _ "$est" enroll -s "$EST_TEST_URL" \
+			"${common[@]:0:6}" --subject CN=kept --key-out key.pem $json
+		kept
+	done
+	run -0 --separate-stderr "$est" enroll -s "$EST_TEST_URL" "${common[@]:0:6}" --subject CN=kept \
+		--key-out key.pem --json
+	[ "$(jq -r '"\(.action) \(.changed) \(.ok)"' <<<"$output")" = "recovered true true" ]
+	jq -r '.certificates[0].pem' <<<"$output" | openssl x509 -noout -pubkey |
+		cmp - <(openssl pkey -in key.pem -pubout)
+	# Files that are in place are, whatever becomes of the object that says so.
+	jq -r '.certificates[0].pem' <<<"$output" >cert.pem
+	run -4 --separate-stderr bash -c '"$@" >/dev/full' _ "$est" reenroll -s "$EST_TEST_URL" --cacert \
+		"$EST_TEST_DIR/root.pem" --cert cert.pem --key key.pem --force --json
+	[[ "$stderr" == *"hint: the new files are installed"* ]]
+	openssl x509 -in cert.pem -noout -pubkey | cmp - <(openssl pkey -in key.pem -pubout)
 }

@@ -5,23 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
-
-setup() {
-	est_setup
-}
-
-teardown() {
-	est_teardown
-}
+load lib/served
 
 hello_logged() {
 	[ "$(server_count '.event == "handshake"')" -ge 1 ]
@@ -103,6 +87,39 @@ never='["0000","0001","0002","0004","0005","0009","000a","0013","0016","0018","0
 	refused 2 'priority' cacerts "${trust[@]}" --priority -VERS-TLS1.3 --tls-min 1.3
 	nothing_sent
 	[ "$(server_count '.event == "handshake"')" = 0 ]
+}
+
+@test "offer: what was negotiated is looked at again after the handshake (R7030-3.3-01)" {
+	with_asan && skip "what is preloaded and ASan both want to be first"
+	local odd
+	# A library that ends with what was never offered.
+	cat >odd.c <<-'C'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#define ODD(name, value) int gnutls_##name(void *s) \
+		{ \
+			int (*real)(void *) = (int (*)(void *))dlsym(RTLD_NEXT, "gnutls_" #name); \
+			const char *odd = getenv("ODD"); \
+			return odd && strcmp(odd, #name) == 0 ? value : real(s); \
+		}
+		ODD(cipher_get, 3) /* 3DES */
+		ODD(protocol_get_version, 3) /* TLS 1.1 */
+		ODD(kx_get, 4) /* anonymous */
+		ODD(sign_algorithm_get, 1) /* RSA with SHA-1 */
+		ODD(sign_algorithm_get_client, 1)
+	C
+	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/odd.so" odd.c
+	export LD_PRELOAD=$BATS_TEST_TMPDIR/odd.so
+	works cacerts "${trust[@]}"
+	server_log_reset
+	for odd in cipher_get protocol_get_version kx_get sign_algorithm_get sign_algorithm_get_client; do
+		export ODD=$odd
+		ONCE=1 refused 8 'negotiated .*not acceptable' enroll "${trust[@]}" "${account[@]}" "${new[@]}" \
+			--priority -VERS-TLS1.3
+	done
+	nothing_sent
 }
 
 # A server whose certificate has id-kp-cmcRA and another name.

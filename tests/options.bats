@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	mapfile -t applets < <("$EST" --list | cut -d ' ' -f 1)
-}
-
-teardown() {
-	est_teardown
 }
 
 # ---- est itself ------------------------------------------------------------------------------------
@@ -422,9 +410,19 @@ teardown() {
 @test "options: a clock before the build is said before a packet is sent" {
 	with_asan && skip "libfaketime and ASan both want to be loaded first"
 	status=0
-	faketime -f '@2001-01-01 00:00:00' "$EST" cacerts "${trust[@]}" --json >"$OUT" 2>"$ERR" ||
+	faketime -f '@2001-01-01 00:00:00' "$EST" cacerts -s https://localhost:1 --json >"$OUT" 2>"$ERR" ||
 		status=$?
 	[ "$status" = 17 ]
 	jq -e '.error.class == "clock"' "$OUT"
+	jq -e '.error.message | test("the clock says 2001-01-01T00:00:.*before est was built")' "$OUT"
+	# For tests alone: then nothing that is valid today is valid yet.
+	status=0
+	faketime -f '@2001-01-01 00:00:00' "$EST" cacerts "${trust[@]}" --clock-floor off 2>"$ERR" || status=$?
+	[ "$status" = 7 ]
+	stderr_has 'the local clock says 2001-01-01 00:00'
+	ONCE=1 refused 2 'clock-floor' cacerts "${trust[@]}" --clock-floor maybe
 	nothing_sent
+	# What a packager says is the build date.
+	make -C "$EST_TEST_ROOT" -nB BUILD="$PWD/b" SOURCE_DATE_EPOCH=4102444800 "$PWD/b/cmd/network.o" |
+		grep -q -- -DEST_BUILD_TIME=4102444800
 }

@@ -5,25 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	printf 'wörd with blanks 8\n' >pw
 	p12=(--p12 all.p12 --p12-password-file pw)
 	me=("${account[@]}" --subject CN=dev)
-}
-
-teardown() {
-	est_teardown
 }
 
 # unpack FILE: key.out, leaf.out (the certificate with the key's localKeyID) and rest.out.  Once:
@@ -112,11 +100,18 @@ unpack() {
 
 @test "p12: a rejected certificate changes nothing; a 202 keeps the key beside the file and it is recovered" {
 	echo before >all.p12
+	for file in '--p12 all.p12 --p12-password-file pw' '--combined all.p12'; do
+		# shellcheck disable=SC2086 # words
+		ONCE=1 refused 4 'all.p12: exists already' enroll "${trust[@]}" "${me[@]}" $file
+		stderr_has "hint: --force lets --.* replace it and a key in it"
+	done
+	nothing_sent
+	me+=(--force)
 	LEAVES=all.p12.est-new refused 14 . enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l expired
 	rm all.p12.est-*
 	LEAVES=all.p12.est-new ONCE=1 refused 12 202 enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1
 	cp all.p12.est-new kept
-	works enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1
+	works enroll "${trust[@]}" "${me[@]}" "${p12[@]}" -l pending-1 --wait=5
 	unpack all.p12
 	same_key key.out kept
 	[ ! -e all.p12.est-new ]

@@ -7,15 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
@@ -23,10 +15,6 @@ setup() {
 	me=("${account[@]}" "${new[@]}" --force)
 	tls12=(--priority -VERS-TLS1.3)
 	alone=(--csrattrs ignore)
-}
-
-teardown() {
-	est_teardown
 }
 
 enrol() {
@@ -90,6 +78,24 @@ resigned() {
 	[ "$(jq -r .error.code "$OUT")" = binding-refused ]
 }
 
+@test "pop: a refusal as Full PKI Response says popFailed, signed by the CA, and est says it too (R7030-3.5-12 R7030-4.2.3-03)" {
+	refused 10 'Full PKI Response .CMC.: failed, popFailed: linking.*is required' enroll "${trust[@]}" \
+		-l pop-cmc "${me[@]}" "${alone[@]}" --pop off
+	works csr --subject CN=x --key-out k -o x.csr
+	sed '/^-/d' x.csr >body
+	curl -sS --cacert "$EST_TEST_DIR/root.pem" -u "tester:$(cat "$BATS_FILE_TMPDIR/password")" -D head -o got \
+		-H 'Content-Type: application/pkcs10' --data-binary @body \
+		"$EST_TEST_URL/.well-known/est/pop-cmc/simpleenroll"
+	grep -q '^HTTP/1.1 400' head && grep -qi '^Content-Type: application/pkcs7-mime; smime-type=CMC-response' head
+	openssl base64 -d -in got -out got.der
+	openssl cms -verify -inform DER -in got.der -binary -purpose any -CAfile "$EST_TEST_DIR/root.pem" -out pki
+	openssl asn1parse -inform DER -in pki | awk -F: '/UTF8STRING/ { n++ } /INTEGER/ { last = $NF }
+		END { exit !(n == 1 && last == "09") }'
+	server_log_reset
+	works enroll "${trust[@]}" -l pop-cmc "${me[@]}" # the CSR attributes ask for it
+	[ "$(linked)" = '["TLS1.2","tls-unique","challengePassword"]' ]
+}
+
 @test "pop: require offers TLS 1.2 alone, and one connection does for it all (R9148-3-02)" {
 	for how in require tls-unique; do
 		server_log_reset
@@ -146,7 +152,7 @@ resigned() {
 	server_log_reset
 	run_est enroll "${trust[@]}" -l pending-1 "${me[@]}" --pop require
 	[ "$status" = 12 ]
-	enrol -l pending-1 --pop require
+	enrol -l pending-1 --pop require --wait=5
 	stderr_has 'going on with the key'
 	resigned 4 2
 	server_log_reset
@@ -174,6 +180,13 @@ resigned() {
 	stderr_has 'ready-made request cannot be linked'
 	works enroll "${trust[@]}" "${account[@]}" --csr plain.csr -o c.pem "${tls12[@]}" --pop off
 	[ ! -s "$ERR" ]
+	server_log_reset
+	for label in pop pop-7894; do
+		refused 3 'CSR attributes ask for .*a ready-made request cannot be linked' enroll "${trust[@]}" \
+			"${account[@]}" --csr plain.csr -o other.pem -l $label
+	done
+	seen 4 '.operation == "csrattrs"'
+	no_csr
 }
 
 @test "pop: a request with a challengePassword of its own is not taken for one that is linked (R7030-3.5-03 R7030-3.5-07)" {
@@ -183,7 +196,7 @@ resigned() {
 	server_log_reset
 	refused 2 'challengePassword already' enroll "${trust[@]}" "${account[@]}" --csr got.der -o c.pem
 	stderr_has 'pop off'
-	nothing_sent
+	no_csr
 	# Replayed over another session it proves nothing.
 	refused 10 'not that of this TLS session' enroll "${trust[@]}" "${account[@]}" --csr got.der \
 		-o c.pem --pop off "${tls12[@]}"
@@ -455,5 +468,7 @@ resigned() {
 	openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key 2>/dev/null
 	refused 3 'RSA-PSS key cannot sign a request here' csr --subject CN=dev --use-key pss.key
 	[ "$(jq -r .error.code "$OUT")" = cannot-sign ]
+	openssl ecparam -name secp256k1 -genkey -noout -out odd.key
+	refused 3 'no private key of a kind that can be used' csr --subject CN=dev --use-key odd.key
 	nothing_sent
 }

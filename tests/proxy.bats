@@ -7,15 +7,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file
 	printf 'pr0xy-Pw\n' >"$BATS_FILE_TMPDIR/proxy-password"
-}
-
-teardown_file() {
-	server_stop
 }
 
 setup() {
@@ -24,10 +20,6 @@ setup() {
 	capture=$BATS_TEST_TMPDIR/capture
 	: >"$capture"
 	password=(--proxy-password-file "$BATS_FILE_TMPDIR/proxy-password")
-}
-
-teardown() {
-	est_teardown
 }
 
 # proxy [OPTION...]: one; PORT.
@@ -65,8 +57,11 @@ connects() {
 	https_proxy="http://me:pr0xy-Pw@localhost:$PORT" works cacerts "${trust[@]}" -v
 	stderr_has "through the proxy .*:$PORT"
 	connects 2
-	HTTPS_PROXY="me@localhost:$PORT" EST_PROXY_PASSWORD=pr0xy-Pw works cacerts "${trust[@]}"
+	https_proxy='' HTTPS_PROXY="me:pr0xy-Pw@localhost:$PORT" works cacerts "${trust[@]}"
 	connects 4
+	: >"$capture"
+	HTTPS_PROXY="me@localhost:$PORT" EST_PROXY_PASSWORD=pr0xy-Pw works cacerts "${trust[@]}"
+	connects 2
 	: >"$capture"
 	https_proxy="localhost:$PORT" no_proxy="x.example,localhost:$EST_TEST_PORT" \
 		works cacerts "${trust[@]}"

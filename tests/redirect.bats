@@ -123,6 +123,18 @@ redirect() {
 	[ -s ca.pem ]
 }
 
+@test "redirect: one yes is for the whole run, the CSR attributes and the request (R7030-3.2.1-05)" {
+	second_server --dir "$BATS_TEST_TMPDIR/second"
+	printf 'line HTTP/1.1 404 No\nline Content-Length: 0\nline\n' >"$EST_TEST_SCRIPTS/there.script"
+	second_url=$EST_TEST_RAW_URL
+	first_server
+	redirect 307 "$second_url/.well-known/est/there/x"
+	run -10 "$EST_TEST_ROOT/tests/lib/on-terminal" "Go there?" y "$est" enroll -s "$first_raw" -l go \
+		"${trust[@]}" --cacert "$second_dir/root.pem" "${new[@]}" --csrattrs auto
+	[ "$(grep -o 'Go there?' <<<"$output" | wc -l)" = 1 ]
+	[ "$(jq -r 'select(.target) | .method' "$second_dir/log.jsonl")" = $'GET\nPOST' ]
+}
+
 @test "redirect: http and other schemes are never followed (R7030-3.2.1-08)" {
 	for to in "http://localhost:1/x" "ftp://localhost/x" "javascript:alert(1)"; do
 		redirect 302 "$to"
@@ -146,10 +158,21 @@ redirect() {
 	[ "$(server_count '.method == "GET"')" = 6 ]
 }
 
-@test "redirect: a Location that is missing, malformed or holds controls is a protocol error" {
-	redirect 302 "https://user:pass@localhost/x"
-	run -13 "$est" cacerts -s "$first_raw" -l go "${trust[@]}"
-	redirect 302 'https://local\\x1b[31mhost/x'
+@test "redirect: an absurd Location ends with exit 10 and is shown escaped; none, or with controls, is a protocol error" {
+	local to
+	for to in 'https://user:pass@localhost/x' 'https://' '//' 'https:x' \
+		'https://[::1/x' 'https://localhost:99999/x' '/a b' '/\xe2\x80\xaegpj' "/$(printf '%05000d' 0)"; do
+		redirect 302 "$to"
+		run "$est" cacerts -s "$first_raw" -l go "${trust[@]}" --redirect-to localhost:1
+		[[ "$status $output" == '10 est: cacerts: the server redirects to "'* ]] || {
+			echo "$status $output"
+			return 1
+		}
+		[[ "$output" != *[$'\e\u202e']* ]]
+	done
+	[ "$(server_count '.label == "go"')" = 9 ]
+	[ "$(server_count '.label != "go" and .target')" = 0 ]
+	redirect 302 'https://local\x1b[31mhost/x'
 	run -13 "$est" cacerts -s "$first_raw" -l go "${trust[@]}"
 	[[ "$output" != *$'\e'* ]]
 	printf '%s\n' 'line HTTP/1.1 302 Found' 'line Content-Length: 0' line \

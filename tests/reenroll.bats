@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	id=(--cert dev.pem --key dev.key)
-}
-
-teardown() {
-	est_teardown
 }
 
 # name_hex CERT-OR-CSR: subject and SAN extension as DER, as openssl cuts them out; hex.
@@ -204,6 +192,15 @@ last_csr() {
 		stderr_has "$key is encrypted, which a new key would not be: it is kept"
 		cmp $key before
 	done
+	# Nor does it lie open in a copy.
+	for key in enc.key old.key; do
+		EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key $key --combined both.pem --force
+		run ! grep -q 'BEGIN PRIVATE' both.pem
+		openssl pkey -in both.pem -passin pass:geheim -pubout | cmp - <(openssl pkey -in dev.key -pubout)
+		good_cert both.pem dev.key
+		EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key $key --store st --force
+		cmp $key st/current/key.pem
+	done
 	EST_KEY_PASSWORD=geheim works reenroll "${trust[@]}" --cert dev.pem --key enc.key --rekey --force
 	good_cert dev.pem enc.key
 	run ! same_key enc.key dev.key
@@ -355,7 +352,7 @@ config() {
 @test "reenroll: every refusal leaves certificate and key as they were (R7030-4.2.1-07)" {
 	identity dev /CN=dev
 	while read -r label due pattern; do
-		refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" --reuse-key -l "$label"
+		LEAVES=dev.pem.est-csr refused "$due" "$pattern" reenroll "${trust[@]}" "${id[@]}" --reuse-key -l "$label"
 	done <<-'LABELS'
 		status-400 10 400
 		status-403 9 403

@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	id=(--cert dev.pem --key dev.key)
-}
-
-teardown() {
-	est_teardown
 }
 
 # unfit NAME SUBJECT DAYS [REQ OPTION...]: identity with a validity of its own.
@@ -183,7 +171,7 @@ change_der() {
 	more=(--change-subject CN=new --key-out new.key -o new.pem -l pending-1)
 	run_est reenroll "${trust[@]}" "${id[@]}" "${more[@]}"
 	[ "$status" = 12 ]
-	works reenroll "${trust[@]}" "${id[@]}" "${more[@]}"
+	works reenroll "${trust[@]}" "${id[@]}" "${more[@]}" --wait=5
 	[ "$(server_log 'select(.method == "POST") | .body_sha256' | sort -u | wc -l)" = 1 ]
 	[ "$(openssl x509 -in new.pem -noout -subject)" = "subject=CN = new" ]
 }

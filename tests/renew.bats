@@ -5,23 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	renew=(reenroll "${trust[@]}" --cert dev.pem --key dev.key)
-}
-
-teardown() {
-	est_teardown
 }
 
 # lasts DAYS LEFT [NAME]: a certificate for so many days, of which so many are left, less half a day.
@@ -352,7 +340,7 @@ fresh: CN=fresh: 29 days left, nothing pending, next: skip; it is valid until $(
 
 @test "profiles: what is for one certificate, or no folder of profiles, is refused" {
 	mkdir -p etc empty
-	for option in --cert --key -o --key-out --combined; do
+	for option in --cert --key -o --key-out --combined --store; do
 		ONCE=1 refused 2 'config-dir for several' reenroll --config-dir etc $option x
 	done
 	: >empty.conf

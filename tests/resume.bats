@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file --raw-late
@@ -15,18 +15,10 @@ setup_file() {
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR identity you /CN=you
 }
 
-teardown_file() {
-	server_stop
-}
-
 setup() {
 	est_setup
 	me=(--cert "$BATS_FILE_TMPDIR/me.pem" --key "$BATS_FILE_TMPDIR/me.key")
 	you=(--cert "$BATS_FILE_TMPDIR/you.pem" --key "$BATS_FILE_TMPDIR/you.key")
-}
-
-teardown() {
-	est_teardown
 }
 
 # cached true|false ARGS...: a run with the session cache; whether it was resumed is what is due.
@@ -107,12 +99,19 @@ nothing_sent_but() {
 	nothing_sent
 }
 
-@test "resume: what else is in the file is refused, or not used, and what is torn never gets to TLS" {
-	echo 'not a cache' >cache
-	ONCE=1 refused 3 'no session cache' cacerts "${trust[@]}" --session-cache cache
-	ONCE=1 refused 3 'no session cache' cacerts "${trust[@]}" --session-cache "$BATS_FILE_TMPDIR/me.key"
+@test "resume: what else is in the file is not used, what is another's not overwritten, what is torn never gets to TLS" {
+	local other
 	ONCE=1 refused 3 'regular' cacerts "${trust[@]}" --session-cache .
 	nothing_sent
+	echo 'not a cache' >note
+	cp "$BATS_FILE_TMPDIR/me.key" .
+	head -c 2000000 /dev/zero >zeros
+	sha256sum note me.key zeros >before
+	for other in note me.key zeros; do
+		works cacerts "${trust[@]}" --session-cache $other
+		stderr_has "$other: it is no session cache of est"
+	done
+	sha256sum -c --quiet before
 	: >cache
 	cached false "${trust[@]}"
 	cp cache good
@@ -249,7 +248,7 @@ asks() {
 	identity other /CN=localhost -addext 'subjectAltName=DNS:localhost' -addext extendedKeyUsage=serverAuth
 	cat other.pem "$EST_TEST_DIR/issuing.pem" other.key >"$EST_TEST_SCRIPTS/other"
 	plays changed 'switch other' ask 'line HTTP/1.1 200 OK' 'line'
-	ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
+	SENDS=1 ONCE=1 LEAVES=key.pem.est-new refused 7 'another certificate' enroll "${raw[@]}" -l changed \
 		--priority=-VERS-TLS1.3 --pop off --csrattrs ignore "${me[@]}" "${new[@]}"
 	eventually asked
 	[ "$(server_log 'select(.event == "asked") | [.client_subject, .error != null]')" = '[null,true]' ]

@@ -5,25 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	unset EST_WAIT EST_RETRY
 	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem --csrattrs ignore)
 	soon=(--retry-delay 0.2)
-}
-
-teardown() {
-	est_teardown
 }
 
 gaps() {

@@ -39,7 +39,8 @@ setup() {
 	user=(-u tester)
 	id=(--cert dev.pem --key enc.key)
 	env=(EST_PASSWORD="$(cat "$SECRETS/password")" EST_TOKEN="$(cat "$SECRETS/token")"
-		EST_KEY_PASSWORD="$(cat "$SECRETS/passphrase")")
+		EST_KEY_PASSWORD="$(cat "$SECRETS/passphrase")" no_proxy='*'
+		https_proxy="http://me:$MARK-proxy@localhost:1" HTTPS_PROXY="me:$MARK-proxy@[::1]:1")
 	files=(--password-file "$SECRETS/password" --token-file "$SECRETS/token")
 	keyfile=(--key-password-file "$SECRETS/passphrase")
 	basic=$(printf 'tester:%s-password' $MARK | base64 -w 0)
@@ -161,6 +162,7 @@ traceless() {
 		--verify-with "$look" --hook "$look" -vv
 	[ "$(grep -c 'Max core file size  *0  *0' seen)" = 2 ]
 	[ "$(grep -Ec '^EST_ACTION=(verify|renewed)$' seen)" = 2 ]
+	[ "$(grep -Ec '^(https_proxy=http://me@localhost:1|HTTPS_PROXY=me@\[::1\]:1)$' seen)" = 4 ]
 	[ "$(grep -c 'reenroll --server\|reenroll -s' seen)" = 2 ]
 	# An open descriptor with a secret is not the hook's.
 	cp "$SECRETS/dev.pem" .

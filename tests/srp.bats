@@ -6,14 +6,10 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 setup_file() {
 	est_setup_file --srp-port 0
-}
-
-teardown_file() {
-	server_stop
 }
 
 setup() {
@@ -21,10 +17,6 @@ setup() {
 	[ -z "${EST_TEST_STDERR:-}" ] ||
 		srp=(-s "$(sed -n 's/.* srp=//p' "${EST_TEST_STDERR%/*}/ready")" "${anchor[@]}")
 	me=(--srp-user tester --password-file "$BATS_FILE_TMPDIR/password")
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "srp: an enrolment without certificates, under any name (R7030-3.3.3-01 R7030-3.3.3-03)" {
@@ -40,6 +32,11 @@ teardown() {
 	works cacerts -s "https://no.such.name:${srp[1]##*:}" "${anchor[@]}" \
 		--resolve "no.such.name:${srp[1]##*:}:127.0.0.1" "${me[@]}"
 	EST_PASSWORD=pass-Wd-43 works csrattrs "${srp[@]}" --srp-user tester
+	# Such a session has nothing that a request could be linked to: nothing is sent.
+	server_log_reset
+	refused 8 'cannot be linked.*set up without certificates' enroll "${srp[@]}" "${me[@]}" --subject CN=x \
+		--key-out k.pem -o c.pem -l pop
+	no_csr
 }
 
 @test "srp: nothing else is offered: TLS 1.2, two suites with AES, neither certificates nor PSK (R7030-3.3.3-02)" {
@@ -62,9 +59,24 @@ teardown() {
 	[ $((${EPOCHREALTIME/./} - start)) -ge 400000 ]
 }
 
+@test "srp: who breaks off after the proof of the password has had the one guess there is (R7030-3.3.3-05)" {
+	local how
+	for how in '' --hang; do
+		# shellcheck disable=SC2086 # an option or none
+		helper peer.py cut "${srp[1]##*:}" --capture "$BATS_TEST_TMPDIR/guesses" $how
+		rm -f "$BATS_TEST_TMPDIR/guesses"
+		ONCE=1 refused 8 'the (TLS )?handshake' cacerts -s "https://127.0.0.1:$PORT" \
+			"${anchor[@]}" "${me[@]}" --retry 2 --retry-delay 0.01 --max-time 0.6
+		stderr_has 'hint: user or password for SRP'
+		# ClientKeyExchange came once.
+		[ "$(xxd -p "$BATS_TEST_TMPDIR/guesses" | tr -d '\n' | grep -o '16030301..1000' | wc -l)" = 1 ]
+	done
+}
+
 @test "srp: a server without SRP, and one that knows nothing but SRP" {
-	# libmicrohttpd hangs up without an alert.
-	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}"
+	# libmicrohttpd hangs up without an alert; no guess was made, and this may pass.
+	ONCE=1 refused 5 'server has no SRP' cacerts "${trust[@]}" "${me[@]}" --retry 1 --retry-delay 0.01 -v
+	stderr_has 'the next attempt is in'
 	ONCE=1 refused 8 'alert|TLS' cacerts "${srp[@]}"
 	nothing_sent
 }
@@ -92,12 +104,27 @@ teardown() {
 	nothing_sent
 }
 
-@test "srp: a GnuTLS without SRP is named" {
-	cat >no-srp.c <<-'C'
-		int gnutls_srp_allocate_client_credentials(void **out) { *out = 0; return -1250; }
+# What OpenWrt has: a libgnutls without the functions, under whose names nothing is found here.
+@test "srp: a GnuTLS that has no SRP, and no PKCS #11, is named; everything else works with it" {
+	local gone='srp_(allocate|free|set)_client_credentials|pkcs11_obj_(list_import_url4|export2|deinit)'
+	mkdir lib
+	LC_ALL=C sed -E "s/\x00g(nutls_($gone))/\x00G\1/g" "$(ldd "$EST" | awk '/libgnutls\.so/ { print $3 }')" \
+		>lib/libgnutls.so.30
+	run ! env LC_ALL=C grep -qaP "\x00gnutls_($gone)" lib/libgnutls.so.30
+	# The library calls some of them itself; and its answer to this question is that of another build.
+	cat >odd.c <<-'C'
+		int Gnutls_pkcs11_obj_list_import_url4(void) { return -1250; }
+		int Gnutls_pkcs11_obj_export2(void) { return -1250; }
+		void Gnutls_pkcs11_obj_deinit(void) { }
+		int gnutls_url_is_supported(const char *url) { return url && 0; }
 	C
-	cc -shared -fPIC -o no-srp.so no-srp.c
-	LD_PRELOAD=$PWD/no-srp.so ONCE=1 refused 2 'built without SRP' cacerts "${srp[@]}" "${me[@]}"
+	cc -shared -fPIC -o odd.so odd.c
+	export LD_LIBRARY_PATH=$PWD/lib
+	run ! "$EST" --version # it is this one
+	export LD_PRELOAD=$PWD/odd.so
+	ONCE=1 refused 2 'built without SRP' cacerts "${srp[@]}" "${me[@]}"
+	ONCE=1 refused 3 'PKCS #11|p11-kit' cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:object=x'
+	works cacerts -s "$EST_TEST_URL" --cacert "$EST_TEST_DIR/root.pem"
 }
 
 # serv BITS-INDEX: gnutls-serv with an SRP password file; PORT.
@@ -118,6 +145,7 @@ serv() {
 	run_est cacerts "${at[@]}" "${me[@]}" -v
 	stderr_has 'knows the password of tester'
 	stderr_has '\(SRP'
-	serv 2 # 1536 bits
+	serv 2 # 1536 bits, and nothing is said inside
 	ONCE=1 refused 8 'prime|group|acceptable|parameter' cacerts "${at[@]}" "${me[@]}"
+	run ! grep -aqE 'GET /|POST /' "$BATS_TEST_TMPDIR/serv.log"
 }

@@ -7,15 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
@@ -23,14 +15,24 @@ setup() {
 	printf geheim >pw
 }
 
-teardown() {
-	est_teardown
-}
-
 # killed N ARGS...: est ARGS, killed at its Nth rename().
 killed() {
 	run -137 timeout 20 strace -f -qq -e trace=rename -e inject=rename:signal=KILL:when="$1" \
 		-o /dev/null "$EST" "${@:2}"
+}
+
+@test "store: a certificate of elsewhere goes into it once, and its own dates count from then on" {
+	identity dev /CN=dev
+	run_est reenroll "${trust[@]}" "${id[@]}" --store st --renew-before 90d --skip-status 75
+	[ "$status" = 0 ]
+	server_log_reset
+	run_est reenroll "${trust[@]}" "${id[@]}" --store st --renew-before 89d --skip-status 75
+	[ "$status" = 75 ]
+	nothing_sent
+	for file in "-o -" "-o x"; do
+		# shellcheck disable=SC2086 # words
+		ONCE=1 refused 2 '-o - is for|--output cannot be given' reenroll "${trust[@]}" --store st $file
+	done
 }
 
 @test "store: --rekey replaces key and certificate in place, keeps the old pair, mode and owner" {
@@ -129,6 +131,58 @@ killed() {
 	grep -q 'ENCRYPTED' st2/current/key.pem
 }
 
+@test "store: no run that does not replace it takes a generation away" {
+	works enroll "${trust[@]}" "${account[@]}" --subject CN=dev --store st
+	works reenroll --force "${trust[@]}" --store st --rekey
+	ln -sfn gen-000001 st/current # back to the former one
+	cp -a st before
+	works reenroll --force "${trust[@]}" --store st -n
+	diff -r --no-dereference before st
+	rm st/current before/current # a copy without its links, and no server
+	LEAVES='st st/key.pem.est-new' refused 5 connect enroll -s https://127.0.0.1:1 "${anchor[@]}" "${account[@]}" \
+		--subject CN=dev --store st --connect-timeout 2
+	rm -f st/key.pem.est-*
+	diff -r before st
+	ln -s gen-000001 st/current
+	works reenroll --force "${trust[@]}" --store st --rekey
+	[ "$(ls st)" = $'current\ngen-000001\ngen-000003' ] # the one it has replaced stays
+	# Nor one that cannot go back from what it has put in place.
+	local trace=(strace -f -qq -e "trace=rename,fsync" -o trace) me=(reenroll --force "${trust[@]}" --store st)
+	"${trace[@]}" "$EST" "${me[@]}"
+	run -4 "${trace[@]}" -e inject=rename:error=EIO:when=3 -e inject=fsync:error=EIO:when="$(awk \
+		'/ fsync/ { n++ } /rename.*st\/current"/ { print n + 1 }' trace)" "$EST" "${me[@]}"
+	[ "$(readlink st/current)" = gen-000005 ]
+	good_cert st/current/cert.pem st/current/key.pem
+	# A new store is on disk before its key can be certified.
+	strace -f -qq -y -e trace=mkdir,fsync,sendto -o trace "$EST" enroll "${trust[@]}" "${account[@]}" \
+		--subject CN=dev --store new
+	grep -A1 'mkdir("new"' trace | grep "fsync([0-9]*<$PWD>)"
+}
+
+@test "store: in a directory where others may write, nothing of theirs is replaced or gone on with" {
+	[ "$(id -u)" = 0 ] || skip "somebody else's files take root to make"
+	local me=(enroll "${trust[@]}" "${account[@]}" --subject CN=x)
+	mkdir -m 1777 open
+	ONCE=1
+	: >open/dev.pem
+	chmod 600 open/dev.pem
+	cp -p open/dev.pem open/dev.pem.est-new
+	chown 1234 open/dev.pem open/dev.pem.est-new
+	refused 4 'open/dev.pem: belongs to user 1234' "${me[@]}" --combined open/dev.pem
+	stderr_has 'hint: remove it'
+	refused 4 'open/dev.pem: belongs to user 1234' "${me[@]}" --key-out open/dev.pem -o c.pem --force
+	rm open/dev.pem
+	refused 4 'est-new: belongs to user 1234' "${me[@]}" --combined open/dev.pem
+	ln -s ../pw open/o.pem
+	chown -h 1234 open/o.pem
+	refused 4 'open/o.pem: belongs to user 1234' cacerts "${trust[@]}" -o open/o.pem
+	mkdir open/st
+	chown 1234 open/st
+	refused 4 'open/st: belongs to user 1234' "${me[@]}" --store open/st
+	no_csr
+	[ "$(cat pw)" = geheim ]
+}
+
 @test "store: what is no store, or cannot be one, is refused before anything is sent" {
 	mkdir -p st/current ln
 	ln -s /etc ln/current
@@ -151,6 +205,11 @@ killed() {
 	killed 2 reenroll --force "${trust[@]}" "${id[@]}" --rekey
 	run ! good_cert dev.pem dev.key # the documented window
 	server_log_reset
+	snapshot >"$BATS_TEST_TMPDIR/killed"
+	works reenroll --force "${trust[@]}" "${id[@]}" --rekey -n --json
+	jq -e '.ok and .action == "dry-run"' "$OUT"
+	stderr_has 'would first finish or undo'
+	snapshot | diff "$BATS_TEST_TMPDIR/killed" -
 	works reenroll --force "${trust[@]}" "${id[@]}" --rekey --json
 	jq -e '.ok and .action == "recovered" and .changed' "$OUT"
 	stderr_has recovered

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # bats file_tags=once
-# shellcheck disable=SC2154 # stderr is set by run
+# shellcheck disable=SC2030,SC2031,SC2154 # stderr is set by run
 # The test server, proved with curl, openssl and strongSwan: none of our own client code.
 
 bats_require_minimum_version 1.5.0
@@ -207,6 +207,69 @@ teardown() {
 	grep 'expired' body
 }
 
+# maker NAME [EXTENSION]: NAME.pem for NAME.key, of a third party.
+maker() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" -subj "/CN=$1" \
+		-out "$1.csr" 2>/dev/null
+	openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -days 1 -out "$1.pem" \
+		-extfile <(echo "${2:-extendedKeyUsage=clientAuth}") 2>/dev/null
+}
+
+@test "server: who may enrol and renew, by TLS and HTTP identity; the anchors are kept apart (R7030-3.7-01 R7030-3.3.2-07)" {
+	local cert password label operation due got
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
+		-subj /CN=maker -days 2 2>/dev/null
+	maker device
+	maker ra extendedKeyUsage=1.3.6.1.5.5.7.3.28,clientAuth
+	server_stop
+	server_start --user tester --password-file password --client-ca ca.pem
+	est=$EST_TEST_URL/.well-known/est
+	enrolled -subj /CN=own
+	openssl x509 -req -in csr.der -inform DER -signkey key.pem -days 1 -out self.pem 2>/dev/null
+	server_log_reset
+	while read -r cert password label operation due; do
+		[ "$label" = - ] && label='' || label=/$label
+		set -- "$est$label/$operation"
+		case $cert in
+		own) set -- "$@" "${identity[@]}" ;;
+		self) set -- "$@" --cert self.pem --key key.pem ;;
+		maker) set -- "$@" --cert device.pem --key device.key ;;
+		esac
+		[ "$password" = - ] || set -- "$@" -u "tester:$password"
+		got=$(post "$@")
+		[ "$got" = "$due" ] || {
+			echo "$cert $password $label $operation: $got, $due is due: $(cat body)"
+			return 1
+		}
+	done <<-'ROWS'
+		-     -          -          simpleenroll   401
+		-     pass-Wd-43 -          simpleenroll   200
+		-     wrong      -          simpleenroll   401
+		-     pass-Wd-43 auth-cert  simpleenroll   403
+		-     pass-Wd-43 -          simplereenroll 403
+		own   -          -          simpleenroll   200
+		own   -          -          simplereenroll 200
+		own   -          auth-basic simpleenroll   401
+		own   pass-Wd-43 auth-basic simpleenroll   200
+		own   wrong      -          simpleenroll   401
+		maker -          -          simpleenroll   200
+		maker -          auth-cert  simpleenroll   200
+		maker -          -          simplereenroll 403
+		maker pass-Wd-43 -          simplereenroll 403
+		self  -          -          simpleenroll   403
+		self  pass-Wd-43 -          simpleenroll   200
+		self  pass-Wd-43 auth-cert  simpleenroll   403
+		self  pass-Wd-43 -          simplereenroll 403
+	ROWS
+	[ "$(server_log .client_vouched_by | sort | uniq -c | tr -s ' ' | tr '\n' ,)" = \
+		' 5 "explicit", 4 "implicit", 9 null,' ]
+	# A third party makes nobody a registration authority here.
+	printf '[req]\nprompt=no\ndistinguished_name=dn\nattributes=a\n[dn]\nCN=x\n[a]\nchallengePassword=c29tZQ==\n' >conf
+	csr -config conf
+	[ "$(post "$est/simpleenroll" --cert ra.pem --key ra.key)" = 400 ]
+	grep 'not that of this TLS session' body
+}
+
 @test "server: bad bodies are refused with a text (R7030-4.2.3-02 R7030-4.2.3-04 R8951-5-01)" {
 	csr -subj /CN=a
 	cp csr.b64 good
@@ -410,6 +473,21 @@ PY
 		[[ "$output" == *"no peer certificate available"* ]]
 	done
 	run ! curl -sS --max-time 10 "http://localhost:$EST_TEST_PORT/.well-known/est/cacerts"
+}
+
+@test "server: no renegotiation is asked for, neither after the CSR attributes nor while a request is under way (R7030-3.5-09)" {
+	csr -subj /CN=once
+	{
+		printf 'GET /.well-known/est/csrattrs-rfc/csrattrs HTTP/1.1\r\nHost: localhost\r\n\r\n'
+		printf 'POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n'
+		printf 'Content-Type: application/pkcs10\r\nAuthorization: Basic %s\r\nContent-Length: %u\r\n\r\n' \
+			"$(printf 'tester:pass-Wd-43' | base64)" "$(stat -c %s csr.b64)"
+		cat csr.b64
+	} | timeout 20 openssl s_client -tls1_2 -msg -ign_eof -connect "localhost:$EST_TEST_PORT" \
+		-CAfile "$EST_TEST_DIR/root.pem" >out 2>&1
+	[ "$(grep -ac '^HTTP/1.1 200' out)" = 2 ]
+	[ "$(grep -ac 'ClientHello' out)" = 1 ]
+	run ! grep -a HelloRequest out
 }
 
 @test "server: a session is resumed (R7030-3.3-05)" {

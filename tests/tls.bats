@@ -7,7 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 # ca NAME SUBJECT [EXTENSION...]: NAME.pem and NAME.key, self-signed.
 ca() {
@@ -110,20 +110,12 @@ chain() {
 	cat "$2.pem" "$1" >"$2-chain.pem"
 }
 
-teardown_file() {
-	server_stop
-}
-
 setup() {
 	est_setup
 	pki=$BATS_FILE_TMPDIR
 	capture=$BATS_TEST_TMPDIR/capture
 	: >"$capture"
 	echo before >cert.pem
-}
-
-teardown() {
-	est_teardown
 }
 
 # serve CERT [PEER OPTION...]: a server with this certificate; sets $at.
@@ -169,12 +161,12 @@ trusted() {
 
 @test "tls: an expired certificate (R7030-3.3.1-02)" {
 	serve expired
-	distrusted 'expired'
+	distrusted 'expired on 20.* \(the local clock says 20'
 }
 
 @test "tls: a certificate of the future (R7030-3.3.1-02)" {
 	serve not-yet
-	distrusted 'not valid before|not yet'
+	distrusted 'not valid before 20.* \(the local clock says 20'
 }
 
 @test "tls: a chain of several, sorted or not; one with a gap is refused (R7030-3.3.1-02)" {

@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
+load lib/served
 
 KEY='pkcs11:token=est%20test;object=dev'
 
@@ -37,18 +37,10 @@ into_token() {
 		'pkcs11:token=est%20test' >/dev/null 2>&1
 }
 
-teardown_file() {
-	server_stop
-}
-
 setup() {
 	est_setup
 	pin=$BATS_FILE_TMPDIR/pin
 	dev=(--cert "$KEY" --key "$KEY" --key-password-file "$pin")
-}
-
-teardown() {
-	est_teardown
 }
 
 @test "token: a request by a key in a token, EC and RSA; the PIN from file, environment, pin-source" {
@@ -56,7 +48,11 @@ teardown() {
 	EST_KEY_PASSWORD=4711 works csr --use-key "${KEY/dev/rsa}" --subject CN=x -o b.csr
 	works csr --use-key "$KEY?pin-source=$pin" --subject CN=x -o c.csr
 	works csr --use-key "$KEY?pin-source=file:$pin" --subject CN=x -o d.csr
-	for name in a c d; do
+	cp "$pin" 'a pin&%'
+	works csr --use-key "$KEY?pin-source=file:$PWD/a%20pin%26%25" --subject CN=x -o e.csr
+	ONCE=1 refused 2 '%00' csr --use-key "$KEY?pin-source=$pin%00" --subject CN=x
+	ONCE=1 refused 2 'hexadecimal' csr --use-key "$KEY?pin-source=$pin%2" --subject CN=x
+	for name in a c d e; do
 		openssl req -in $name.csr -noout -verify
 		same_key $name.csr "$BATS_FILE_TMPDIR/dev.key"
 	done
@@ -121,7 +117,8 @@ teardown() {
 
 @test "token: what cannot be done is said before anything is sent" {
 	refused 4 'nothing is written into a token.*|-o' reenroll "${trust[@]}" "${dev[@]}"
-	for where in '--combined both.pem' "--p12 out.p12 --p12-password-file $pin"; do
+	for where in '--combined both.pem' "--p12 out.p12 --p12-password-file $pin" \
+		'--store st'; do
 		# shellcheck disable=SC2086 # options are words
 		ONCE=1 refused 2 'a token does not give it away' enroll "${trust[@]}" "${account[@]}" \
 			--use-key "$KEY" --key-password-file "$pin" --subject CN=x $where

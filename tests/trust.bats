@@ -395,6 +395,20 @@ silent_server() {
 	disbelieved revoked revoked
 }
 
+@test "trust: TLS 1.3 has an OCSP answer for each certificate: revoked of a CA is fatal too (R7030-3.3.1-08)" {
+	(cd "$pki" && answer gone-ca gone-ca root)
+	server_start --cert "$pki/gone.pem" --key "$pki/leaf.key" --staple /dev/null \
+		--staple "$pki/gone-ca.ocsp"
+	port=$EST_TEST_PORT
+	disbelieved revoked gone
+	jq -e '.error.message | test("CN=gone-ca.* above it is revoked, says the OCSP")' "$OUT"
+	port=$EST_TEST_RAW_PORT disbelieved revoked gone
+	nothing_sent
+	# TLS 1.2 carries the answer about the server alone.
+	believed gone --priority -VERS-TLS1.3
+	server_stop
+}
+
 # heard NAME PATTERN: the server of this chain got the request, and -v says that of its answer.
 heard() {
 	at "$1" -m 1 -v --csrattrs ignore "${new[@]}"
@@ -483,6 +497,33 @@ extension() {
 	[ "$status" = 2 ]
 	stderr_has 'there are none'
 	believed good --ca-indication
+}
+
+# A server of a CA that has changed its root has a chain for each; the roots have one name.
+@test "trust: a server with two chains shows the one whose root is indicated (R6066-6-02)" {
+	server_start
+	local new_root=(--cacert "$EST_TEST_DIR/new-root.pem") version url
+	for url in "$EST_TEST_URL" "$EST_TEST_RAW_URL"; do
+		for version in 1.2 1.3; do
+			set -- -s "$url" --priority "-VERS-ALL:+VERS-TLS$version"
+			run_est cacerts "$@" "${new_root[@]}"
+			[ "$status" = 7 ]
+			run_est cacerts "$@" "${new_root[@]}" --ca-indication -m 0.5
+			[ "$status" != 7 ]
+			[ "$(server_log 'select(.target) | .indicated' | tail -n 1)" = true ]
+		done
+	done
+	works cacerts -s "$EST_TEST_URL" --cacert "$EST_TEST_DIR/root.pem" --ca-indication
+	works cacerts -s "$EST_TEST_URL" --cacert "$EST_TEST_DIR/root.pem" "${new_root[@]}" --ca-indication
+	[ "$(server_log 'select(.target) | .indicated' | tail -n 2)" = $'false\nfalse' ]
+	# In TLS 1.2 an empty extension says that it was of use; and a list that is none is refused.
+	set -- cacerts -s "$EST_TEST_URL" "${new_root[@]}" --priority -VERS-TLS1.3
+	ASAN_OPTIONS=detect_leaks=0 strace -f -xx -s 120 -e trace=recvfrom -o with "$EST" "$@" --ca-indication >/dev/null
+	ASAN_OPTIONS=detect_leaks=0 strace -f -xx -s 120 -e trace=recvfrom -o without "$EST" "$@" 2>/dev/null || true
+	grep -qF '\x00\x03\x00\x00' with
+	run ! grep -qF '\x00\x03\x00\x00' without
+	run ! openssl s_client -connect "localhost:$EST_TEST_PORT" -serverinfo 3 -tls1_2 </dev/null
+	server_stop
 }
 
 @test "trust: anchors fetched under an implicit one are named from then on (R7030-4.1.3-11 R7030-4.1.3-12)" {

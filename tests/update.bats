@@ -6,25 +6,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	cp "$EST_TEST_DIR/root.pem" ca.pem
 	at=(-s "$EST_TEST_URL")
 	update=("${at[@]}" --update ca.pem)
-}
-
-teardown() {
-	est_teardown
 }
 
 # words WORDS FILE: what the test server has under this label, as PEM.
@@ -141,6 +129,28 @@ answer() {
 	refused 7 'vouches' cacerts "${update[@]}" -l rollover-owo-fwf
 }
 
+# crl CA [CERT]: CA.crl of the test server, which revokes the certificate.
+crl() {
+	local ca=(-config ca.conf -cert "$EST_TEST_DIR/$1.pem" -keyfile "$EST_TEST_DIR/$1.key")
+	printf '[ca]\ndefault_ca=c\n[c]\ndatabase=db\ndefault_md=sha256\n' >ca.conf
+	: >db
+	[ -z "${2:-}" ] || openssl ca "${ca[@]}" -revoke "$2" 2>/dev/null
+	openssl ca "${ca[@]}" -gencrl -crldays 9 -out "$1.crl" 2>/dev/null
+}
+
+@test "update: a NewWithOld that a given --crl revokes is none (R4210-4.4-02)" {
+	crl issuing
+	words nwo nwo.pem
+	crl root nwo.pem
+	update+=(--crl issuing.crl --crl root.crl)
+	refused 7 'link certificate was revoked' cacerts "${update[@]}" -l rollover-nwo-nwn
+	jq -e '.error.code == "revoked"' "$OUT"
+	anchors 1
+	crl root
+	works cacerts "${update[@]}" -l rollover-nwo-nwn
+	anchors 2
+}
+
 @test "update: an unrelated root is refused, the file stays, the way out is named (R7030-4.1.3-14 R4210-4.4-04)" {
 	refused 7 'EST other root' cacerts "${update[@]}" -l rollover-xwx --chain-out chain.pem
 	stderr_has '^est: hint: .*--bootstrap --ca-fingerprint'
@@ -232,6 +242,8 @@ answer() {
 @test "update: intermediates go to --chain-out and never among the anchors (R7030-4.1.3-09)" {
 	works cacerts "${update[@]}" -l rollover-owo-own-nwo-nwn --chain-out chain.pem
 	[ "$(grep -c BEGIN chain.pem)" = 3 ] # the issuing CA, OldWithNew, NewWithOld
+	works cacerts "${update[@]}" -l rollover-owo-own-nwo-nwn --chain-out -
+	cmp "$OUT" chain.pem
 	run ! grep -qF "$(sed -n 2,4p "$EST_TEST_DIR/issuing.pem")" ca.pem
 	anchors 2
 	# OldWithNew bridges from the new root to what the old key has signed (R4210-4.4-03).
@@ -281,6 +293,7 @@ answer() {
 	cp ca.pem other.pem
 	refused 2 'cacert' cacerts "${update[@]}" --cacert other.pem
 	refused 2 'one file' cacerts "${update[@]}" --chain-out ./ca.pem
+	refused 2 'chain-out needs a file' cacerts "${update[@]}" --chain-out -
 	refused 2 'if-older' cacerts "${trust[@]}" --if-older 7d
 	for age in 7 d 7x 7dd -7d 1.5d 99999999999d 3651d ''; do
 		ONCE=1 refused 2 'if-older' cacerts "${update[@]}" --if-older="$age"

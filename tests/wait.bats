@@ -5,24 +5,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
+load lib/served
 
 setup() {
 	est_setup
 	unset EST_WAIT EST_RETRY
 	me=(--subject CN=dev "${account[@]}" --key-out key.pem -o cert.pem --csrattrs ignore)
-}
-
-teardown() {
-	est_teardown
 }
 
 # Seconds between the answers to the POSTs, one a line.
@@ -87,6 +75,7 @@ took_ms() {
 @test "wait: without --wait, with 0, and for a time the server's is beyond: exit 12 at once, retry_after, action pending (R7030-4.2.3-07)" {
 	began=$(date +%s%3N)
 	for wait in '' --wait=0 --wait=4.9; do
+		rm -f key.pem.est-*
 		server_log_reset
 		run_est enroll "${trust[@]}" -l retry-after-5 "${me[@]}" $wait --json
 		[ "$status" = 12 ]
@@ -195,6 +184,7 @@ took_ms() {
 
 @test "wait: signals end the waiting at once; the key waits for the next run" {
 	for signal in INT TERM HUP; do
+		rm -f key.pem.est-*
 		server_log_reset
 		python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])' \
@@ -246,13 +236,14 @@ test_seen_202() {
 	done
 }
 
-@test "wait: a later run goes on with the key, and its action is recovered" {
+@test "wait: a later run goes on with the key, not earlier than told, and its action is recovered (R7030-4.2.3-07)" {
 	run_est enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
 	[ "$status" = 12 ]
 	[ "$(jq -r .action "$OUT")" = pending ]
 	cp key.pem.est-new kept
-	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json --wait=5
 	[ "$(jq -r .action "$OUT")" = recovered ]
+	gaps_between 1.0 3.0
 	same_key key.pem kept
 	good_cert cert.pem key.pem
 }
@@ -307,9 +298,10 @@ one_body() {
 	[ "$(stat -c %a key.pem.est-csr)" = 600 ]
 	openssl req -in key.pem.est-csr -verify -noout
 	same_key key.pem.est-csr key.pem.est-new
-	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json
+	works enroll "${trust[@]}" -l pending-1 "${me[@]}" --json --wait=5
 	[ "$(jq -r .action "$OUT")" = recovered ]
 	good_cert cert.pem key.pem
+	gaps_between 1.0 3.0
 	one_body 2
 	[ ! -e key.pem.est-csr ]
 	[ ! -e key.pem.est-new ]
@@ -335,10 +327,100 @@ one_body() {
 	[ "$(sort -u ../bodies | wc -l)" = 1 ]
 }
 
+@test "resume: before its time a later run asks nobody: exit 12, the rest in retry_after, whatever the clock does (R7030-4.2.3-07)" {
+	run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}"
+	[ "$status" = 12 ]
+	head -n 3 key.pem.est-csr | diff - <(awk '/^Date: .* GMT$/ || /^Retry-After: .* GMT$/ ||
+		/^Server: https:..localhost:[0-9]+..well-known.est.retry-after-60$/' key.pem.est-csr)
+	server_log_reset
+	LEAVES=key.pem.est-new
+	refused 12 'not to be asked again before .* GMT' enroll "${trust[@]}" -l retry-after-60 "${me[@]}" \
+		--wait=30 --csrattrs auto
+	jq -e '.action == "pending" and .error.http_status == null and
+		(.error.retry_after | . > 40 and . <= 61)' "$OUT"
+	# Set back, the time begins anew, and is not a day longer for that.
+	FAKE='-30s' clocked
+	[ "$status" = 12 ]
+	nothing_sent
+	jq -e '.error.retry_after | . == 60 or . == 61' "$OUT"
+	FAKE='+0s' clocked
+	[ "$status" = 12 ]
+	jq -e '.error.retry_after <= 60' "$OUT"
+	nothing_sent
+	FAKE='+65s' clocked # the time has come
+	[ "$status" = 12 ]
+	seen 1 '.status == 202'
+	one_body 1
+	# A dry run waits for nobody, and another server is not the one that said so.
+	works enroll -n "${trust[@]}" -l retry-after-60 "${me[@]}"
+	works enroll "${trust[@]}" -l pending-0 "${me[@]}"
+	stderr_has 'has asked https:.*/retry-after-60, this one asks https:.*/pending-0$'
+	one_body 2
+	[ "$(ls -A)" = $'cert.pem\nkey.pem' ]
+}
+
+clocked() {
+	status=0
+	faketime -f "$FAKE" "$EST" enroll "${trust[@]}" -l retry-after-60 "${me[@]}" --json >"$OUT" 2>"$ERR" 3>&- ||
+		status=$?
+}
+
+@test "resume: an absurd time ends after 30 days; lines that are torn keep nobody waiting (R7030-4.2.3-07)" {
+	run_est enroll "${trust[@]}" -l retry-after-99999999999 "${me[@]}"
+	run_est enroll "${trust[@]}" -l retry-after-99999999999 "${me[@]}" --json
+	[ "$status" = 12 ]
+	jq -e '.error.retry_after | . > 2591000 and . <= 2592000' "$OUT"
+	seen 1 '.status == 202'
+	sed -i 's/^Retry-After: .*/Retry-After: never/' key.pem.est-csr
+	works enroll "${trust[@]}" -l pending-0 "${me[@]}"
+	stderr_has 'does not say when to come back'
+	one_body 2
+	good_cert cert.pem key.pem
+}
+
+@test "resume: a key that was there: the request is beside what the certificate goes to, and comes again" {
+	identity dev /CN=renewed
+	mkdir st
+	for args in "enroll --use-key own.key --subject CN=own -o c.pem" "enroll --csr own.csr -o c.pem" \
+		"enroll --use-key own.key --subject CN=own --store st" "reenroll --reuse-key --cert dev.pem --key dev.key"; do
+		server_log_reset
+		openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout own.key -subj /CN=own \
+			-out own.csr 2>/dev/null
+		find . | sort >../before
+		# shellcheck disable=SC2086 # words
+		set -- ${args%% *} "${trust[@]}" "${account[@]}" ${args#* } --csrattrs ignore -l pending-1
+		run_est "$@"
+		[ "$status" = 12 ]
+		find . | sort | diff ../before - | grep -q 'est-csr$'
+		if [ "$1" = reenroll ]; then
+			works "$@" --status --json
+			jq -e '.next == "resume" and .pending and (.ask_again_at | test("^20.*Z$"))' "$OUT"
+			works "$@" --status
+			grep -q 'pending, next: resume' "$OUT"
+		fi
+		works "$@" --wait=5 --json
+		[ "$(jq -r .action "$OUT")" = recovered ]
+		gaps_between 1.0 3.0
+		one_body 2
+		[ -z "$(find . -name '*.est-*')" ]
+		rm -f c.pem
+	done
+	good_cert dev.pem dev.key
+	# Nothing of it stays when the server has not taken it, or says no.
+	refused 10 400 enroll "${trust[@]}" "${account[@]}" --csr own.csr -o c.pem -l status-400
+	refused 11 500 enroll "${trust[@]}" "${account[@]}" --csr own.csr -o c.pem -l status-500
+}
+
+# What the server said of the time is forgotten.
+come_back_now() {
+	sed -i "2s/.*/$(sed -n '1s/^Date/Retry-After/p' key.pem.est-csr)/" key.pem.est-csr
+}
+
 @test "resume: other names or another hash, and the request is made anew, which is said; the key stays" {
 	run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}"
 	cp key.pem.est-new kept
 	cp key.pem.est-csr first
+	come_back_now
 	for more in '--subject CN=other' '--dns a.example' '--hash sha384' '--key-usage digitalSignature'; do
 		# shellcheck disable=SC2086 # words
 		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
@@ -346,10 +428,12 @@ one_body() {
 		stderr_has 'a new one is made'
 		cmp kept key.pem.est-new
 		run ! cmp -s first key.pem.est-csr
+		come_back_now
 		# and that is the one that counts from now on
 		# shellcheck disable=SC2086
 		run_est enroll "${trust[@]}" -l retry-after-60 "${me[@]}" $more
 		run ! grep -q 'a new one is made' "$ERR"
+		come_back_now
 	done
 	[ "$(bodies | sort -u | wc -l)" = 5 ]
 }

@@ -390,16 +390,18 @@ enum est_code ca_open(struct ca *ca, const char *dir, const char *const *names, 
 	/* The issuing CA too: many clients send their leaf alone. */
 	anchors[0] = ca->root.crt;
 	anchors[1] = ca->issuing.crt;
-	r = gnutls_x509_trust_list_init(&ca->trust, 0);
+	r = gnutls_x509_trust_list_init(&ca->trust[TA_EXPLICIT], 0);
 	if (r == 0)
-		r = gnutls_x509_trust_list_add_cas(ca->trust, anchors, 2, 0);
+		r = gnutls_x509_trust_list_add_cas(ca->trust[TA_EXPLICIT], anchors, 2, 0);
 	return r < 0 ? gnutls_fail(err, "cannot make the trust list", r) : EST_OK;
 }
 
 void ca_close(struct ca *ca)
 {
-	if (ca->trust)
-		gnutls_x509_trust_list_deinit(ca->trust, 0);
+	if (ca->trust[TA_EXPLICIT])
+		gnutls_x509_trust_list_deinit(ca->trust[TA_EXPLICIT], 0);
+	if (ca->trust[TA_IMPLICIT])
+		gnutls_x509_trust_list_deinit(ca->trust[TA_IMPLICIT], 1);
 	authority_wipe(&ca->root);
 	authority_wipe(&ca->issuing);
 	authority_wipe(&ca->foreign);
@@ -407,17 +409,37 @@ void ca_close(struct ca *ca)
 	(void)pthread_mutex_destroy(&ca->lock);
 }
 
-bool ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why, size_t why_size)
+enum est_code ca_trust_others(struct ca *ca, const struct est_buf *pem, struct est_error *err)
+{
+	const gnutls_datum_t d = { pem->p, (unsigned)pem->n - 1 };
+	int r = gnutls_x509_trust_list_init(&ca->trust[TA_IMPLICIT], 0);
+
+	if (r == 0)
+		r = gnutls_x509_trust_list_add_trust_mem(ca->trust[TA_IMPLICIT], &d, NULL,
+			GNUTLS_X509_FMT_PEM, 0, 0);
+	if (r == 0)
+		return est_fail(err, EST_E_INPUT, "--client-ca: no certificate in PEM");
+	return r < 0 ? gnutls_fail(err, "--client-ca", r) : EST_OK;
+}
+
+enum ta_db ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why,
+	size_t why_size)
 {
 	gnutls_datum_t text = { 0 };
 	unsigned status = 0;
-	int r;
+	int db, r = 0;
 
 	(void)pthread_mutex_lock(&ca->lock);
-	r = gnutls_x509_trust_list_verify_crt(ca->trust, chain, n, 0, &status, NULL);
+	for (db = TA_IMPLICIT; db > TA_NONE; db--) { /* what the explicit one says is kept */
+		if (!ca->trust[db])
+			continue;
+		r = gnutls_x509_trust_list_verify_crt(ca->trust[db], chain, n, 0, &status, NULL);
+		if (r == 0 && status == 0)
+			break;
+	}
 	(void)pthread_mutex_unlock(&ca->lock);
-	if (r == 0 && status == 0)
-		return true;
+	if (db > TA_NONE)
+		return (enum ta_db)db;
 	if (r < 0)
 		(void)snprintf(why, why_size, "%s", gnutls_strerror(r));
 	else if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) ==
@@ -426,5 +448,5 @@ bool ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why, s
 	else
 		(void)snprintf(why, why_size, "verification status 0x%x", status);
 	gnutls_free(text.data);
-	return false;
+	return TA_NONE;
 }

@@ -17,12 +17,16 @@ struct authority {
 
 struct rollover;
 
+/* Who vouches for a client certificate (RFC 7030 section 3.3.2): this CA itself, or one of a third
+ * party that --client-ca names. */
+enum ta_db { TA_NONE, TA_EXPLICIT, TA_IMPLICIT };
+
 struct ca {
 	pthread_mutex_t lock; /* GnuTLS objects are not shared between threads */
 	struct authority root, issuing;
-	struct authority foreign; /* made when first asked for */
-	gnutls_x509_trust_list_t trust;
-	struct rollover *rollover; /* roots that could follow this one */
+	struct authority foreign;                        /* made when first asked for */
+	gnutls_x509_trust_list_t trust[TA_IMPLICIT + 1]; /* by enum ta_db; NULL: empty */
+	struct rollover *rollover;                       /* roots that could follow this one */
 };
 
 /* Loads root, issuing CA and server certificate from dir, or makes them.  names (may be empty:
@@ -35,6 +39,7 @@ void ca_close(struct ca *ca);
  * (server-new.pem, server-new.key): loaded from dir, or made. */
 enum est_code rollover_open(struct ca *ca, const char *dir, struct est_error *err) EST_MUST_CHECK;
 void rollover_close(struct ca *ca);
+const struct est_buf *rollover_next(const struct ca *ca); /* the root that follows, DER */
 
 #define ROLLOVER_MAX 16 /* certificates that words can name */
 
@@ -42,9 +47,13 @@ void rollover_close(struct ca *ca);
 enum est_code rollover_get(struct ca *ca, const char *words, struct est_span out[ROLLOVER_MAX],
 	size_t *n, struct est_error *err) EST_MUST_CHECK;
 
+/* The implicit database: pem, with a NUL behind it. */
+enum est_code ca_trust_others(struct ca *ca, const struct est_buf *pem,
+	struct est_error *err) EST_MUST_CHECK;
 /* RFC 5280 section 6 for the client's chain, without an EKU demand: a certificate for servers
- * may be renewed with itself.  false: why says the reason. */
-bool ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why, size_t why_size);
+ * may be renewed with itself.  TA_NONE: why says the reason. */
+enum ta_db ca_verify(struct ca *ca, gnutls_x509_crt_t *chain, unsigned n, char *why,
+	size_t why_size);
 
 struct issue_how {
 	bool other_key, foreign, ca_true, other_subject;

@@ -49,12 +49,17 @@ static enum est_code authorise(struct server *srv, struct request *rq, struct an
 	}
 	/* Who came in over SRP knows the password of the account. */
 	basic |= strcmp(rq->listener, "srp") == 0;
-	if (rq->tls.trusted || (!reenroll && (basic || mode == LABEL_ANON)) ||
+	/* A third party's certificate says who is there, but is not this CA's to renew. */
+	if (rq->tls.vouched == TA_EXPLICIT ||
+		(!reenroll && (basic || mode == LABEL_ANON || rq->tls.vouched == TA_IMPLICIT)) ||
 		(mode == LABEL_REENROLL_BASIC && basic)) {
 		rq->auth_ok = 1;
 		return EST_OK;
 	}
 	rq->auth_ok = 0;
+	if (rq->tls.vouched == TA_IMPLICIT)
+		return answer_text(ans, err, 403,
+			"the client certificate is not of this CA, which renews its own alone\n");
 	if (rq->tls.sha256[0])
 		return answer_text(ans, err, 403, "the client certificate is not trusted: %s\n",
 			rq->tls.distrust);
@@ -251,6 +256,8 @@ enum est_code enroll(struct server *srv, struct request *rq, struct answer *ans,
 		return rc;
 	}
 	rc = linking_check(rq, ans, err);
+	if (rc == EST_OK && ans->status && rq->use.id == LABEL_POP_CMC)
+		rc = cmc_refuse(srv, rq, ans, err);
 	if (rc != EST_OK || ans->status)
 		return rc;
 	if (!csrattrs_obeyed(rq))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The listener on libmicrohttpd. */
-#include "server.h"
+#include "chains.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -200,16 +200,14 @@ enum est_code http_start(struct server *srv, struct est_error *err)
 	if (rc != EST_OK)
 		return rc;
 	srv->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_TLS, 0, NULL, NULL,
-		on_request, srv, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_MEM_CERT,
-		(const char *)srv->cert_pem.p, MHD_OPTION_HTTPS_MEM_KEY,
-		(const char *)srv->key_pem.p, MHD_OPTION_HTTPS_MEM_TRUST,
-		(const char *)srv->trust_pem.p, MHD_OPTION_HTTPS_PRIORITIES, srv->opt.priority,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, srv, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, srv, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
-		MHD_OPTION_CONNECTION_LIMIT, 256u, MHD_OPTION_NONCE_NC_SIZE, 1000u,
-		MHD_OPTION_DIGEST_AUTH_RANDOM, sizeof(srv->digest_seed), srv->digest_seed,
-		MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)128 << 10, MHD_OPTION_END);
+		on_request, srv, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_HTTPS_CERT_CALLBACK2,
+		chains_choose, MHD_OPTION_HTTPS_MEM_TRUST, (const char *)srv->trust_pem.p,
+		MHD_OPTION_HTTPS_PRIORITIES, srv->opt.priority, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, srv, MHD_OPTION_NOTIFY_COMPLETED, on_completed, srv,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv, MHD_OPTION_CONNECTION_LIMIT, 256u,
+		MHD_OPTION_NONCE_NC_SIZE, 1000u, MHD_OPTION_DIGEST_AUTH_RANDOM,
+		sizeof(srv->digest_seed), srv->digest_seed, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)128 << 10, MHD_OPTION_END);
 	if (srv->daemon)
 		return EST_OK;
 	(void)close(fd);

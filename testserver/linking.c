@@ -115,7 +115,7 @@ static bool is_ra(const struct tls_facts *tls)
 	size_t n;
 	int i, r = 0;
 
-	for (i = 0; tls->client && tls->trusted && r >= 0; i++) {
+	for (i = 0; tls->client && tls->vouched == TA_EXPLICIT && r >= 0; i++) {
 		n = sizeof(oid);
 		r = gnutls_x509_crt_get_key_purpose_oid(tls->client, i, oid, &n, NULL);
 		if (r >= 0 && strcmp(oid, "1.3.6.1.5.5.7.3.28") == 0)
@@ -147,7 +147,7 @@ enum est_code linking_check(const struct request *rq, struct answer *ans, struct
 			"the channel binding in %s is not that of this TLS session: linking "
 			"identity and proof of possession failed (RFC 7030 section 3.5)\n",
 			rq->linked_in);
-	if (id == LABEL_POP && !rq->linked)
+	if ((id == LABEL_POP || id == LABEL_POP_CMC) && !rq->linked)
 		return answer_text(ans, err, 400,
 			"linking identity and proof of possession is required: challengePassword "
 			"with the channel binding (RFC 7030 section 3.5)\n");
@@ -168,6 +168,7 @@ enum est_code linking_csrattrs(enum label_id id, struct est_buf *out, struct est
 		size_t n;
 	} demands[] = {
 		{ LABEL_POP, { LINK_CHALLENGE }, 1 },
+		{ LABEL_POP_CMC, { LINK_CHALLENGE }, 1 },
 		{ LABEL_CHALLENGE, { LINK_CHALLENGE }, 1 },
 		{ LABEL_POP_7894, { LINK_CHALLENGE, LINK_LINKING }, 2 },
 		{ LABEL_OTP, { LINK_OTP }, 1 },

@@ -131,6 +131,7 @@ static void add_text(struct json_object *obj, const char *key, const char *text)
 
 void log_request(struct server *srv, const struct request *rq, int status)
 {
+	static const char *const databases[] = { "", "explicit", "implicit" };
 	struct json_object *obj = json_object_new_object();
 	char hash[EST_SHA256_HEX];
 	/* Without a scheme there is nothing but the credentials. */
@@ -158,7 +159,9 @@ void log_request(struct server *srv, const struct request *rq, int status)
 		(void)json_object_object_add(obj, "client_subject", json_object_new_string(""));
 	add_text(obj, "client_sha256", rq->tls.sha256);
 	(void)json_object_object_add(obj, "client_trusted",
-		json_object_new_boolean(rq->tls.trusted));
+		json_object_new_boolean(rq->tls.vouched != TA_NONE));
+	add_text(obj, "client_vouched_by", databases[rq->tls.vouched]);
+	(void)json_object_object_add(obj, "indicated", json_object_new_boolean(rq->tls.heeded));
 	add_text(obj, "client_distrust", rq->tls.distrust);
 	(void)json_object_object_add(obj, "headers", json_object_get(rq->headers));
 	scheme.n = space ? (size_t)(space - rq->authorization) : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* est-testserver: an EST server with a small CA, to test clients and scripts against. */
-#include "server.h"
+#include "chains.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,6 +27,8 @@ static const char usage[] =
 	"  --name NAME           in the server certificate; repeat (localhost, 127.0.0.1, ::1)\n"
 	"  --cert FILE           another server certificate, PEM, with --key FILE\n"
 	"  --key FILE            its key\n"
+	"  --staple FILE         OCSP answer in DER, the first for the server; repeat\n"
+	"  --client-ca FILE      PEM: whose certificates may enrol too, but not renew\n"
 	"  --wrap N              base64 in N columns, 0: one line without newline (64)\n"
 	"  --user NAME           HTTP account, with --password-file FILE\n"
 	"  --password-file FILE  its password; without an account Basic is never offered\n"
@@ -58,6 +60,8 @@ enum {
 	OPT_TLS_PRIORITY,
 	OPT_SCRIPTS,
 	OPT_LOG,
+	OPT_CLIENT_CA,
+	OPT_STAPLE,
 	OPT_MAX_SECONDS,
 	OPT_PARENT_EXIT,
 	OPT_LIST_LABELS,
@@ -82,6 +86,8 @@ static const struct option longopts[] = {
 	{ "tls-priority", required_argument, NULL, OPT_TLS_PRIORITY },
 	{ "scripts", required_argument, NULL, OPT_SCRIPTS },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
+	{ "staple", required_argument, NULL, OPT_STAPLE },
 	{ "max-seconds", required_argument, NULL, OPT_MAX_SECONDS },
 	{ "parent-exit", no_argument, NULL, OPT_PARENT_EXIT },
 	{ "srp-port", required_argument, NULL, OPT_SRP_PORT },
@@ -129,6 +135,13 @@ static bool option_take(struct options *o, int opt)
 		}
 		o->names[o->n_names++] = optarg;
 		return true;
+	case OPT_STAPLE:
+		if (o->n_staples == STAPLES_MAX) {
+			complain("too many --staple");
+			return false;
+		}
+		o->staples[o->n_staples++] = optarg;
+		return true;
 	case OPT_PARENT_EXIT:
 		o->parent_exit = true;
 		return true;
@@ -146,7 +159,8 @@ static bool option_take(struct options *o, int opt)
 			[OPT_CSRATTRS - OPT_DIR] = &o->csrattrs,
 			[OPT_TLS_PRIORITY - OPT_DIR] = &o->priority,
 			[OPT_SCRIPTS - OPT_DIR] = &o->scripts,
-			[OPT_LOG - OPT_DIR] = &o->log };
+			[OPT_LOG - OPT_DIR] = &o->log,
+			[OPT_CLIENT_CA - OPT_DIR] = &o->client_ca };
 		if (opt < OPT_DIR) /* getopt_long() has said what is wrong */
 			return false;
 		*text[opt - OPT_DIR] = optarg;
@@ -244,6 +258,40 @@ static enum est_code text_load(const char *dir, const char *name, struct est_buf
 	return rc == EST_OK ? est_buf_append(out, (struct est_span){ nul, 1 }, err) : rc;
 }
 
+/* Whose certificates are taken: this CA's, and those of --client-ca. */
+static enum est_code trust_prepare(struct server *srv, struct est_error *err)
+{
+	struct est_buf others = { 0 };
+	enum est_code rc;
+
+	rc = text_load(srv->dir, "ca.pem", &srv->trust_pem, err);
+	if (rc != EST_OK || !srv->opt.client_ca)
+		return rc;
+	rc = text_load(NULL, srv->opt.client_ca, &others, err);
+	if (rc == EST_OK)
+		rc = ca_trust_others(&srv->ca, &others, err);
+	if (rc == EST_OK) {
+		srv->trust_pem.n--; /* the NUL */
+		rc = est_buf_append(&srv->trust_pem, est_buf_span(&others), err);
+	}
+	est_buf_free(&others);
+	return rc;
+}
+
+static enum est_code chains_prepare(struct server *srv, struct est_error *err)
+{
+	struct est_buf cert = { 0 }, key = { 0 };
+	enum est_code rc = text_load(srv->dir, "server-new.pem", &cert, err);
+
+	if (rc == EST_OK)
+		rc = text_load(srv->dir, "server-new.key", &key, err);
+	if (rc == EST_OK)
+		rc = chains_load(srv, &cert, &key, err);
+	est_buf_free(&cert);
+	est_buf_free(&key);
+	return rc;
+}
+
 static enum est_code server_load(struct server *srv, struct est_error *err)
 {
 	const struct options *o = &srv->opt;
@@ -265,7 +313,9 @@ static enum est_code server_load(struct server *srv, struct est_error *err)
 		rc = text_load(o->key ? NULL : srv->dir, o->key ? o->key : "server.key",
 			&srv->key_pem, err);
 	if (rc == EST_OK)
-		rc = text_load(srv->dir, "ca.pem", &srv->trust_pem, err);
+		rc = chains_prepare(srv, err);
+	if (rc == EST_OK)
+		rc = trust_prepare(srv, err);
 	if (rc != EST_OK)
 		return rc;
 	(void)snprintf(path, sizeof(path), "%s/log.jsonl", srv->dir);
@@ -282,6 +332,7 @@ static void server_wipe(struct server *srv)
 	raw_stop(srv);
 	srp_stop(srv);
 	ca_close(&srv->ca);
+	chains_free();
 	log_close(&srv->log);
 	est_buf_free(&srv->cert_pem);
 	est_buf_free(&srv->key_pem);

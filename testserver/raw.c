@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The raw listener and that for SRP: a thread per connection on plain GnuTLS sockets, for answers
  * that libmicrohttpd refuses to give, and TLS that it does not know. */
-#include "server.h"
+#include "chains.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -250,17 +250,14 @@ static void *accept_loop(void *arg)
 
 static int credentials_make(const struct server *srv, struct raw *raw)
 {
-	gnutls_datum_t cert = { srv->cert_pem.p, (unsigned)srv->cert_pem.n - 1 };
-	gnutls_datum_t key = { srv->key_pem.p, (unsigned)srv->key_pem.n - 1 };
 	gnutls_datum_t trust = { srv->trust_pem.p, (unsigned)srv->trust_pem.n - 1 };
 	int r;
 
 	if ((r = gnutls_certificate_allocate_credentials(&raw->cred)) < 0 ||
-		(r = gnutls_certificate_set_x509_key_mem(raw->cred, &cert, &key,
-			 GNUTLS_X509_FMT_PEM)) < 0 ||
 		(r = gnutls_certificate_set_x509_trust_mem(raw->cred, &trust,
 			 GNUTLS_X509_FMT_PEM)) < 0)
 		return r;
+	gnutls_certificate_set_retrieve_function3(raw->cred, chains_choose);
 	return gnutls_priority_init(&raw->priority, srv->opt.priority, NULL);
 }
 

@@ -257,7 +257,7 @@ static void client_facts(struct server *srv, const gnutls_datum_t *peers, unsign
 		out->subject = strndup((const char *)dn.data, dn.size);
 		gnutls_free(dn.data);
 	}
-	out->trusted = ca_verify(&srv->ca, chain, n, out->distrust, sizeof(out->distrust));
+	out->vouched = ca_verify(&srv->ca, chain, n, out->distrust, sizeof(out->distrust));
 	out->client = chain[0];
 	chain[0] = NULL;
 out:
@@ -273,6 +273,7 @@ void tls_facts_get(struct server *srv, gnutls_session_t session, struct tls_fact
 	out->version = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
 	out->cipher = gnutls_ciphersuite_get(session);
 	out->resumed = gnutls_session_is_resumed(session) != 0;
+	out->heeded = chains_heeded(session);
 	binding_get(session, out);
 	peers = gnutls_certificate_get_peers(session, &n);
 	if (peers && n > 0)

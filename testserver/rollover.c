@@ -179,6 +179,11 @@ enum est_code rollover_open(struct ca *ca, const char *dir, struct est_error *er
 	return rc == EST_OK ? server_make(next, dir, "server-new", above, 1, NULL, 0, err) : rc;
 }
 
+const struct est_buf *rollover_next(const struct ca *ca)
+{
+	return &ca->rollover->who[NEXT].der;
+}
+
 void rollover_close(struct ca *ca)
 {
 	struct rollover *r = ca->rollover;

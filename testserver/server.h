@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #define NAMES_MAX        32
+#define STAPLES_MAX      8
 #define REQUEST_BODY_MAX (1u << 20)
 #define CSR_MAX          (64u << 10) /* GnuTLS is quadratic in the number of elements */
 #define DIGEST_SIZE      32          /* SHA-256 */
@@ -26,9 +27,11 @@ enum hash { HASH_MD5, HASH_SHA256, HASH_SHA512_256 };
 struct options {
 	const char *dir, *bind, *cert, *key, *user, *password_file, *token_file, *csrattrs,
 		*priority;
-	const char *scripts, *log;
+	const char *scripts, *log, *client_ca;
 	const char *names[NAMES_MAX + 1];
+	const char *staples[STAPLES_MAX]; /* files, in the order of the chain */
 	size_t n_names;
+	unsigned n_staples;
 	long port, raw_port, srp_port, wrap, validity_s, max_s; /* -1: no such listener */
 	bool parent_exit, raw_late;
 };
@@ -76,14 +79,18 @@ struct server {
 
 /* What is known of the TLS connection a request came over. */
 struct tls_facts {
-	const char *version, *cipher; /* static */
-	bool resumed, trusted;
+	const char *version, *cipher;    /* static */
+	bool resumed, heeded;            /* heeded: its trusted_ca_keys chose our certificate */
+	enum ta_db vouched;              /* for the client certificate */
 	char *subject;                   /* RFC 4514; NULL: no client certificate */
 	char sha256[EST_SHA256_HEX];     /* of the client certificate */
 	char distrust[160];              /* why the client certificate is not trusted */
 	gnutls_x509_crt_t client;        /* NULL: none */
 	struct est_buf unique, exporter; /* channel bindings in base64; empty: there is none */
 };
+
+/* Whether trusted_ca_keys of the client has chosen the server's certificate. */
+bool chains_heeded(gnutls_session_t session);
 
 /* Attributes of a request that hold a string (RFC 2985 section 5.4.1, RFC 7894). */
 enum { LINK_CHALLENGE, LINK_LINKING, LINK_OTP, LINK_REVOCATION, LINK_ATTRIBUTES };
@@ -163,6 +170,11 @@ enum est_code linking_check(const struct request *rq, struct answer *ans,
 	struct est_error *err) EST_MUST_CHECK;
 /* CsrAttrs of the labels that demand something of this kind; empty for others. */
 enum est_code linking_csrattrs(enum label_id id, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
+/* The same refusal as a Full PKI Response, popFailed with the words of ans (RFC 7030 section 3.5).
+ */
+enum est_code cmc_refuse(struct server *srv, const struct request *rq, struct answer *ans,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* The whole work between request and answer; never fails, an error becomes a 500. */

@@ -53,10 +53,12 @@ struct est_swap;
 enum est_recovered {
 	EST_RECOVERED_NOTHING, /* nothing was there, or nothing had been swapped */
 	EST_RECOVERED_NEW,     /* an earlier run's new files are in place now */
-	EST_RECOVERED_OLD      /* they were no pair: the old ones are */
+	EST_RECOVERED_OLD,     /* they were no pair: the old ones are */
+	EST_RECOVERY_DUE       /* EST_SWAP_LOOK: an earlier run left a journal, which stays */
 };
 
 #define EST_SWAP_STORE 1u /* the name is a folder of generations, which is made if need be */
+#define EST_SWAP_LOOK  2u /* recover nothing, and change no file */
 
 /* Whether a journal stands beside the file (in the folder, for a store). */
 EST_API bool est_swap_unfinished(const char *file, unsigned flags);

@@ -11,10 +11,11 @@ extern "C" {
 
 struct est_verify { /* borrowed until est_verifier_new() returns */
 	const char *const
-		*cacert;      /* the explicit TA database as in est_config; NULL: the system's */
-	const char *hostname; /* the server it has to be; NULL: any */
-	const char *purpose;  /* name or dotted OID; NULL: any, with a hostname a server's */
-	const time_t *at;     /* NULL: now */
+		*cacert;        /* the explicit TA database as in est_config; NULL: the system's */
+	const char *const *crl; /* files of CRLs as in est_config; NULL: none */
+	const char *hostname;   /* the server it has to be; NULL: any */
+	const char *purpose;    /* name or dotted OID; NULL: any, with a hostname a server's */
+	const time_t *at;       /* NULL: now */
 };
 
 struct est_verifier;
@@ -51,6 +52,7 @@ enum est_role {
 };
 
 #define EST_NO_ISSUER SIZE_MAX
+#define EST_WEAK_BITS 112 /* of security: what the client's own path validation demands */
 
 struct est_node {
 	enum est_role role;
@@ -59,13 +61,26 @@ struct est_node {
 	bool anchor;        /* from a file with these the client takes it as explicit anchor */
 	bool bad_signature; /* its issuer's name is here, and that key does not verify it */
 	bool loop;          /* its issuer is one of those that it issued */
-	bool expired, not_yet_valid, weak; /* weak: fewer than 112 bits of security */
+	bool expired, not_yet_valid, weak; /* weak: fewer than EST_WEAK_BITS of security */
 };
 
 /* One node for each certificate; released with free().  EST_E_PROTOCOL for a broken one. */
 EST_API enum est_code est_graph(const struct est_span *certs, size_t n, time_t at,
 	struct est_node **out, struct est_error *err) EST_MUST_CHECK;
 EST_API const char *est_role_name(enum est_role role); /* "old-with-new" */
+
+struct est_crl_signer {
+	size_t cert;  /* whose key verifies its signature; EST_NO_ISSUER */
+	bool named;   /* a certificate with its issuer's name is there */
+	bool may_not; /* the signer's keyUsage lacks cRLSign */
+	bool weak;    /* signed with fewer than EST_WEAK_BITS of security */
+};
+
+/* Who has signed each CRL, into out[n_crls]; for a broken CRL nobody.  EST_E_PROTOCOL for a broken
+ * certificate. */
+EST_API enum est_code est_crl_signers(const struct est_span *crls, size_t n_crls,
+	const struct est_span *certs, size_t n, struct est_crl_signer *out,
+	struct est_error *err) EST_MUST_CHECK;
 
 /* Security bits by NIST SP 800-57 part 1 (2048-bit RSA: 112) of the public key and of the hash that
  * is signed; 0: unknown or broken.  signature is UINT_MAX where it does not count: a self-signed

@@ -211,9 +211,17 @@ EST_API enum est_code est_certs_load(const char *path, struct est_certs **out,
 /* Certs-only SignedData in DER with the n certificates as they are (SET OF order). */
 EST_API enum est_code est_certs_encode(const struct est_span *certs, size_t n, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The same with CRLs, of either at least one. */
+EST_API enum est_code est_bag_encode(const struct est_span *certs, size_t n,
+	const struct est_span *crls, size_t n_crls, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* Appends one PEM block; label is "CERTIFICATE", "PKCS7", "CERTIFICATE REQUEST". */
 EST_API enum est_code est_pem_append(struct est_buf *out, const char *label, struct est_span der,
 	struct est_error *err) EST_MUST_CHECK;
+/* Appends the certificates from the index from to the one before to, as PEM; to is at most
+ * est_certs_count(). */
+EST_API enum est_code est_certs_pem(const struct est_certs *certs, size_t from, size_t to,
+	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 
 #define EST_SHA256_HEX 65 /* characters with the NUL */
 
@@ -241,83 +249,7 @@ EST_API enum est_code est_cert_words(struct est_span der, struct est_cert_info *
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_cert_info_wipe(struct est_cert_info *info);
 
-/* What a file looks like.  Only its shape is looked at: it need not be valid. */
-enum est_file_kind {
-	EST_FILE_UNKNOWN,
-	EST_FILE_EMPTY,
-	EST_FILE_TEXT,
-	EST_FILE_CERT,
-	EST_FILE_SIGNED_DATA, /* CMS SignedData in a ContentInfo: certs-only, or not */
-	EST_FILE_OTHER_CMS,   /* another ContentInfo: enveloped, encrypted, data */
-	EST_FILE_BARE_SIGNED, /* SignedData without its ContentInfo */
-	EST_FILE_CSR,
-	EST_FILE_CRL,
-	EST_FILE_CSRATTRS,
-	EST_FILE_PRIVATE_KEY, /* PKCS#8, SEC 1, PKCS#1 */
-	EST_FILE_ENCRYPTED_KEY,
-	EST_FILE_PUBLIC_KEY,
-	EST_FILE_PKCS12,
-	EST_FILE_TRUSTED_CERT, /* OpenSSL's TRUSTED CERTIFICATE */
-	EST_FILE_OTHER_PEM,    /* PEM with another label */
-	EST_FILE_OPENSSH_KEY,
-	EST_FILE_OPENSSH_PUBLIC_KEY,
-	EST_FILE_PGP,
-	EST_FILE_HTML,
-	EST_FILE_JSON,
-	EST_FILE_GZIP,
-	EST_FILE_WRAPPED, /* header fields in front: an HTTP response, mail */
-	EST_FILE_UTF16,
-	EST_FILE_ARCHIVE,
-	EST_FILE_KEYSTORE /* Java's own */
-};
-
-enum est_encoding { EST_ENCODING_RAW, EST_ENCODING_BASE64, EST_ENCODING_PEM };
-
-/* Of PEM text the first block counts.  *encoding (may be NULL) says how it is wrapped. */
-EST_API enum est_file_kind est_file_kind(struct est_span data, enum est_encoding *encoding);
-/* "a private key", to follow "looks like"; static, never NULL. */
-EST_API const char *est_file_kind_text(enum est_file_kind kind);
-
-/* One thing in a file, borrowed for the call. */
-struct est_object {
-	enum est_file_kind kind;        /* CERT, CSR, CRL, CSRATTRS, OTHER_CMS (also: signed), a
-					 * key, OTHER_PEM, PGP */
-	struct est_span der;            /* not yet checked in any way; empty for private keys */
-	struct est_span label;          /* of its PEM block, printable; empty: none */
-	size_t index;                   /* in the file, from 1 */
-	size_t offset;                  /* in the file, or in the message a base64 text holds */
-	const struct est_error *broken; /* why it cannot be had; NULL: it is there */
-};
-
-/* Anything but EST_OK ends est_objects(), which returns it. */
-typedef enum est_code est_object_fn(void *ctx, const struct est_object *object,
-	struct est_error *err);
-/* Takes a file apart, whatever it is wrapped in: PEM blocks, base64, DER, one after another,
- * certs-only messages, mail and HTTP responses, PKCS #12 that needs no password.  Linear, and
- * without a limit on the number of objects.  A broken one does not hide the others.  EST_E_INPUT
- * for a file that holds none of this, named for what it looks like. */
-EST_API enum est_code est_objects(struct est_span data, struct est_quirks *quirks,
-	est_object_fn *fn, void *ctx, struct est_error *err) EST_MUST_CHECK;
-/* The same of a file as est_read_file() takes it, with the first objects before the last bytes
- * are read.  password (may be NULL) opens PKCS #12. */
-EST_API enum est_code est_objects_file(const char *path, size_t max, const char *password,
-	struct est_quirks *quirks, est_object_fn *fn, void *ctx,
-	struct est_error *err) EST_MUST_CHECK;
-
-/* What people ask of a CRL; its signature is not verified. */
-struct est_crl_info {
-	char *issuer;    /* RFC 4514 */
-	char *signature; /* algorithm */
-	char *number;    /* cRLNumber, lower-case hex; NULL: none */
-	time_t this_update, next_update;
-	bool has_next_update;
-	size_t n_revoked;
-	char sha256[EST_SHA256_HEX]; /* of the whole DER */
-};
-
-EST_API enum est_code est_crl_info(struct est_span der, struct est_crl_info *out,
-	struct est_error *err) EST_MUST_CHECK;
-EST_API void est_crl_info_wipe(struct est_crl_info *info);
+#include "est-objects.h" /* what a file looks like, and what is in it */
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
@@ -334,7 +266,8 @@ typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf 
  * as long as the key, which can sign and not be written. */
 EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
-/* Unencrypted PKCS#8 PEM; the buffer holds the private key. */
+/* PKCS#8 PEM, unencrypted, or as it was when a passphrase was needed; the buffer holds the private
+ * key. */
 EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* False for a key that a token keeps: est_key_pem() and est_p12_encode() refuse it. */
@@ -349,9 +282,9 @@ EST_API enum est_code est_key_match(const struct est_key *key, const char *key_n
 	struct est_span cert, const char *cert_name, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_key_free(struct est_key *key);
 
-/* The key of an enrolment under way.  KEY.est-new holds it, and KEY.est-csr its request, synced,
- * before the request leaves; they stay there until the run knows how it ended, and the next run
- * goes on with them. */
+/* The key of an enrolment under way.  KEY.est-new holds it, synced, before its request leaves, as
+ * KEY.est-csr holds that (est-pending.h); they stay there until the run knows how it ended, and the
+ * next run goes on with them. */
 struct est_newkey;
 
 #define EST_NEWKEY_NO_SIGNATURES 4u /* est_key_signs() is to be false: the file says so */
@@ -382,8 +315,8 @@ EST_API enum est_code est_newkey_token_check(const char *url, const char *type,
 EST_API enum est_code est_newkey_token_open(const char *url, const char *cert_file,
 	const char *type, est_secret_fn *ask, void *ctx, struct est_newkey **out, bool *resumed,
 	struct est_error *err) EST_MUST_CHECK;
-/* What an unfinished run has left: forward when the certificate in place is for the new key, else
- * back.  *repaired: forward. */
+/* What an unfinished run has left, as FILE.est-csr or a swap that was recovered tells: forward when
+ * the certificate in place is for the new key, else back.  *repaired: forward. */
 EST_API enum est_code est_newkey_token_repair(const char *url, const char *cert_file,
 	est_secret_fn *ask, void *ctx, struct est_span cert, unsigned keep, bool *repaired,
 	struct est_error *err) EST_MUST_CHECK;
@@ -416,11 +349,6 @@ struct est_csr_spec {        /* borrowed */
 				      * used; NULL: those above */
 };
 
-/* The request for that key, in KEY.est-csr when this returns.  An unfinished run's is taken as it
- * is, signature and all, when it asks for the same (RFC 7030 section 4.2.3: a 202 is followed by
- * the same request); *same says so. */
-EST_API enum est_code est_newkey_request(struct est_newkey *newkey, const struct est_csr_spec *spec,
-	struct est_buf *der, bool *same, struct est_error *err) EST_MUST_CHECK;
 /* Whether a secret can stand in a request; EST_E_INPUT, the message begins with what. */
 EST_API enum est_code est_csr_check_secret(struct est_span text, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
@@ -457,38 +385,15 @@ EST_API enum est_code est_p12_encode(const struct est_key *key, const struct est
 
 #include "est-files.h" /* the files of one certificate, swapped together */
 
-/* ---- CSR attributes (RFC 8951 section 4, RFC 9908) ---------------------------------------------
+#include "est-csrattrs.h" /* what a CA wants in requests, as it says so */
+
+/* ---- Bodies and names --------------------------------------------------------------------------
  */
 
-struct est_csrattr {      /* borrowed from the list */
-	const char *oid;  /* dotted */
-	const char *name; /* NULL: not known, and to be ignored (RFC 7030 section 4.5.2) */
-	bool attribute;   /* an Attribute with values; else a bare OID */
-	const struct est_span *values; /* DER of each value */
-	size_t n_values;
-};
-
-/* DER of CsrAttrs; an empty SEQUENCE is a list of none. */
-EST_API enum est_code est_csrattrs_decode(struct est_span der, struct est_quirks *quirks,
-	struct est_csrattrs **out, struct est_error *err) EST_MUST_CHECK;
-EST_API size_t est_csrattrs_count(const struct est_csrattrs *attrs);
-EST_API const struct est_csrattr *est_csrattrs_get(const struct est_csrattrs *attrs, size_t i);
-/* The DER it was made from; borrowed. */
-EST_API struct est_span est_csrattrs_der(const struct est_csrattrs *attrs);
-/* One value in words ("secp384r1", "4096", "subjectAltName critical ..."); appends. */
-EST_API enum est_code est_csrattr_value_text(const struct est_csrattr *attr, size_t value,
-	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
-EST_API void est_csrattrs_free(struct est_csrattrs *attrs);
 /* A short name for a dotted OID, static, or NULL. */
 EST_API const char *est_oid_name(const char *dotted);
 /* The dotted OID of a short name, static, or NULL. */
 EST_API const char *est_oid_dotted(const char *name);
-
-/* What of RFC 7030 section 3.5 and RFC 7894 CSR attributes ask for: est_plan.demands. */
-#define EST_DEMAND_CHALLENGE_PASSWORD 1u
-#define EST_DEMAND_IDENTITY_LINKING   2u
-#define EST_DEMAND_OTP                4u
-#define EST_DEMAND_REVOCATION         8u
 
 /* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
  * deviations go to quirks. */
@@ -612,6 +517,8 @@ EST_API void est_client_free(struct est_client *client);
 EST_API const struct est_session_info *est_client_session(const struct est_client *client);
 EST_API const struct est_quirks *est_client_quirks(const struct est_client *client);
 
+#include "est-pending.h" /* a request that a server has, and when it may be asked again */
+
 /* GET /cacerts (RFC 7030 section 4.1.2).  At least one self-signed certificate (4.1.3). */
 EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -629,6 +536,7 @@ struct est_enrollment { /* borrowed */
 	const struct est_key *key; /* of the csr, which is signed anew with the channel binding of
 				    * each session that carries it; NULL: it is sent as it is */
 	unsigned demands;          /* EST_DEMAND_ bits: what the server's CSR attributes ask for */
+	struct est_pending *pending; /* learns from each 202 when to come back; NULL: nobody does */
 };
 
 struct est_issued {
@@ -662,41 +570,7 @@ EST_API enum est_code est_cert_tls_client(struct est_span der, const char *name,
 EST_API bool est_cert_same_subject(struct est_span a, struct est_span b);
 EST_API void est_issued_wipe(struct est_issued *issued);
 
-/* ---- When to renew ----------------------------------------------------------------------------
- */
-
-struct est_renew_policy {
-	int64_t before_s;   /* seconds of the lifetime left; 0: percent counts */
-	unsigned percent;   /* of the lifetime left, 1 to 100 */
-	uint32_t jitter_ms; /* over which the renewals of many devices spread; 0: none */
-	uint64_t seed;      /* of this device, est_cert_seed() */
-};
-
-enum est_due {
-	EST_DUE_LATER,   /* from due_at on */
-	EST_DUE_NEVER,   /* notAfter is 99991231235959Z (RFC 5280 section 4.1.2.5) */
-	EST_DUE_NO_DATE, /* the clock is before notBefore: it cannot tell */
-	EST_DUE_NOW,
-	EST_DUE_EXPIRED /* due, and past notAfter */
-};
-
-struct est_schedule {
-	enum est_due due;
-	int64_t due_at;   /* POSIX time; with EST_DUE_NEVER notAfter */
-	uint32_t wait_ms; /* when due: this device's share of the jitter, the same each time */
-};
-
-/* Decides from its arguments alone.  However large before_s is, a third of the lifetime passes
- * between two renewals, so that a CA with short lifetimes is not asked each time; 100 percent is
- * due from notBefore on.  A clock before notBefore never makes a renewal due, for what is issued
- * under it would not be valid yet and so be rejected, each time again.  The wait ends before
- * half of what is left of the certificate. */
-EST_API void est_schedule(int64_t not_before, int64_t not_after, int64_t now,
-	const struct est_renew_policy *policy, struct est_schedule *out);
-/* Of subject and subjectAltName, so that it stays the same when a certificate is renewed.
- * EST_E_PROTOCOL when that is no certificate. */
-EST_API enum est_code est_cert_seed(struct est_span der, uint64_t *out,
-	struct est_error *err) EST_MUST_CHECK;
+#include "est-schedule.h" /* when to renew */
 
 #ifdef __cplusplus
 }

@@ -3,12 +3,17 @@
 #include "fuzzing.h"
 #include "p12_open.h"
 
-static enum est_code note(void *ctx, enum est_file_kind kind, struct est_span der)
+static enum est_code note(void *ctx, const struct est_object *object)
 {
 	size_t *bytes = ctx;
 
-	*bytes += der.n;
-	FUZZ_ASSERT(der.n == 0 || kind == EST_FILE_CERT || kind == EST_FILE_CRL);
+	*bytes += object->der.n;
+	FUZZ_ASSERT(object->der.n == 0 || object->kind == EST_FILE_CERT ||
+		    object->kind == EST_FILE_CRL);
+	for (size_t i = 0; i < object->name.n; i++)
+		FUZZ_ASSERT(object->name.p[i] >= ' ');
+	for (size_t i = 0; i < object->protection.n; i++)
+		FUZZ_ASSERT(object->protection.p[i] >= ' ' && object->protection.p[i] < 0x7f);
 	return EST_OK;
 }
 

@@ -88,10 +88,17 @@ stderr_has() {
 	}
 }
 
+# How many credentials and requests the test servers have got; peer.py has a file for all it hears.
+on_the_wire() {
+	cat "$EST_TEST_DIR/log.jsonl" "${capture:-/dev/null}" 2>/dev/null |
+		grep -acE '"authorization":"|"csr":"|^Authorization:|^POST ' || true
+}
+
 refused() {
-	local exit=$1 pattern=$2 applet=$3 before=$BATS_TEST_TMPDIR/before
+	local exit=$1 pattern=$2 applet=$3 before=$BATS_TEST_TMPDIR/before sent=
 	shift 3
 	snapshot >"$before"
+	[ "$exit" != 7 ] || sent=$(on_the_wire)
 	run_est "$applet" "$@"
 	[ "$status" = "$exit" ] || {
 		explain "est $applet $*: $exit is due"
@@ -110,6 +117,11 @@ refused() {
 	[ -n "${ONCE:-}" ] || refused_json "$exit" "$pattern" "$applet" "$@" || return 1
 	snapshot | diff "$before" - || {
 		explain "est $applet $*: files have changed"
+		return 1
+	}
+	# Whoever is not trusted gets nothing; SENDS=1: from when it still was there is something.
+	[ "$exit${SENDS:-}" != 7 ] || [ "$(on_the_wire)" = "$sent" ] || {
+		explain "est $applet $*: credentials or a request went to a server that is not trusted"
 		return 1
 	}
 }

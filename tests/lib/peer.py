@@ -6,6 +6,8 @@
   silent        accepts, says nothing
   close         accepts, and closes at once
   bytes FILE    accepts, sends the bytes of FILE whatever was asked, waits
+  cut PORT      the server at PORT as far as its first answer; then it hears what the client says
+                next, and hangs up; with --hang it waits instead
   proxy         an HTTP proxy: tunnels CONNECT to the port asked for on the loopback interface
   tls           TLS of Python's ssl module (OpenSSL): reads a request, plays an answer
 
@@ -39,11 +41,12 @@ VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1,
 
 def options():
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "proxy", "tls"])
+    parser.add_argument("mode", choices=["blackhole", "silent", "close", "bytes", "cut", "proxy", "tls"])
     parser.add_argument("file", nargs="?")
     for name in ("cert", "key", "answer", "ciphers", "client-ca", "capture", "then", "binding",
                  "basic", "sni"):
         parser.add_argument("--" + name)
+    parser.add_argument("--hang", action="store_true")
     parser.add_argument("--min", default="1.2")
     parser.add_argument("--max", default="1.3")
     parser.add_argument("--bind", default="127.0.0.1")
@@ -134,6 +137,17 @@ def tunnel(opt, conn):
         pump(conn, far)
 
 
+def cut(opt, conn):
+    """A TLS handshake as far as the client's second flight."""
+    with socket.create_connection(("127.0.0.1", int(opt.file))) as far:
+        far.sendall(conn.recv(65536))
+        threading.Thread(target=pump, args=(far, conn), daemon=True).start()
+        capture(opt, conn.recv(65536))
+        if opt.hang:
+            conn.recv(65536)
+        far.shutdown(socket.SHUT_RDWR)
+
+
 def serve(opt, ctx, conn):
     try:
         if opt.mode == "silent":
@@ -144,6 +158,8 @@ def serve(opt, ctx, conn):
                 conn.sendall(answer.read())
             while got := conn.recv(65536):
                 capture(opt, got)
+        elif opt.mode == "cut":
+            cut(opt, conn)
         elif opt.mode == "proxy":
             tunnel(opt, conn)
         elif opt.mode == "tls":

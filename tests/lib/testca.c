@@ -182,6 +182,22 @@ void testca_dir_remove(char *dir)
 	free(dir);
 }
 
+char *testca_tmp;
+
+int testca_tmp_make(void **state)
+{
+	(void)state;
+	testca_tmp = testca_dir();
+	return 0;
+}
+
+int testca_tmp_remove(void **state)
+{
+	(void)state;
+	testca_dir_remove(testca_tmp);
+	return 0;
+}
+
 static size_t counted;
 
 static int count_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)

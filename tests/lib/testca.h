@@ -58,6 +58,10 @@ void testca_inter(const struct testca *root, struct testca *out);
 /* A new directory that is removed with all that is in it. */
 char *testca_dir(void);
 void testca_dir_remove(char *dir);
+/* Fixtures for cmocka: such a directory, for one test or for all of a program. */
+extern char *testca_tmp;
+int testca_tmp_make(void **state);
+int testca_tmp_remove(void **state);
 size_t testca_files(const char *dir); /* hidden ones too */
 /* DIR/NAME; borrowed until the eighth call from here. */
 const char *testca_path(const char *dir, const char *name);

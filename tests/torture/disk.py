@@ -256,5 +256,5 @@ def crashes(lines, home, files):
                           re.sub(r"<[^>]*>", "", line))
         for names, content in chance:
             tree = model.left(model.root, names, content)
-            found.setdefault(repr(tree), Crash(tree, model.sent, text[:150].strip()))
+            found.setdefault((model.sent, repr(tree)), Crash(tree, model.sent, text[:150].strip()))
     return list(found.values())

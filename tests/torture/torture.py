@@ -63,6 +63,9 @@ SCENARIOS = [
     Scenario("enroll", None, ["enroll", "--subject", "CN=dev", "--key-out", "dev.key", "-o",
                               "dev.pem", "--force"],
              ("dev.pem", "dev.key"), [r"dev\.(pem|key)"], False),
+    Scenario("new store", None, ["enroll", "--subject", "CN=dev", "--store", "st"],
+             ("st/current/cert.pem", "st/current/key.pem"),
+             [r"st", r"st/current", r"st/gen-\d{6}(/(key|cert|chain|fullchain)\.pem)?"], False),
 ]
 
 
@@ -195,8 +198,11 @@ def next_run(scenario, place, key=None):
     due(status == 0, "the next run: %d, %s", status, err)
     now = fits(place.work, scenario.pair)
     due(now, "the next run: key and certificate do not fit")
-    for name in snapshot(place.work):
+    left = snapshot(place.work)
+    for name in left:
         due(scenario.names.fullmatch(name), "the next run leaves %s", name)
+    due(len([name for name in left if re.fullmatch(r"st/gen-\d{6}", name)]) <= 2,
+        "the next run leaves more than two generations")
     if key and any(name.endswith(".est-new") for name in waits):
         due(now == key, "the next run has another key than the one that waited")
 
@@ -275,7 +281,8 @@ def whole(scenario, place, before, status, removing=False):
         due(status == 0 or now.get(name) == old, "%d, and %s has changed", status, name)
     for name in now:
         due(removing or scenario.names.fullmatch(name) and (status == 0 or name in before) or
-            status != 0 and re.search(r"\.est-(new|csr)$", name), "%d, and %s is left", status,
+            status != 0 and (re.search(r"\.est-(new|csr)$", name) or any(
+                other.startswith(name + "/") for other in now)), "%d, and %s is left", status,
             name)
 
 

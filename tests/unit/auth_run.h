@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "http_made.h"
 #include "testca.h"
 
 #define BASIC  "WWW-Authenticate: Basic realm=\"r\"\r\n"
@@ -92,23 +93,10 @@ static inline void request(void)
 /* The answer comes; whether the request is to be repeated. */
 static inline enum est_code answer(int status, const char *fields, bool *again)
 {
-	struct http_response response = { 0 };
-	struct http_parser parser;
-	struct est_buf in = { 0 };
-	struct est_span span;
+	struct http_response response;
 	enum est_code rc;
 
-	assert_int_equal(est_buf_printf(&in, &err,
-				 "HTTP/1.1 %d x\r\nContent-Length: 4\r\n%s\r\nbody", status,
-				 fields),
-		EST_OK);
-	span = est_buf_span(&in);
-	http_parser_init(&parser, &response, 100, NULL);
-	if (http_parser_feed(&parser, &span, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-	assert_true(http_parser_done(&parser));
-	http_parser_wipe(&parser);
-	est_buf_free(&in);
+	http_made(status, fields, &response);
 	rc = auth_judge(&client, &response, again, &err);
 	if (rc == EST_OK && status == 401 && !*again)
 		auth_hint(&client, &response, &err);

@@ -67,7 +67,7 @@ static void refuse(const char *in, const char *says)
 	refuse_span(text(in), says);
 }
 
-/* proves: R8951-3-01 R8951-3-02 */
+/* proves: R8951-3-01 R8951-3-02 R8951-3.1-02 */
 static void base64_in_any_wrapping_is_decoded(void **state)
 {
 	(void)state;

@@ -518,6 +518,8 @@ static void nothing_and_what_is_no_element_are_not_encoded(void **state)
 	assert_int_equal(est_certs_encode(NULL, 0, &der, &err), EST_E_INTERNAL);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(est_certs_encode(&wrong[i], 1, &der, &err), EST_E_INTERNAL);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(est_bag_encode(NULL, 0, &wrong[i], 1, &der, &err), EST_E_INTERNAL);
 	assert_int_equal(der.n, 0);
 }
 

@@ -11,23 +11,8 @@
 #include "forge.h"
 #include "testca.h"
 
-static char *dir;
 static struct est_buf der; /* a request, and its parts */
 static struct csr_view view;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
 
 static void build(void)
 {
@@ -44,7 +29,7 @@ static void build(void)
 
 static enum est_code load(struct est_span bytes, struct est_buf *out, struct est_error *err)
 {
-	const char *path = testca_path(dir, "csr");
+	const char *path = testca_path(testca_tmp, "csr");
 
 	testca_write(path, bytes);
 	*err = (struct est_error){ 0 };
@@ -165,5 +150,5 @@ int main(void)
 		cmocka_unit_test(a_request_over_64_KiB_is_refused_before_it_is_read),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, testca_tmp_make, testca_tmp_remove);
 }

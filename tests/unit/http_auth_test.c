@@ -8,27 +8,16 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "http_made.h"
+
 static struct http_challenge found[HTTP_CHALLENGES_MAX];
 static struct http_response response;
 
 /* The challenges in these header lines. */
 static size_t challenges(const char *fields)
 {
-	struct http_parser parser;
-	struct est_buf in = { 0 };
-	struct est_error err = { 0 };
-	struct est_span span;
-
 	http_response_wipe(&response);
-	assert_int_equal(est_buf_printf(&in, &err, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n%s\r\n",
-				 fields),
-		EST_OK);
-	span = est_buf_span(&in);
-	http_parser_init(&parser, &response, 100, NULL);
-	if (http_parser_feed(&parser, &span, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-	http_parser_wipe(&parser);
-	est_buf_free(&in);
+	http_made(401, fields, &response);
 	return http_challenges(&response, "WWW-Authenticate", found);
 }
 

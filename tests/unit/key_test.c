@@ -14,22 +14,7 @@
 
 #define PASSPHRASE "open sesame"
 
-static char *dir;
 static const char *path;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
 
 /* An est_secret_fn; ctx: what it answers, or NULL for nothing. */
 static unsigned asked;
@@ -47,7 +32,7 @@ static enum est_code answer(void *ctx, const char *what, struct est_buf *out, st
 static enum est_code load(struct est_span bytes, const char *passphrase, struct est_key **key,
 	struct est_error *err)
 {
-	path = testca_path(dir, "key");
+	path = testca_path(testca_tmp, "key");
 	testca_write(path, bytes);
 	asked = 0;
 	*err = (struct est_error){ 0 };
@@ -441,5 +426,5 @@ int main(void)
 		cmocka_unit_test(each_key_signs_with_the_hashes_that_fit_it),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, testca_tmp_make, testca_tmp_remove);
 }

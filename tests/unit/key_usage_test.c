@@ -11,22 +11,6 @@
 #include "forge.h"
 #include "testca.h"
 
-static char *dir;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
-
 static struct est_key *load(const char *path)
 {
 	struct est_key *key = NULL;
@@ -41,7 +25,7 @@ static struct est_key *load(const char *path)
 static void a_key_that_must_not_sign_says_so_in_its_file(void **state)
 {
 	static const char *const types[] = { "ec:p256", "rsa:2048", "ed25519", "ed448" };
-	const char *path = testca_path(dir, "key");
+	const char *path = testca_path(testca_tmp, "key");
 	struct est_buf pem = { 0 }, spki[2] = { { 0 }, { 0 } };
 	struct est_key *key, *again;
 	struct est_error err;
@@ -149,7 +133,7 @@ static void what_is_no_plain_pkcs8_says_nothing(void **state)
 
 static void a_resumed_key_is_for_the_same_use(void **state)
 {
-	const char *path = testca_path(dir, "new");
+	const char *path = testca_path(testca_tmp, "new");
 	struct est_newkey *nk = NULL;
 	struct est_error err;
 	bool resumed;
@@ -185,5 +169,5 @@ int main(void)
 		cmocka_unit_test(a_resumed_key_is_for_the_same_use),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, testca_tmp_make, testca_tmp_remove);
 }

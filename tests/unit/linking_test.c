@@ -111,6 +111,7 @@ static void each_wish_against_each_demand_and_each_request(void **state)
 		{ EST_POP_AUTO, IL, SECRET, false, EST_E_INPUT, false, false, false, false },
 		{ EST_POP_REQUIRE, 0, SECRET, false, EST_E_USAGE, false, false, false, false },
 		{ EST_POP_TLS_EXPORTER, 0, SECRET, false, EST_E_USAGE, false, false, false, false },
+		{ EST_POP_AUTO, CP, LINKED, false, EST_E_INPUT, false, false, false, false },
 		/* a request whose key is not here */
 		{ EST_POP_AUTO, 0, PLAIN, true, EST_OK, true, false, false, false },
 		{ EST_POP_OFF, 0, PLAIN, true, EST_OK, false, false, false, false },
@@ -145,6 +146,8 @@ static void each_wish_against_each_demand_and_each_request(void **state)
 			fail_msg("row %zu: %d, %s", i, rc, err.msg);
 		if (rc != EST_OK)
 			assert_string_equal(err.reason, "linking");
+		if (rc == EST_E_INPUT && rows[i].kind != PLAIN && !rows[i].ready)
+			assert_int_equal(!strstr(err.msg, "secret"), rows[i].kind == LINKED);
 		if (rc == EST_OK && (l.wanted != rows[i].wanted || l.required != rows[i].required ||
 					    l.own_attribute != rows[i].own))
 			fail_msg("row %zu: %d %d %d", i, l.wanted, l.required, l.own_attribute);

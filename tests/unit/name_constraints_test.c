@@ -31,6 +31,22 @@ static void extension(struct est_span oid, struct est_buf *value, struct est_buf
 	est_buf_free(&body);
 }
 
+/* Latin-1 text in this encoding; UTF-8 is taken as it is. */
+static void put_text(struct est_buf *out, uint8_t kind, struct est_span text)
+{
+	size_t width = kind == 0x1e ? 2 : kind == 0x1c ? 4 : 1;
+	struct est_buf body = { 0 };
+
+	for (size_t i = 0; i < text.n; i++) {
+		for (size_t zeros = 1; zeros < width; zeros++)
+			forge_append(&body, BYTES(0));
+		if (text.p[i] != '!') /* cut short */
+			forge_append(&body, (struct est_span){ text.p + i, 1 });
+	}
+	forge_put(out, kind, est_buf_span(&body));
+	est_buf_free(&body);
+}
+
 /* text: of an address its bytes in hex; of a directory name "O=a,CN=b", root first. */
 static struct est_span bytes_of(uint8_t tag, const char *text, struct est_buf *out)
 {
@@ -48,15 +64,20 @@ static struct est_span bytes_of(uint8_t tag, const char *text, struct est_buf *o
 		while (*text) {
 			struct est_buf rdn = { 0 };
 			size_t n = strcspn(text, ",");
-			/* UTF8String for O=, PrintableString for o=, mail for M= */
-			uint8_t kind = text[0] == 'o' ? DER_PRINTABLE : DER_UTF8;
+			/* UTF8String for O=, PrintableString for o=, BMPString for B=,
+			 * UniversalString for U=, TeletexString for T=, mail for M= */
+			uint8_t kind = text[0] == 'o'   ? DER_PRINTABLE
+				       : text[0] == 'B' ? 0x1e
+				       : text[0] == 'U' ? 0x1c
+				       : text[0] == 'T' ? 0x14
+							: DER_UTF8;
 
 			if (text[0] == 'M')
 				forge_append(&rdn,
 					BYTES(6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1));
 			else
 				forge_append(&rdn, BYTES(6, 3, 0x55, 4, text[0] == 'C' ? 3 : 10));
-			forge_put(&rdn, kind,
+			put_text(&rdn, kind,
 				(struct est_span){ (const uint8_t *)strchr(text, '=') + 1,
 					(size_t)(text + n - strchr(text, '=') - 1) });
 			forge_wrap(&rdn, DER_SEQUENCE);
@@ -285,6 +306,38 @@ static void directory_names_are_bound_with_the_subject_among_them(void **state)
 	RUN(rows);
 }
 
+/* proves: R7030-3.3.1-02 */
+static void a_directory_name_is_the_same_in_every_encoding(void **state)
+{
+	static const struct row rows[] = {
+		{ { { DIR, "O=Example" } }, { { 0 } }, "B=EXAMPLE,CN=x", { { 0 } }, true },
+		{ { { DIR, "B= Example  Inc" } }, { { 0 } }, "U=example inc ", { { 0 } }, true },
+		{ { { DIR, "o=Example" } }, { { 0 } }, "T=Example", { { 0 } }, true },
+		{ { { DIR, "O=Example" } }, { { 0 } }, "B=Examples", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=Bad" } }, "B=bad", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "B=Bad" } }, "U= BAD,CN=x", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "B=Bad" } }, "O=Badly", { { 0 } }, true },
+		{ { { DIR, "O=caf\xc3\xa9" } }, { { 0 } }, "B=CAF\xe9", { { 0 } }, true },
+		{ { { DIR, "O=caf\xc3\xa9" } }, { { 0 } }, "T=Caf\xe9", { { 0 } }, true },
+		{ { { 0 } }, { { DIR, "U=caf\xe9" } }, "O=caf\xc3\xa9", { { 0 } }, false },
+		/* Capitals beyond ASCII: neither permitted nor free of what is excluded. */
+		{ { { DIR, "O=caf\xc3\xa9" } }, { { 0 } }, "O=caf\xc3\x89", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=caf\xc3\xa9" } }, "B=caf\xc9", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=Acme" } }, "O=\xc3\x84mter", { { 0 } }, true },
+		/* What cannot be read is nothing that is permitted, and may be what is excluded. */
+		{ { { DIR, "O=Bad" } }, { { 0 } }, "B=Bad!", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=Bad" } }, "B=Bad!", { { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=Bad" } },
+			"O=\xc1\x82"
+			"ad",
+			{ { 0 } }, false },
+		{ { { 0 } }, { { DIR, "O=Bad" } }, "O=Bad\xc3", { { 0 } }, false },
+	};
+
+	(void)state;
+	RUN(rows);
+}
+
 static void what_is_not_understood_is_refused(void **state)
 {
 	static const struct row rows[] = {
@@ -321,6 +374,7 @@ int main(void)
 		cmocka_unit_test(a_wildcard_stands_for_all_that_it_matches),
 		cmocka_unit_test(mail_uris_and_addresses_are_bound),
 		cmocka_unit_test(directory_names_are_bound_with_the_subject_among_them),
+		cmocka_unit_test(a_directory_name_is_the_same_in_every_encoding),
 		cmocka_unit_test(what_is_not_understood_is_refused),
 		cmocka_unit_test(a_self_issued_certificate_in_the_middle_is_free),
 	};

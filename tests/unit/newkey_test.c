@@ -113,6 +113,7 @@ static void a_new_key_is_on_disk_before_anything_is_sent(void **state)
 	assert_int_equal(access(key_file, F_OK), -1);
 	expect_key_in(new_file, &spki);
 	assert_int_equal(mode_of(new_file), 0600);
+	testca_write(testca_path(dir, "k.pem.est-csr"), est_span_str("its request"));
 	assert_int_equal(est_newkey_commit(nk, &err), EST_OK);
 	expect_key_in(key_file, &spki);
 	assert_int_equal(mode_of(key_file), 0600);
@@ -361,62 +362,11 @@ static void the_key_goes_where_a_link_points(void **state)
 	assert_int_equal(files_in_dir(), 2);
 }
 
-static void request(struct est_newkey *nk, const char *subject, bool same, struct est_buf *out)
-{
-	const struct est_csr_spec spec = { .subject = subject };
-	bool is_same = !same;
-
-	est_buf_free(out);
-	if (est_newkey_request(nk, &spec, out, &is_same, &err) != EST_OK)
-		fail_msg("%s", err.msg);
-	assert_int_equal(is_same, same);
-}
-
-/* proves: R7030-4.2.3-07 */
-static void the_request_is_kept_and_the_same_one_comes_back(void **state)
-{
-	struct est_buf first = { 0 }, again = { 0 };
-	struct est_newkey *nk = open_key("ec:p256", 0, false);
-
-	(void)state;
-	request(nk, "CN=a", false, &first);
-	assert_int_equal(files_in_dir(), 2);
-	request(nk, "CN=a", true, &again);
-	assert_true(est_span_eq(est_buf_span(&first), est_buf_span(&again)));
-	est_newkey_free(nk);
-	nk = open_key("ec:p256", 0, true);
-	request(nk, "CN=a", true, &again);
-	assert_true(est_span_eq(est_buf_span(&first), est_buf_span(&again)));
-	request(nk, "CN=b", false, &again);
-	request(nk, "CN=a", false, &again);
-	assert_false(est_span_eq(est_buf_span(&first), est_buf_span(&again)));
-	est_newkey_discard(nk);
-	assert_int_equal(files_in_dir(), 0);
-	est_newkey_free(nk);
-	est_buf_free(&first);
-	est_buf_free(&again);
-}
-
-static void the_request_goes_with_the_commit(void **state)
-{
-	struct est_buf der = { 0 };
-	struct est_newkey *nk = open_key("ed25519", 0, false);
-
-	(void)state;
-	request(nk, NULL, false, &der);
-	assert_int_equal(est_newkey_commit(nk, &err), EST_OK);
-	assert_int_equal(files_in_dir(), 1);
-	est_newkey_free(nk);
-	est_buf_free(&der);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_request_is_kept_and_the_same_one_comes_back),
-		TEST(the_request_goes_with_the_commit),
 		TEST(a_new_key_is_on_disk_before_anything_is_sent),
 		TEST(a_key_that_was_not_certified_is_discarded),
 		TEST(a_key_that_may_be_certified_is_kept_and_resumed),

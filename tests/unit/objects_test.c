@@ -66,7 +66,17 @@ static void other_files_are_named(void **state)
 		{ "\xff\xfe-", EST_FILE_UTF16 },
 		{ "PK\x03\x04", EST_FILE_ARCHIVE },
 		{ "\xfe\xed\xfe\xed", EST_FILE_KEYSTORE },
-		{ "\x99\x01\x02\x04\x05", EST_FILE_PGP },
+		/* OpenPGP: keys with lengths of one and two octets, a new header, a signature,
+		 * messages for a key and for a password; no version, no algorithm. */
+		{ "\x99\x01\x02\x04TIME\x01modulus...", EST_FILE_PGP },
+		{ "\x98\x33\x04TIME\x16\x09oid......", EST_FILE_PGP },
+		{ "\xc6\x33\x04TIME\x16\x09oid......", EST_FILE_PGP },
+		{ "\x88\x5d\x04\x01\x16\x08signature.", EST_FILE_PGP },
+		{ "\x85\x01\x0c\x03KEY-ID..\x01message", EST_FILE_PGP },
+		{ "\x8c\x0d\x04\x09\x03salt........", EST_FILE_PGP },
+		{ "\x98\x33\x05TIME\x16\x09oid......", EST_FILE_UNKNOWN },
+		{ "\x98\x33\x04TIME\x7f\x09oid......", EST_FILE_UNKNOWN },
+		{ "\x98\x33\x04TIME\x16\x09", EST_FILE_UNKNOWN },
 		{ "sk-ssh-ed25519@openssh.com AAAA", EST_FILE_OPENSSH_PUBLIC_KEY },
 		{ "HTTP/1.1 404 Not Found\r\n\r\n", EST_FILE_WRAPPED },
 		{ "ssh-ed25519 AAAA root@host", EST_FILE_OPENSSH_PUBLIC_KEY },
@@ -87,6 +97,58 @@ static void other_files_are_named(void **state)
 		assert_non_null(est_file_kind_text(files[i].kind));
 	}
 	assert_non_null(est_file_kind_text((enum est_file_kind)999));
+}
+
+/* RFC 7468 and what else is written: a label says something where the contents do not. */
+static void labels_in_the_wild_are_known(void **state)
+{
+	static const struct {
+		const char *label;
+		enum est_file_kind kind;
+	} labels[] = {
+		{ "CERTIFICATE", EST_FILE_CERT },
+		{ "X509 CERTIFICATE", EST_FILE_CERT },
+		{ "X.509 CERTIFICATE", EST_FILE_CERT },
+		{ "TRUSTED CERTIFICATE", EST_FILE_TRUSTED_CERT },
+		{ "CERTIFICATE REQUEST", EST_FILE_CSR },
+		{ "NEW CERTIFICATE REQUEST", EST_FILE_CSR },
+		{ "X509 CRL", EST_FILE_CRL },
+		{ "CRL", EST_FILE_CRL },
+		{ "PKCS7", EST_FILE_SIGNED_DATA },
+		{ "PKCS #7 SIGNED DATA", EST_FILE_SIGNED_DATA },
+		{ "CMS", EST_FILE_SIGNED_DATA },
+		{ "CERTIFICATE CHAIN", EST_FILE_SIGNED_DATA },
+		{ "PKCS12", EST_FILE_PKCS12 },
+		{ "PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "RSA PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "DSA PUBLIC KEY", EST_FILE_PUBLIC_KEY },
+		{ "PRIVATE KEY", EST_FILE_PRIVATE_KEY },
+		{ "RSA PRIVATE KEY", EST_FILE_PRIVATE_KEY },
+		{ "DSA PRIVATE KEY", EST_FILE_PRIVATE_KEY },
+		{ "ANY PRIVATE KEY", EST_FILE_PRIVATE_KEY },
+		{ "TSS2 PRIVATE KEY", EST_FILE_PRIVATE_KEY },
+		{ "ENCRYPTED PRIVATE KEY", EST_FILE_ENCRYPTED_KEY },
+		{ "OPENSSH PRIVATE KEY", EST_FILE_OPENSSH_KEY },
+		{ "PGP PUBLIC KEY BLOCK", EST_FILE_PGP },
+		{ "PGP PRIVATE KEY BLOCK", EST_FILE_PGP },
+		{ "PGP SIGNATURE", EST_FILE_PGP },
+		{ "ATTRIBUTE CERTIFICATE", EST_FILE_OTHER_PEM },
+		{ "X9.42 DH PARAMETERS", EST_FILE_OTHER_PEM },
+		{ "DSA PARAMETERS", EST_FILE_OTHER_PEM },
+		{ "EC PARAMETERS", EST_FILE_OTHER_PEM },
+		{ "SSL SESSION PARAMETERS", EST_FILE_OTHER_PEM },
+		{ "PRIVACY-ENHANCED MESSAGE", EST_FILE_OTHER_PEM },
+		{ "certificate", EST_FILE_OTHER_PEM },
+	};
+	char pem[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		(void)snprintf(pem, sizeof(pem), "-----BEGIN %s-----\nBQA=\n-----END %s-----\n",
+			labels[i].label, labels[i].label);
+		if (est_file_kind(est_span_str(pem), NULL) != labels[i].kind)
+			fail_msg("%s", labels[i].label);
+	}
 }
 
 static void der_of_each_kind_is_told_apart(void **state)
@@ -207,6 +269,34 @@ static void pem_of_all_kinds_is_taken_apart(void **state)
 }
 
 /* What one text is taken apart into, or how it is refused. */
+static enum est_code note_why(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	(void)err;
+	if (object->kind == EST_FILE_CSR && object->broken &&
+		strstr(object->broken->msg, "(Q-PEM-LABEL), refused by --strict"))
+		++*(unsigned *)ctx;
+	return EST_OK;
+}
+
+static void a_wrong_label_is_refused_where_everything_is_strict(void **state)
+{
+	/* The shape of a request, which is all that tells it from a certificate. */
+	const struct est_span csr = BYTES(0x30, 15, 0x30, 7, 2, 1, 0, 0x30, 0, 0x30, 0, 0x30, 0, 3,
+		2, 0, 0);
+	struct est_quirks quirks = { .strict = true };
+	struct est_buf text = { 0 };
+	struct est_error err;
+	unsigned refused = 0;
+
+	(void)state;
+	assert_int_equal(est_pem_append(&text, "CERTIFICATE", csr, &err), EST_OK);
+	assert_int_equal(est_objects(est_buf_span(&text), &quirks, note_why, &refused, &err),
+		EST_OK);
+	assert_int_equal(refused, 1);
+	assert_int_equal(quirks.seen, 1u << EST_Q_PEM_LABEL);
+	est_buf_free(&text);
+}
+
 static void messages_with_fields_are_opened(void **state)
 {
 	static const struct {
@@ -350,9 +440,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_vectors_look_like_what_they_are),
 		cmocka_unit_test(other_files_are_named),
+		cmocka_unit_test(labels_in_the_wild_are_known),
 		cmocka_unit_test(der_of_each_kind_is_told_apart),
 		cmocka_unit_test(a_broken_object_does_not_hide_the_others),
 		cmocka_unit_test(pem_of_all_kinds_is_taken_apart),
+		cmocka_unit_test(a_wrong_label_is_refused_where_everything_is_strict),
 		cmocka_unit_test(messages_with_fields_are_opened),
 		cmocka_unit_test(values_in_a_row_are_taken_one_by_one),
 		cmocka_unit_test(the_callback_ends_it),

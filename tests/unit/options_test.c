@@ -33,22 +33,6 @@ static struct run {
 	char *words; /* argv's storage */
 } run;
 
-static char *dir;
-
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
-
 static char *env_get(const char *name)
 {
 	size_t n = strlen(name);
@@ -73,7 +57,7 @@ static enum est_code parse_bytes(const char *args, const char *const *env, struc
 	cmd_parsed_wipe(groups, &run.parsed);
 	free(run.words);
 	run = (struct run){ .env = env, .words = strdup(args) };
-	run.config_path = (char *)testca_path(dir, "config");
+	run.config_path = (char *)testca_path(testca_tmp, "config");
 	testca_write(run.config_path, config);
 	run.argv[run.argc++] = (char *)"est";
 	for (word = strtok_r(run.words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
@@ -534,5 +518,5 @@ int main(void)
 		cmocka_unit_test(every_option_fits_its_table),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, testca_tmp_make, testca_tmp_remove);
 }

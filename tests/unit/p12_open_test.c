@@ -15,14 +15,15 @@ struct seen {
 	size_t certs, keys, others, bytes;
 };
 
-static enum est_code note(void *ctx, enum est_file_kind kind, struct est_span der)
+static enum est_code note(void *ctx, const struct est_object *object)
 {
+	const enum est_file_kind kind = object->kind;
 	struct seen *seen = ctx;
 
 	seen->certs += kind == EST_FILE_CERT;
 	seen->keys += kind == EST_FILE_ENCRYPTED_KEY || kind == EST_FILE_PRIVATE_KEY;
 	seen->others += kind == EST_FILE_UNKNOWN || kind == EST_FILE_OTHER_CMS;
-	seen->bytes += der.n;
+	seen->bytes += object->der.n;
 	return EST_OK;
 }
 

@@ -73,6 +73,11 @@ static void what_the_standards_ban_is_refused(void **state)
 		{ SAFE ":%NO_SESSION_HASH", "%NO_SESSION_HASH" },
 		{ SAFE ",%COMPAT", "%COMPAT" },
 		{ "@SYSTEM", "@SYSTEM" },
+		{ SAFE ": %DISABLE_SAFE_RENEGOTIATION", "blank" },
+		{ SAFE ":\t%COMPAT", "blank" },
+		{ SAFE ",\n%COMPAT", "blank" },
+		{ " @SYSTEM", "blank" },
+		{ "-AES-128-GCM: %VERIFY_ALLOW_BROKEN", "blank" },
 	};
 
 	(void)state;

@@ -21,6 +21,7 @@ struct crl_spec {
 	int from, until;              /* seconds from now; both 0: an hour each way */
 	bool endless;
 	struct est_span entry_ext, ext; /* contents of the extension lists */
+	struct est_span block;          /* contents of [0], whatever they are */
 	bool sha1;
 };
 
@@ -94,6 +95,8 @@ static void make_crl(const struct crl_spec *spec, struct est_buf *out)
 		forge_put(&list, DER_SEQUENCE, spec->ext);
 		forge_put(&tbs, DER_CONTEXT_C(0), est_buf_span(&list));
 	}
+	if (spec->block.n > 0)
+		forge_put(&tbs, DER_CONTEXT_C(0), spec->block);
 	forge_wrap(&tbs, DER_SEQUENCE);
 	forge_append(out, est_buf_span(&tbs));
 	forge_append(out, algorithm);
@@ -272,6 +275,12 @@ static void expect_bad(struct est_span content, const char *word)
 
 static void a_file_without_a_whole_list_is_an_error(void **state)
 {
+	/* a delta CRL, of parts only: that must not come out as a whole one */
+	const struct est_span blocks[] = {
+		BYTES(0x31, 15, 0x30, 13, OID_CE(0x1b), 1, 1, 0xff, 4, 3, 2, 1, 1),
+		BYTES(0x30, 13, OID_CE(0x1b), 1, 1, 0xff, 4, 3, 2, 1, 1, 5, 0),
+		BYTES(5, 0),
+	};
 	struct est_buf der = { 0 }, pem = { 0 };
 	struct crls *crls = NULL;
 
@@ -286,9 +295,18 @@ static void a_file_without_a_whole_list_is_an_error(void **state)
 	expect_bad(est_buf_span(&ca.der), "no CRL");
 	expect_bad(est_span_str("nonsense"), "");
 	expect_bad(NOTHING, "");
+	/* Neither is opened: what --crl takes is PEM and DER. */
+	expect_bad(BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a), "no CRL");
+	expect_bad(est_span_str("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nMA=="),
+		"looks like an HTTP response");
 	assert_int_equal(est_pem_append(&pem, "X509 CRL", est_buf_span(&der), &err), EST_OK);
 	assert_int_equal(est_pem_append(&pem, "X509 CRL", BYTES(0x30, 0), &err), EST_OK);
 	expect_bad(est_buf_span(&pem), "CRL");
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		est_buf_free(&der);
+		make_crl(&(struct crl_spec){ .block = blocks[i] }, &der);
+		expect_bad(est_buf_span(&der), "not one list of extensions");
+	}
 	assert_int_equal(crls_load(FILES(testca_path(dir, "missing")), &crls, &err), EST_E_INPUT);
 	est_buf_free(&der);
 	est_buf_free(&pem);

@@ -63,6 +63,9 @@ static struct est_certs *list(const struct testca *const *members)
 
 #define LIST(...) list((const struct testca *const[]){ __VA_ARGS__, NULL })
 
+static volatile sig_atomic_t stop;
+static struct deadline deadline = { INT64_MAX, &stop };
+
 /* Takes both lists over. */
 static enum est_code plan(struct est_certs *held, struct est_certs *bag, struct est_update *out)
 {
@@ -70,7 +73,7 @@ static enum est_code plan(struct est_certs *held, struct est_certs *bag, struct 
 
 	*out = (struct est_update){ 0 };
 	err = (struct est_error){ 0 };
-	rc = rollover_plan(held, bag, time(NULL), out, &err);
+	rc = rollover_plan(held, bag, NULL, time(NULL), &deadline, out, &err);
 	est_certs_free(held);
 	est_certs_free(bag);
 	return rc;
@@ -83,7 +86,7 @@ static void kinds_come_from_keys_and_signatures_in_any_order(void **state)
 	enum rollover_kind kinds[5];
 
 	(void)state;
-	rollover_classify(bag, kinds);
+	rollover_classify(bag, &deadline, kinds);
 	assert_string_equal(rollover_kind_name(kinds[0]), "NewWithOld");
 	assert_string_equal(rollover_kind_name(kinds[1]), "OldWithOld");
 	assert_string_equal(rollover_kind_name(kinds[2]), "NewWithNew");
@@ -108,7 +111,7 @@ static void the_sample_of_rfc_7030_has_all_four(void **state)
 		EST_OK);
 	assert_int_equal(est_certs_decode(est_buf_span(&der), &quirks, &bag, &err), EST_OK);
 	assert_true(est_certs_count(bag) <= 16);
-	rollover_classify(bag, kinds);
+	rollover_classify(bag, &deadline, kinds);
 	for (size_t i = 0; i < est_certs_count(bag); i++) {
 		count[kinds[i]]++;
 		if (kinds[i] != ROLLOVER_NEW_WITH_NEW)
@@ -207,6 +210,38 @@ static void an_anchor_leaves_only_when_it_is_retired_and_another_remains(void **
 	est_update_wipe(&update);
 }
 
+/* Each certificate of an answer may take a signature, as slow as its key was made. */
+static void no_walk_over_a_bag_goes_on_after_the_deadline(void **state)
+{
+	static const enum est_code due[] = { EST_E_TIMEOUT, EST_E_INTERRUPTED };
+	struct est_certs *bag = LIST(&nwo, &new, &own);
+	struct est_anchors sorted = { 0 };
+	struct trust *trust = NULL;
+	enum rollover_kind kinds[3];
+	struct est_update update;
+	size_t index = 99;
+
+	(void)state;
+	assert_int_equal(trust_from(bag, &trust, &err), EST_OK);
+	for (size_t i = 0; i < 2; i++) {
+		deadline.end_ms = i ? INT64_MAX : 0;
+		stop = i == 1;
+		assert_int_equal(anchors_current(bag, 0, &deadline, &index, &err), due[i]);
+		assert_int_equal(index, 99);
+		assert_int_equal(anchors_require_root(NULL, bag, &deadline, &err), due[i]);
+		assert_int_equal(anchors_sort(trust, bag, &deadline, &sorted, &err), due[i]);
+		est_anchors_wipe(&sorted);
+		assert_int_equal(plan(LIST(&old), LIST(&new, &nwo), &update), due[i]);
+		rollover_classify(bag, &deadline, kinds);
+		assert_int_equal(kinds[1], ROLLOVER_NONE);
+	}
+	deadline.end_ms = INT64_MAX;
+	stop = 0;
+	assert_int_equal(anchors_require_root(NULL, bag, &deadline, &err), EST_OK);
+	trust_free(trust);
+	est_certs_free(bag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +250,7 @@ int main(void)
 		cmocka_unit_test(a_link_certificate_brings_the_new_root),
 		cmocka_unit_test(what_is_not_vouched_for_is_refused),
 		cmocka_unit_test(a_root_with_the_key_of_an_anchor_follows_it),
+		cmocka_unit_test(no_walk_over_a_bag_goes_on_after_the_deadline),
 		cmocka_unit_test(an_anchor_leaves_only_when_it_is_retired_and_another_remains),
 	};
 

@@ -21,32 +21,22 @@
 #include "forge.h"
 #include "testca.h"
 
-static char *dir;
 static struct est_error err;
 
 static int set_up(void **state)
 {
-	(void)state;
-	dir = testca_dir();
 	(void)umask(022);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
+	return testca_tmp_make(state);
 }
 
 static const char *at(const char *name)
 {
-	return testca_path(dir, name);
+	return testca_path(testca_tmp, name);
 }
 
 static size_t files_in_dir(void)
 {
-	return testca_files(dir);
+	return testca_files(testca_tmp);
 }
 
 static struct stat status(const char *path)
@@ -196,7 +186,7 @@ static void a_group_is_kept_without_being_root_or_does_not_read_a_key(void **sta
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(chmod(dir, 0777), 0);
+	assert_int_equal(chmod(testca_tmp, 0777), 0);
 	testca_write(at("mine"), est_span_str("old"));
 	assert_int_equal(chown(at("mine"), 0, 5678), 0);
 	assert_int_equal(chmod(at("mine"), 0640), 0);
@@ -223,7 +213,23 @@ static void a_group_is_kept_without_being_root_or_does_not_read_a_key(void **sta
 
 static void a_certificate_does_not_replace_a_key(void **state)
 {
+	const struct est_span keys[] = {
+		BYTES(0x30, 8, 2, 1, 0, 0x30, 0, 4, 1, 0),           /* PKCS #8 */
+		BYTES(0x30, 6, 2, 1, 1, 4, 1, 0),                    /* EC */
+		BYTES(0x30, 12, 2, 1, 0, 2, 1, 7, 2, 1, 7, 2, 1, 7), /* RSA */
+		BYTES(0x30, 8, 0x30, 3, 6, 1, 0x2a, 4, 1, 0),        /* encrypted */
+		BYTES(0x30, 8, 2, 1, 3, 0x30, 3, 6, 1, 0x2a),        /* PKCS #12 */
+		BYTES(0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2),           /* a Java keystore */
+		est_span_str("MAYCAQEEAQA="),                        /* EC, base64 */
+	};
+
 	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		testca_write(at("k"), keys[i]);
+		expect_refused(at("k"), 0, "private key");
+	}
+	testca_write(at("k"), BYTES(0x30, 5, 0x30, 0, 3, 1, 0)); /* not a public one's */
+	assert_int_equal(replace(at("k"), 0, "x", NULL), EST_OK);
 	testca_write(at("k"), est_span_str("x\n-----BEGIN EC PRIVATE KEY-----\n"));
 	expect_refused(at("k"), 0, "private key");
 	assert_string_equal(err.reason, "holds-key");
@@ -288,6 +294,48 @@ static void a_link_stays_and_what_it_names_is_replaced(void **state)
 	assert_int_equal(replace(at("dangling"), EST_OUTPUT_NEW, "new", NULL), EST_OK);
 	assert_true(S_ISLNK(status(at("dangling")).st_mode));
 	expect_content(at("sub/later"), "new");
+}
+
+/* In a directory where others may write, a file of theirs may wait for a key. */
+static void what_somebody_else_has_put_there_is_refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		uid_t dir, file;
+		bool refused;
+	} cases[] = {
+		{ 01777, 0, 1234, true },
+		{ 0777, 0, 1234, true },
+		{ 0770, 4321, 1234, true },
+		{ 01777, 1234, 1234, false }, /* whoever owns the directory could as well */
+		{ 01777, 4321, 0, false },
+		{ 0755, 0, 1234, false },
+	};
+	size_t n = sizeof(cases) / sizeof(cases[0]);
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	testca_write(at("file"), est_span_str("old"));
+	assert_int_equal(mkdir(at("mine"), 0700), 0);
+	testca_write(at("mine/real"), est_span_str("old"));
+	assert_int_equal(symlink("mine/real", at("link")), 0);
+	for (size_t i = 0; i < 2 * n; i++) {
+		const char *path = at(i < n ? "file" : "link");
+
+		assert_int_equal(chmod(testca_tmp, cases[i % n].mode), 0);
+		assert_int_equal(chown(testca_tmp, cases[i % n].dir, 0), 0);
+		assert_int_equal(lchown(path, cases[i % n].file, 0), 0);
+		if (cases[i % n].refused) {
+			expect_refused(path, EST_OUTPUT_SECRET, "belongs to user 1234");
+			assert_non_null(strstr(err.hint, "directory of your own"));
+			expect_content(at("mine/real"), "old");
+		} else {
+			assert_int_equal(replace(path, 0, "new", NULL), EST_OK);
+			assert_int_equal(replace(path, 0, "old", NULL), EST_OK);
+		}
+	}
+	assert_int_equal(chown(testca_tmp, 0, 0), 0);
 }
 
 static void links_in_a_circle_are_refused(void **state)
@@ -407,7 +455,7 @@ static void a_relative_name_is_beside_us(void **state)
 
 	(void)state;
 	assert_non_null(getcwd(here, sizeof(here)));
-	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(chdir(testca_tmp), 0);
 	assert_int_equal(replace("plain", 0, "x", NULL), EST_OK);
 	assert_int_equal(replace("./dotted", 0, "x", NULL), EST_OK);
 	assert_int_equal(chdir(here), 0);
@@ -416,7 +464,7 @@ static void a_relative_name_is_beside_us(void **state)
 	assert_int_equal(files_in_dir(), 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, testca_tmp_remove)
 
 int main(void)
 {
@@ -431,6 +479,7 @@ int main(void)
 		TEST(equal_content_keeps_the_file),
 		TEST(content_may_be_empty),
 		TEST(a_link_stays_and_what_it_names_is_replaced),
+		TEST(what_somebody_else_has_put_there_is_refused),
 		TEST(links_in_a_circle_are_refused),
 		TEST(what_is_no_regular_file_is_refused),
 		TEST(a_name_that_can_never_be_a_file_is_refused_before_anything_is_sent),

@@ -3,7 +3,6 @@
  * what a killed one left. */
 #include "est.h"
 
-#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,69 +14,10 @@
 
 #include "forge.h"
 #include "journal.h"
-#include "testca.h"
+#include "pair_run.h"
 
 #define C ".c.pem.est-"
 #define K ".k.pem.est-"
-
-static char *dir;
-static struct est_error err;
-static struct est_buf cert_pem[2], key_pem[2]; /* two pairs: A with a, B with b */
-
-static void append_pem(struct est_buf *out, const char *label, struct est_span der)
-{
-	assert_int_equal(est_pem_append(out, label, der, &err), EST_OK);
-}
-
-static int group_set_up(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct testca pair;
-		gnutls_datum_t pkcs8;
-
-		testca_issue(&(struct testca_spec){ 0 }, &pair);
-		append_pem(&cert_pem[i], "CERTIFICATE", est_buf_span(&pair.der));
-		assert_int_equal(gnutls_x509_privkey_export2_pkcs8(pair.key, GNUTLS_X509_FMT_PEM,
-					 NULL, GNUTLS_PKCS_PLAIN, &pkcs8),
-			0);
-		assert_int_equal(est_buf_append(&key_pem[i],
-					 (struct est_span){ pkcs8.data, pkcs8.size }, &err),
-			EST_OK);
-		gnutls_free(pkcs8.data);
-		testca_wipe(&pair);
-	}
-	return 0;
-}
-
-static int group_tear_down(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		est_buf_free(&cert_pem[i]);
-		est_buf_free(&key_pem[i]);
-	}
-	return 0;
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	dir = testca_dir();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	testca_dir_remove(dir);
-	return 0;
-}
-
-static const char *at(const char *name)
-{
-	return testca_path(dir, name);
-}
 
 /* ---- Files as words: "c=A k=b" ----------------------------------------------------------------
  */
@@ -102,17 +42,6 @@ static const struct {
 
 #define N_FILES (sizeof(files) / sizeof(files[0]))
 
-static struct est_span content_of(char c)
-{
-	static const char other[] = "neither key nor certificate";
-
-	if (c == 'A' || c == 'B')
-		return est_buf_span(&cert_pem[c - 'A']);
-	if (c == 'a' || c == 'b')
-		return est_buf_span(&key_pem[c - 'a']);
-	return est_span_str(other + (c - '0'));
-}
-
 static void lay_out(const char *words)
 {
 	for (const char *p = words; *p; p += p[3] ? 4 : 3) {
@@ -121,20 +50,6 @@ static void lay_out(const char *words)
 				testca_write(at(files[i].name), content_of(p[2]));
 		}
 	}
-}
-
-static char letter_of(const char *path)
-{
-	struct est_buf got = { 0 };
-	char found = '?';
-
-	assert_int_equal(est_read_file(path, 1 << 20, &got, &err), EST_OK);
-	for (const char *p = "ABab012"; *p; p++) {
-		if (est_span_eq(est_buf_span(&got), content_of(*p)))
-			found = *p;
-	}
-	est_buf_free(&got);
-	return found;
 }
 
 /* Everything in the folder is named. */
@@ -150,9 +65,9 @@ static void expect(const char *words, const char *what)
 			files[i].letter, letter_of(at(files[i].name)));
 		count++;
 	}
-	if (strcmp(found, words) != 0 || testca_files(dir) != count)
+	if (strcmp(found, words) != 0 || testca_files(testca_tmp) != count)
 		fail_msg("%s: %s is there, %s is due, of %zu files", what, found, words,
-			testca_files(dir));
+			testca_files(testca_tmp));
 }
 
 /* ---- Recovery
@@ -176,7 +91,7 @@ static void write_journal(const char *records)
 						 at(name), &err),
 				EST_OK);
 	}
-	assert_int_equal(journal_encode(&j, dir, &text, &err), EST_OK);
+	assert_int_equal(journal_encode(&j, testca_tmp, &text, &err), EST_OK);
 	testca_write(at(C "journal"), est_buf_span(&text));
 	est_buf_free(&text);
 	journal_wipe(&j);
@@ -235,10 +150,14 @@ static void what_a_killed_run_left_is_completed_or_undone(void **state)
 		struct est_swap *swap = NULL;
 		enum est_code rc;
 
-		tear_down(NULL);
-		set_up(NULL);
+		testca_tmp_remove(NULL);
+		testca_tmp_make(NULL);
 		lay_out(states[i].before);
 		write_journal(states[i].records);
+		assert_int_equal(est_swap_open(at("c.pem"), EST_SWAP_LOOK, &swap, &err), EST_OK);
+		assert_int_equal(est_swap_recovered(swap), EST_RECOVERY_DUE);
+		est_swap_free(swap); /* and nothing has changed */
+		swap = NULL;
 		assert_true(est_swap_unfinished(at("c.pem"), 0));
 		rc = est_swap_open(at("c.pem"), 0, &swap, &err);
 		if (states[i].result == FAIL) {
@@ -424,6 +343,29 @@ static void a_swap_that_fails_in_the_middle_is_undone(void **state)
 	}
 }
 
+/* What an earlier run has left under a second name is nobody's old file. */
+static void a_stale_second_name_does_not_come_back(void **state)
+{
+	struct run run;
+
+	(void)state;
+	lay_out("c=A o=0 O=1");
+	begin(&run, false);
+	assert_int_equal(mkdir(at(C "old"), 0700), 0); /* so that it fails before o.pem's turn */
+	assert_int_equal(commit(&run, 1, false, NULL), EST_E_OUTPUT);
+	end(&run);
+	assert_int_equal(rmdir(at(C "old")), 0);
+	expect("c=A o=0", "failed");
+	lay_out("C=0 O=1");
+	assert_int_equal(unlink(at("c.pem")), 0);
+	begin(&run, false);
+	assert_int_equal(commit(&run, 1, false, NULL), EST_OK);
+	end(&run);
+	assert_int_equal(letter_of(at("o.pem.prev")), '0');
+	assert_int_equal(unlink(at("o.pem.prev")), 0);
+	expect("c=B o=1", "there was no certificate to keep");
+}
+
 static void a_hook_is_owed_until_it_was_run(void **state)
 {
 	struct run run;
@@ -467,108 +409,7 @@ static void one_run_at_a_time(void **state)
 	expect("", "locks");
 }
 
-/* ---- Stores
- * --------------------------------------------------------------------------------------- */
-
-static enum est_code generate(char pair, unsigned keep, struct est_swap **swap)
-{
-	struct est_generation *g = NULL;
-	struct est_certs *chain = NULL;
-	enum est_code rc;
-
-	testca_write(at("chain"), content_of((char)(pair - 'a' + 'A')));
-	assert_int_equal(est_certs_load(at("chain"), &chain, &err), EST_OK);
-	rc = est_swap_open(at("store"), EST_SWAP_STORE, swap, &err);
-	if (rc == EST_OK)
-		rc = est_generation_open(at("store"), &g, &err);
-	if (rc == EST_OK)
-		rc = est_generation_write(g, content_of(pair), chain, &err);
-	if (rc == EST_OK)
-		rc = est_swap_commit(*swap,
-			&(struct est_swap_files){ .generation = g, .keep = keep }, NULL, &err);
-	est_generation_free(g);
-	est_certs_free(chain);
-	return rc;
-}
-
-static void expect_store(char pair, size_t generations)
-{
-	glob_t found;
-
-	assert_int_equal(letter_of(at("store/current/key.pem")), pair);
-	assert_int_equal(letter_of(at("store/current/cert.pem")), pair - 'a' + 'A');
-	assert_int_equal(letter_of(at("store/current/fullchain.pem")), pair - 'a' + 'A');
-	assert_int_equal(access(at("store/current/chain.pem"), F_OK), 0);
-	assert_int_equal(glob(at("store/gen-*"), 0, NULL, &found), 0);
-	assert_int_equal(found.gl_pathc, generations);
-	globfree(&found);
-	assert_int_equal(testca_files(at("store")), generations + 1);
-}
-
-static void a_store_has_the_generations_it_is_told_to_keep(void **state)
-{
-	static const unsigned keep[] = { 0, 1, 1, 0, 2, 2, 2 };
-	static const size_t there[] = { 1, 2, 2, 1, 2, 3, 3 };
-	struct est_swap *swap = NULL;
-	struct stat st;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
-		if (generate(i % 2 ? 'b' : 'a', keep[i], &swap) != EST_OK)
-			fail_msg("%s", err.msg);
-		est_swap_free(swap);
-		swap = NULL;
-		expect_store(i % 2 ? 'b' : 'a', there[i]);
-		assert_int_equal(stat(at("store/current/key.pem"), &st), 0);
-		assert_int_equal(st.st_mode & 0777, i < 3 ? 0600 : 0640);
-		if (i == 2) /* the next generation is as open as this one, but no more than that */
-			assert_int_equal(chmod(at("store/current/key.pem"), 0644), 0);
-	}
-}
-
-static void what_was_never_in_use_is_removed(void **state)
-{
-	struct est_swap *swap = NULL;
-
-	(void)state;
-	assert_int_equal(generate('a', 1, &swap), EST_OK);
-	est_swap_free(swap);
-	assert_int_equal(mkdir(at("store/.est-next"), 0700), 0);
-	testca_write(at("store/.est-next/key.pem"), content_of('b'));
-	assert_int_equal(mkdir(at("store/gen-000002"), 0700), 0);
-	testca_write(at("store/gen-000002/cert.pem"), content_of('B'));
-	assert_int_equal(symlink("gen-000002", at("store/.current.est-tmp")), 0);
-	swap = NULL;
-	assert_int_equal(generate('b', 1, &swap), EST_OK);
-	est_swap_free(swap);
-	expect_store('b', 2);
-}
-
-static void what_is_no_store_is_left_alone(void **state)
-{
-	struct est_swap *swap = NULL;
-
-	(void)state;
-	assert_int_equal(mkdir(at("store"), 0700), 0);
-	testca_write(at("store/current"), est_span_str("mine"));
-	assert_int_equal(generate('a', 1, &swap), EST_E_OUTPUT);
-	assert_int_equal(unlink(at("store/current")), 0);
-	assert_int_equal(symlink("/etc", at("store/current")), 0);
-	est_swap_free(swap);
-	swap = NULL;
-	assert_int_equal(generate('a', 1, &swap), EST_E_OUTPUT);
-	est_swap_free(swap);
-	assert_int_equal(testca_files(at("store")), 1);
-	testca_write(at("file"), est_span_str("mine"));
-	swap = NULL;
-	assert_int_equal(est_swap_open(at("file"), EST_SWAP_STORE, &swap, &err), EST_E_OUTPUT);
-	/* A folder made for nothing goes again. */
-	assert_int_equal(est_swap_open(at("made"), EST_SWAP_STORE, &swap, &err), EST_OK);
-	est_swap_free(swap);
-	assert_int_equal(access(at("made"), F_OK), -1);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, testca_tmp_make, testca_tmp_remove)
 
 int main(void)
 {
@@ -579,11 +420,9 @@ int main(void)
 		TEST(a_swap_replaces_all_and_keeps_what_it_is_told_to),
 		TEST(old_files_get_older_and_the_oldest_goes),
 		TEST(a_swap_that_fails_in_the_middle_is_undone),
+		TEST(a_stale_second_name_does_not_come_back),
 		TEST(a_hook_is_owed_until_it_was_run),
 		TEST(one_run_at_a_time),
-		TEST(a_store_has_the_generations_it_is_told_to_keep),
-		TEST(what_was_never_in_use_is_removed),
-		TEST(what_is_no_store_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, group_set_up, group_tear_down);

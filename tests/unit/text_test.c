@@ -126,10 +126,40 @@ static void a_fixed_array_is_never_overrun_and_always_terminated(void **state)
 	expect_array("ab", 2, ".");
 }
 
+/* A name that was made safe before is cut behind whole characters, and says that it was. */
+static void what_was_escaped_is_cut_to_a_width(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		size_t max;
+	} cases[] = {
+		{ "O=Co.\\, Ltd.", "O=Co.\\, L...", 9 },
+		{ "O=Co.\\, Ltd.", "O=Co.\\...", 6 },
+		{ "O=Co.\\, Ltd.", "O=Co....", 5 },
+		{ "O=Co.\\, Ltd.", "O=Co.\\, Ltd.", 12 },
+		{ "gr\xc3\xb6\xc3\xb6\xc3\x9f", "gr\xc3\xb6...", 3 },
+		{ "a\x1b", "a...", 3 },
+	};
+	struct est_buf out = { 0 };
+	struct est_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		out.n = 0;
+		assert_int_equal(est_buf_printable(&out, est_span_str(cases[i].in), cases[i].max,
+					 &err),
+			EST_OK);
+		assert_int_equal(out.n, strlen(cases[i].out));
+		assert_memory_equal(out.p, cases[i].out, out.n);
+	}
+	est_buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(printable_text_stays_as_it_is),
+		cmocka_unit_test(what_was_escaped_is_cut_to_a_width),
 		cmocka_unit_test(control_characters_are_escaped),
 		cmocka_unit_test(bidirectional_and_invisible_characters_are_escaped),
 		cmocka_unit_test(invalid_utf8_is_escaped_byte_by_byte),
