@@ -271,8 +271,8 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	enum est_code rc;
 
 	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
-		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_key_secret, cmd,
-			&r->newkey, &r->resumed, &cmd->err);
+		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_key_secret,
+			cmd, &r->newkey, &r->resumed, &cmd->err);
 	else
 		rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
 			key_flags(&cmd->v) | (r->plan.no_signatures ? EST_NEWKEY_NO_SIGNATURES : 0),
