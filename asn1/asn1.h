@@ -7,6 +7,5 @@
 
 extern const asn1_static_node est_cms_asn1_tab[];      /* cms.asn: RFC 5652 */
 extern const asn1_static_node est_csrattrs_asn1_tab[]; /* csrattrs.asn: RFC 8951, RFC 9908 */
-extern const asn1_static_node est_pkcs10_asn1_tab[];   /* pkcs10.asn: RFC 2986 */
 
 #endif

@@ -125,8 +125,12 @@ static enum est_code open_swap(struct cmd *cmd, const char *cert, struct deliver
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
-	d->finished = d->recovered || est_swap_hook_owed(d->swap) ||
+	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook) ||
 		      est_swap_recovered(d->swap) == EST_RECOVERY_DUE;
+	if (est_swap_hook_owed(d->swap) && !v->hook)
+		cmd_notice(cmd,
+			"the hook of an earlier run has not been run, and stays owed: this run "
+			"has no --hook");
 	if (est_swap_recovered(d->swap) == EST_RECOVERED_OLD)
 		cmd_notice(cmd, "an unfinished run's files were no pair, the old ones are in place "
 				"again");
@@ -154,6 +158,11 @@ enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *
 	if (rc == EST_OK && v->store)
 		rc = est_generation_open(v->store, &d->generation, &cmd->err);
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
+}
+
+unsigned delivery_keep(const struct cmd_values *v)
+{
+	return v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store;
 }
 
 /* The certificate has no other place than standard output. */
@@ -259,8 +268,9 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct
 		.newkey = request->newkey,
 		.newkey_inside = !v->key_out,
 		.key_file = key_file,
-		.keep = v->keep != CMD_KEEP_DEFAULT ? v->keep : v->rekey || v->store,
-		.hook = d->cert || d->combined || d->generation ? v->hook : NULL,
+		.keep = delivery_keep(v),
+		.hook = (v->hook && (d->cert || d->combined || d->generation)) ||
+			(d->swap && est_swap_hook_owed(d->swap)),
 	};
 	const bool printed = prints(d);
 	struct est_error *err = &cmd->err;
@@ -311,7 +321,7 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 		files = store_files(current, &store);
 	}
 	rc = hook_installed(cmd, action, &files, chain);
-	if (d->swap && rc != EST_E_INTERRUPTED)
+	if (d->swap && v->hook && rc != EST_E_INTERRUPTED)
 		est_swap_hook_done(d->swap);
 	return rc;
 }
@@ -334,15 +344,15 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 				     : "recovered: an unfinished run's files are in place");
 	cmd_json_string(cmd, "action", "recovered");
 	cmd_json_bool(cmd, "changed", d->recovered);
-	if (!est_swap_hook_owed(d->swap))
+	if (!est_swap_hook_owed(d->swap) || !v->hook)
 		return EST_OK;
 	if (v->store) {
 		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
 		file = stored;
 	}
-	if (!v->hook || !file) {
-		cmd_notice(cmd, "its hook has not been run, and this run has no %s",
-			v->hook ? "file of a certificate" : "--hook");
+	if (!file) {
+		cmd_notice(cmd,
+			"its hook has not been run, and this run has no file of a certificate");
 		est_swap_hook_done(d->swap);
 		return EST_OK;
 	}

@@ -57,8 +57,7 @@ static bool may_rekey(const struct cmd_values *v)
 	const char *file = v->key ? v->key : v->cert;
 
 	return v->cert && !v->rekey && !v->reuse_key && !v->key_out && strcmp(file, "-") != 0 &&
-	       strncmp(file, "pkcs11:", 7) != 0 &&
-	       (v->combined || v->store || (v->key && !v->output));
+	       !request_in_token(file) && (v->combined || v->store || (v->key && !v->output));
 }
 
 static enum est_code check_options(struct cmd *cmd)
@@ -89,8 +88,11 @@ static enum est_code check_options(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey replaces --key and --cert in place; for other places there are "
 			"--key-out and -o together");
-	if (v->rekey && v->key && strncmp(v->key, "pkcs11:", 7) == 0)
-		return est_fail(&cmd->err, EST_E_USAGE, "--rekey is for keys in files");
+	if (v->rekey && request_in_token(v->key ? v->key : v->cert) &&
+		(!v->key || v->combined || v->store || request_in_token(v->cert)))
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--rekey of a key in a token replaces the file of --cert: no token, "
+			"--combined or --store takes its place");
 	if (v->rekey && !v->combined && !v->store && is_one_file(v))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey of certificate and key in one file needs --combined %s", v->cert);
@@ -247,6 +249,7 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	bool *changed)
 {
 	const char *output = cmd->v.store || cmd->v.combined ? NULL : cmd->v.output;
+	const bool in_token = cmd->v.rekey && request_in_token(cmd->v.key);
 	struct est_certs *again = NULL;
 	enum est_code rc;
 
@@ -256,18 +259,23 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
 		strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc != EST_OK || delivery->finished || cmd->v.dry_run || strcmp(cmd->v.cert, "-") == 0)
+	if (rc != EST_OK || cmd->v.dry_run || strcmp(cmd->v.cert, "-") == 0 ||
+		(delivery->finished && !in_token))
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	*changed |= !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
+	*changed |= in_token || !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
 	est_certs_free(*old);
 	*old = again;
-	if (cmd->v.key)
+	if (in_token && (delivery->finished || request_unfinished(cmd, NULL)))
+		rc = est_newkey_token_repair(cmd->v.key, cmd->v.output, cmd_key_secret, cmd,
+			est_certs_get(*old, 0), delivery_keep(&cmd->v), &delivery->recovered,
+			&cmd->err);
+	else if (cmd->v.key && !in_token)
 		rc = est_newkey_repair(cmd->v.key, est_certs_get(*old, 0), cmd->v.cert,
 			&delivery->recovered, &cmd->err);
-	delivery->finished = delivery->recovered;
+	delivery->finished |= delivery->recovered;
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 bool request_has_name(const struct cmd_values *v)
@@ -164,6 +165,11 @@ static const char *key_file(const struct cmd_values *v, char stored[PATH_MAX])
 			     : v->p12;
 }
 
+bool request_in_token(const char *key)
+{
+	return key && strncasecmp(key, "pkcs11:", 7) == 0;
+}
+
 static unsigned key_flags(const struct cmd_values *v)
 {
 	return v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW;
@@ -179,13 +185,15 @@ static enum est_code hint_exists(struct cmd *cmd, enum est_code rc)
 }
 
 /* Its type is known only when the CA has been asked, but whether there is a place for it now. */
-static enum est_code try_key_file(struct cmd *cmd)
+static enum est_code try_key_file(struct cmd *cmd, const char *key_type)
 {
 	struct est_output *out = NULL;
 	enum est_code rc;
 
 	if (!cmd->v.key_out)
 		return EST_OK; /* one of the outputs, which are open */
+	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
+		return est_newkey_token_check(cmd->v.key_out, key_type, &cmd->err);
 	rc = est_output_open(cmd->v.key_out, EST_OUTPUT_SECRET | key_flags(&cmd->v), &out,
 		&cmd->err);
 	est_output_free(out);
@@ -199,12 +207,23 @@ static const char *kept_file(const struct cmd_values *v, char stored[PATH_MAX])
 	return v->store ? stored : delivery_file(v, v->output);
 }
 
-static bool new_key_waits(const struct cmd_values *v, char stored[PATH_MAX])
+/* With one, the key has; one in a token has no file, and its certificate must have one. */
+static const char *beside_key(const struct cmd_values *v, char stored[PATH_MAX])
 {
 	const char *file = key_file(v, stored);
+
+	return v->rekey && request_in_token(file) ? v->output : file;
+}
+
+/* A token is not asked unless something is due: there the request tells. */
+static bool new_key_waits(const struct cmd_values *v, char stored[PATH_MAX])
+{
+	const char *file = beside_key(v, stored);
+	const char *what = v->rekey && request_in_token(v->key) ? "csr" : "new";
 	char path[PATH_MAX];
 
-	return file && (size_t)snprintf(path, sizeof(path), "%s.est-new", file) < sizeof(path) &&
+	return file &&
+	       (size_t)snprintf(path, sizeof(path), "%s.est-%s", file, what) < sizeof(path) &&
 	       access(path, F_OK) == 0;
 }
 
@@ -219,7 +238,7 @@ bool request_unfinished(const struct cmd *cmd, time_t *when)
 		when = &ignored;
 	*when = 0;
 	if ((v->key_out || v->rekey) && new_key_waits(v, stored)) {
-		(void)est_pending_look(key_file(v, stored), when);
+		(void)est_pending_look(beside_key(v, stored), when);
 		return true;
 	}
 	kept = kept_file(v, stored);
@@ -232,7 +251,7 @@ static enum est_code open_pending(struct cmd *cmd, struct request *r)
 	const struct cmd_values *v = &cmd->v;
 	const bool new_key = !r->key && !v->csr;
 	char stored[PATH_MAX];
-	const char *file = new_key ? key_file(v, stored) : kept_file(v, stored);
+	const char *file = new_key ? beside_key(v, stored) : kept_file(v, stored);
 	enum est_code rc;
 
 	if (!r->will_send || !file)
@@ -251,9 +270,13 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	char stored[PATH_MAX];
 	enum est_code rc;
 
-	rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
-		key_flags(&cmd->v) | (r->plan.no_signatures ? EST_NEWKEY_NO_SIGNATURES : 0),
-		&r->newkey, &r->resumed, &cmd->err);
+	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
+		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_key_secret,
+			cmd, &r->newkey, &r->resumed, &cmd->err);
+	else
+		rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
+			key_flags(&cmd->v) | (r->plan.no_signatures ? EST_NEWKEY_NO_SIGNATURES : 0),
+			&r->newkey, &r->resumed, &cmd->err);
 	if (rc == EST_OK && r->resumed)
 		cmd_notice(cmd, "going on with the key of an unfinished run in %s",
 			est_newkey_path(r->newkey));
@@ -272,7 +295,7 @@ static enum est_code plan_request(struct cmd *cmd, const struct est_csr_spec *sp
 	rc = est_plan_make(spec, r->key ? est_key_type(r->key) : key_type, fixed, NULL, &r->plan,
 		&cmd->err);
 	if (rc == EST_OK && r->client && !r->key)
-		rc = try_key_file(cmd);
+		rc = try_key_file(cmd, r->plan.key_type);
 	if (rc == EST_OK && r->client)
 		rc = attrs_fetch(cmd, r->client, &r->attrs);
 	if (rc != EST_OK || !r->attrs)

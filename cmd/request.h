@@ -33,6 +33,7 @@ bool attrs_note_next(struct est_span *notes, struct est_span *wants, struct est_
 /* With -v and in JSON. */
 void attrs_report(struct cmd *cmd, const struct est_plan *plan);
 
+bool request_in_token(const char *key); /* a pkcs11: URL; NULL is none */
 bool request_has_name(const struct cmd_values *v);
 /* EST_E_USAGE when there is no name to ask for. */
 enum est_code request_check_name(struct cmd *cmd, bool named) EST_MUST_CHECK;
@@ -77,6 +78,8 @@ bool delivery_unfinished(const struct cmd *cmd, const char *cert);
 /* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
  * standard output. */
 enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
+/* --keep, or what it is by default. */
+unsigned delivery_keep(const struct cmd_values *v);
 /* Writes and syncs everything, tries it, then swaps.  done: for request_done(). */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
 	struct request *request, const char *done) EST_MUST_CHECK;

@@ -234,8 +234,7 @@ enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *o
 		rc = load(cmd, cert_file, output, &certs);
 		if (rc == EST_OK)
 			rc = decide(cmd, certs, &info, &s);
-		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0 ||
-			request_unfinished(cmd, NULL))
+		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0)
 			break;
 		rc = wait_turn(cmd, s.wait_ms);
 		if (rc != EST_OK)

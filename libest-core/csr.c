@@ -1,90 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* Certification requests (RFC 2986): built through the schema, signed, read, checked. */
+/* Certification requests (RFC 2986): built, signed, read, checked. */
 #include "csr.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <libtasn1.h>
 
-#include "asn1.h"
 #include "cert.h"
 #include "key.h"
 #include "pem.h"
 
 #define CSR_BYTES_MAX EST_CERT_BYTES_MAX
 
-static enum est_code fail_asn1(int ret, struct est_error *err)
-{
-	return est_fail(err, EST_E_INTERNAL, "cannot encode the request: %s", asn1_strerror(ret));
-}
-
-static enum est_code encode(asn1_node node, struct est_buf *out, struct est_error *err)
-{
-	char why[ASN1_MAX_ERROR_DESCRIPTION_SIZE];
-	enum est_code rc;
-	uint8_t *der;
-	int n = 0, ret;
-
-	ret = asn1_der_coding(node, "", NULL, &n, why);
-	if (ret != ASN1_MEM_ERROR || n <= 0)
-		return fail_asn1(ret, err);
-	der = malloc((size_t)n);
-	if (!der)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	ret = asn1_der_coding(node, "", der, &n, why);
-	rc = ret == ASN1_SUCCESS ? est_buf_append(out, (struct est_span){ der, (size_t)n }, err)
-				 : fail_asn1(ret, err);
-	explicit_bzero(der, (size_t)n);
-	free(der);
-	return rc;
-}
-
-struct field {
-	const char *name;
-	const void *value; /* NULL with "NEW" as text below */
-	int n;
-};
-
-static enum est_code write_fields(asn1_node node, const struct field *fields, size_t n,
-	struct est_error *err)
-{
-	int ret;
-
-	for (size_t i = 0; i < n; i++) {
-		ret = asn1_write_value(node, fields[i].name, fields[i].value, fields[i].n);
-		if (ret != ASN1_SUCCESS)
-			return fail_asn1(ret, err);
-	}
-	return EST_OK;
-}
-
-static enum est_code create(const char *type, asn1_node *defs, asn1_node *out,
-	struct est_error *err)
-{
-	char why[ASN1_MAX_ERROR_DESCRIPTION_SIZE];
-	int ret;
-
-	ret = asn1_array2tree(est_pkcs10_asn1_tab, defs, why);
-	if (ret == ASN1_SUCCESS)
-		ret = asn1_create_element(*defs, type, out);
-	return ret == ASN1_SUCCESS ? EST_OK : fail_asn1(ret, err);
-}
-
 /* One Attribute with one value; none when there is no value. */
-static enum est_code add_attribute(asn1_node node, const char *oid, struct est_span value,
+static enum est_code put_attribute(struct est_span oid, struct est_span value, struct est_buf *out,
 	struct est_error *err)
 {
-	const struct field fields[] = {
-		{ "attributes", "NEW", 1 },
-		{ "attributes.?LAST.type", oid, 1 },
-		{ "attributes.?LAST.values", "NEW", 1 },
-		{ "attributes.?LAST.values.?LAST", value.p, (int)value.n },
-	};
+	struct est_buf body = { 0 };
+	enum est_code rc;
 
-	return value.n ? write_fields(node, fields, 4, err) : EST_OK;
+	if (value.n == 0)
+		return EST_OK;
+	rc = der_put(&body, DER_OID, oid, err);
+	if (rc == EST_OK)
+		rc = der_put(&body, DER_SET, value, err);
+	if (rc == EST_OK)
+		rc = der_put(out, DER_SEQUENCE, est_buf_span(&body), err);
+	est_buf_free(&body);
+	return rc;
 }
 
 struct info { /* of a CertificationRequestInfo */
@@ -104,59 +48,95 @@ static void info_wipe(struct info *info)
 	est_buf_free(&info->revocation);
 }
 
-/* CertificationRequestInfo in DER, ready to be signed. */
+#define ATTRIBUTES 5
+
+/* In the order that DER has for a SET OF (X.690 section 11.6). */
+static enum est_code put_sorted(struct est_buf items[ATTRIBUTES], struct est_buf *out,
+	struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	for (size_t round = 0; rc == EST_OK && round < ATTRIBUTES; round++) {
+		struct est_buf *least = NULL;
+
+		for (size_t i = 0; i < ATTRIBUTES; i++) {
+			struct est_buf *item = &items[i];
+
+			/* No encoding begins another one: the shorter decides. */
+			if (item->n &&
+				(!least || memcmp(item->p, least->p,
+						   item->n < least->n ? item->n : least->n) < 0))
+				least = item;
+		}
+		if (!least)
+			break;
+		rc = est_buf_append(out, est_buf_span(least), err);
+		est_buf_free(least);
+	}
+	return rc;
+}
+
+/* CertificationRequestInfo (RFC 2986 section 4.1) in DER, ready to be signed. */
 static enum est_code encode_info(const struct info *info, struct est_buf *out,
 	struct est_error *err)
 {
-	asn1_node defs = NULL, node = NULL;
-	const struct field fields[] = {
-		{ "version", "\0", 1 },
-		{ "subject", info->subject.p, (int)info->subject.n },
-		{ "subjectPKInfo", info->spki.p, (int)info->spki.n },
-	};
+#define OID(bytes)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)(bytes), sizeof(bytes) - 1                                        \
+	}
 	const struct {
-		const char *oid;
+		struct est_span oid;
 		const struct est_buf *value;
-	} attributes[] = {
-		{ "1.2.840.113549.1.9.14", &info->extensions }, /* extensionRequest */
-		{ "1.3.6.1.5.5.7.7.36", &info->change },        /* ChangeSubjectName */
-		{ "1.2.840.113549.1.9.7", &info->challenge },   /* challengePassword */
-		{ "1.2.840.113549.1.9.16.2.56", &info->otp },
-		{ "1.2.840.113549.1.9.16.2.57", &info->revocation },
+	} attributes[ATTRIBUTES] = {
+		{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"), &info->extensions },
+		{ OID("\x2b\x06\x01\x05\x05\x07\x07\x24"), &info->change },
+		{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"), &info->challenge },
+		{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x38"), &info->otp },
+		{ OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x39"), &info->revocation },
 	};
+	struct est_buf body = { 0 }, set = { 0 }, items[ATTRIBUTES] = { { 0 } };
 	enum est_code rc;
 
-	rc = create("PKCS10.CertificationRequestInfo", &defs, &node, err);
+	rc = der_put(&body, DER_INTEGER, (struct est_span){ (const uint8_t *)"", 1 }, err);
 	if (rc == EST_OK)
-		rc = write_fields(node, fields, sizeof(fields) / sizeof(fields[0]), err);
-	/* Without any the attributes are an empty SET. */
-	for (size_t i = 0; rc == EST_OK && i < sizeof(attributes) / sizeof(attributes[0]); i++)
-		rc = add_attribute(node, attributes[i].oid, est_buf_span(attributes[i].value), err);
+		rc = est_buf_append(&body, est_buf_span(&info->subject), err);
 	if (rc == EST_OK)
-		rc = encode(node, out, err);
-	asn1_delete_structure2(&node, ASN1_DELETE_FLAG_ZEROIZE); /* some are secrets */
-	asn1_delete_structure(&defs);
+		rc = est_buf_append(&body, est_buf_span(&info->spki), err);
+	for (size_t i = 0; rc == EST_OK && i < ATTRIBUTES; i++)
+		rc = put_attribute(attributes[i].oid, est_buf_span(attributes[i].value), &items[i],
+			err);
+	if (rc == EST_OK)
+		rc = put_sorted(items, &set, err);
+	if (rc == EST_OK) /* without any they are an empty SET */
+		rc = der_put(&body, DER_CONTEXT_C(0), est_buf_span(&set), err);
+	if (rc == EST_OK)
+		rc = der_put(out, DER_SEQUENCE, est_buf_span(&body), err);
+	for (size_t i = 0; i < ATTRIBUTES; i++) /* some are secrets */
+		est_buf_free(&items[i]);
+	est_buf_free(&set);
+	est_buf_free(&body);
 	return rc;
 }
 
 static enum est_code encode_request(struct est_span info, struct est_span algorithm,
 	struct est_span signature, struct est_buf *out, struct est_error *err)
 {
-	asn1_node defs = NULL, node = NULL;
-	const struct field fields[] = {
-		{ "certificationRequestInfo", info.p, (int)info.n },
-		{ "signatureAlgorithm", algorithm.p, (int)algorithm.n },
-		{ "signature", signature.p, (int)signature.n * 8 }, /* bits */
-	};
+	struct est_buf body = { 0 }, bits = { 0 };
 	enum est_code rc;
 
-	rc = create("PKCS10.CertificationRequest", &defs, &node, err);
+	rc = est_buf_append(&bits, (struct est_span){ (const uint8_t *)"", 1 }, err);
 	if (rc == EST_OK)
-		rc = write_fields(node, fields, sizeof(fields) / sizeof(fields[0]), err);
+		rc = est_buf_append(&bits, signature, err);
 	if (rc == EST_OK)
-		rc = encode(node, out, err);
-	asn1_delete_structure(&node);
-	asn1_delete_structure(&defs);
+		rc = est_buf_append(&body, info, err);
+	if (rc == EST_OK)
+		rc = est_buf_append(&body, algorithm, err);
+	if (rc == EST_OK)
+		rc = der_put(&body, DER_BIT_STRING, est_buf_span(&bits), err);
+	if (rc == EST_OK)
+		rc = der_put(out, DER_SEQUENCE, est_buf_span(&body), err);
+	est_buf_free(&bits);
+	est_buf_free(&body);
 	return rc;
 }
 

@@ -76,7 +76,9 @@ enum est_code journal_encode(const struct journal *j, const char *dir, struct es
 		const char head[3] = { (char)e->part, e->existed ? '+' : '-', 0 };
 
 		rc = est_buf_append(out, est_span_str(head), err);
-		bool inside = strncmp(e->target, dir, n) == 0 && e->target[n] == '/';
+		/* No rest is no name, and one that begins with a slash is read as absolute. */
+		bool inside = strncmp(e->target, dir, n) == 0 && e->target[n] == '/' &&
+			      e->target[n + 1] && e->target[n + 1] != '/';
 
 		if (rc == EST_OK)
 			rc = append(out, e->target + (inside ? n + 1 : 0), err);

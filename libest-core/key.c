@@ -117,8 +117,7 @@ static enum est_code key_alloc(struct est_key **out, struct est_error *err)
 	return EST_OK;
 }
 
-/* The algorithm and size of a type's name; false: no such type. */
-static bool type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bits)
+bool key_type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bits)
 {
 	unsigned long n;
 	char *end;
@@ -145,7 +144,7 @@ bool key_type_known(const char *type)
 	gnutls_pk_algorithm_t pk;
 	unsigned bits;
 
-	return type_parse(type, &pk, &bits);
+	return key_type_parse(type, &pk, &bits);
 }
 
 enum est_code key_type_check(const char *type, struct est_error *err)
@@ -166,7 +165,7 @@ enum est_code est_key_generate(const char *type, struct est_key **out, struct es
 	unsigned bits;
 	int ret;
 
-	if (!type_parse(type, &pk, &bits))
+	if (!key_type_parse(type, &pk, &bits))
 		return key_type_check(type, err);
 	rc = key_alloc(&key, err);
 	if (rc != EST_OK)

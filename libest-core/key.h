@@ -29,6 +29,8 @@ gnutls_privkey_t key_take_token(struct est_key *key);
 /* DER of the SubjectPublicKeyInfo. */
 enum est_code key_spki(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
+/* The algorithm and size of a type's name, as GnuTLS makes it; false: no such type. */
+bool key_type_parse(const char *type, gnutls_pk_algorithm_t *pk, unsigned *bits);
 /* Whether there are keys of this type; the check is EST_E_USAGE for another. */
 bool key_type_known(const char *type);
 enum est_code key_type_check(const char *type, struct est_error *err) EST_MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include "key.h"
 #include "store.h"
+#include "token.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,15 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct est_newkey {
-	struct est_key *key;
-	struct store_target target; /* the final name */
-	char *path;                 /* KEY.est-new, beside it */
-	char *csr_path;             /* KEY.est-csr */
-	int fd;                     /* holds the lock */
-	bool committed;
-};
 
 /* A file is used only when it was us who left it, or somebody who owns the directory and could do
  * as he likes there, or who has the key that it is to replace. */
@@ -51,6 +43,24 @@ static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 	return rc;
 }
 
+enum est_code newkey_check_resumed(const struct est_newkey *nk, const char *type, bool signs,
+	struct est_error *err)
+{
+	if (strcmp(est_key_type(nk->key), type) != 0)
+		est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key of type %s, and %s is asked for",
+			nk->path, est_key_type(nk->key), type);
+	else if (est_key_signs(nk->key) != signs)
+		est_fail(err, EST_E_INPUT,
+			"%s: an unfinished run left a key %s digitalSignature, and another keyUsage "
+			"is asked for",
+			nk->path, signs ? "without" : "with");
+	else
+		return EST_OK;
+	return est_hint(err, "ask for the same, or remove %s if no certificate was issued for it",
+		nk->place ? "the key" : "the file");
+}
+
 /* The key that an earlier run left, if there is a whole one; a torn file was never sent for.  A key
  * that only could not be read just now is not torn. */
 static enum est_code resume_key(struct est_newkey *nk, const char *type, bool signs, bool *resumed,
@@ -64,21 +74,7 @@ static enum est_code resume_key(struct est_newkey *nk, const char *type, bool si
 	*resumed = rc == EST_OK;
 	if (rc == EST_E_INPUT)
 		return EST_OK;
-	if (rc != EST_OK)
-		return rc;
-	if (strcmp(est_key_type(nk->key), type) != 0)
-		est_fail(err, EST_E_INPUT,
-			"%s: an unfinished run left a key of type %s, and %s is asked for",
-			nk->path, est_key_type(nk->key), type);
-	else if (est_key_signs(nk->key) != signs)
-		est_fail(err, EST_E_INPUT,
-			"%s: an unfinished run left a key %s digitalSignature, and another keyUsage "
-			"is asked for",
-			nk->path, signs ? "without" : "with");
-	else
-		return EST_OK;
-	return est_hint(err,
-		"ask for the same, or remove the file if no certificate was issued for it");
+	return rc == EST_OK ? newkey_check_resumed(nk, type, signs, err) : rc;
 }
 
 static enum est_code new_key(struct est_newkey *nk, const char *type, bool signs,
@@ -110,6 +106,7 @@ static void wipe(struct est_newkey *nk)
 		(void)close(nk->fd);
 	store_target_wipe(&nk->target);
 	est_key_free(nk->key);
+	token_place_free(nk->place);
 	free(nk->path);
 	free(nk->csr_path);
 }
@@ -128,31 +125,36 @@ static enum est_code name_files(struct est_newkey *nk, const char *key_file, uns
 	return nk->path && nk->csr_path ? EST_OK : no_memory(err);
 }
 
-static enum est_code prepare(struct est_newkey *nk, const char *key_file, const char *type,
-	unsigned flags, bool *resumed, struct est_error *err)
+struct est_newkey *newkey_alloc(const char *final_file, unsigned flags, struct est_error *err)
 {
-	const bool signs = !(flags & EST_NEWKEY_NO_SIGNATURES);
-	enum est_code rc;
+	struct est_newkey *nk = calloc(1, sizeof(*nk));
 
-	rc = name_files(nk, key_file, flags, err);
-	if (rc == EST_OK)
-		rc = store_open_locked(nk->path, &nk->fd, err);
-	if (rc == EST_OK)
-		rc = resume_key(nk, type, signs, resumed, err);
-	return rc == EST_OK && !*resumed ? new_key(nk, type, signs, err) : rc;
+	if (!nk) {
+		no_memory(err);
+		return NULL;
+	}
+	nk->fd = -1;
+	if (name_files(nk, final_file, flags, err) == EST_OK)
+		return nk;
+	est_newkey_free(nk);
+	return NULL;
 }
 
 enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
 	struct est_newkey **out, bool *resumed, struct est_error *err)
 {
-	struct est_newkey *nk = calloc(1, sizeof(*nk));
+	const bool signs = !(flags & EST_NEWKEY_NO_SIGNATURES);
+	struct est_newkey *nk = newkey_alloc(key_file, flags, err);
 	bool is_resumed = false;
 	enum est_code rc;
 
 	if (!nk)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	nk->fd = -1;
-	rc = prepare(nk, key_file, type, flags, &is_resumed, err);
+		return err->code;
+	rc = store_open_locked(nk->path, &nk->fd, err);
+	if (rc == EST_OK)
+		rc = resume_key(nk, type, signs, &is_resumed, err);
+	if (rc == EST_OK && !is_resumed)
+		rc = new_key(nk, type, signs, err);
 	if (rc != EST_OK) {
 		est_newkey_free(nk);
 		return rc;
@@ -174,11 +176,20 @@ const char *est_newkey_path(const struct est_newkey *nk)
 
 enum est_code newkey_stage(struct est_newkey *nk, struct est_error *err)
 {
-	enum est_code rc = store_set_mode(&nk->target, nk->fd, true, err);
+	enum est_code rc;
 
+	if (nk->place)
+		return newkey_token_stage(nk, err);
+	rc = store_set_mode(&nk->target, nk->fd, true, err);
 	if (rc == EST_OK && fsync(nk->fd) != 0)
 		rc = store_fail(nk->path, "cannot sync", err);
 	return rc;
+}
+
+void newkey_unstage(struct est_newkey *nk)
+{
+	if (nk->place)
+		newkey_token_unstage(nk);
 }
 
 const struct store_target *newkey_target(const struct est_newkey *nk)
@@ -186,9 +197,19 @@ const struct store_target *newkey_target(const struct est_newkey *nk)
 	return &nk->target;
 }
 
-void newkey_committed(struct est_newkey *nk)
+bool newkey_in_token(const struct est_newkey *nk)
 {
+	return nk->place != NULL;
+}
+
+void newkey_committed(struct est_newkey *nk, unsigned keep)
+{
+	struct est_error ignored;
+
 	nk->committed = true;
+	/* What could not be put in order is what the next run finds by the request. */
+	if (nk->place && newkey_token_settle(nk, keep, &ignored) == EST_OK)
+		(void)unlink(nk->csr_path);
 }
 
 enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
@@ -233,9 +254,14 @@ enum est_code est_newkey_repair(const char *key_file, struct est_span cert, cons
 
 void est_newkey_discard(struct est_newkey *nk)
 {
+	struct est_error ignored;
+
 	if (nk->committed)
 		return;
-	(void)unlink(nk->path);
+	if (!nk->place)
+		(void)unlink(nk->path);
+	else if (token_place_remove(nk->place, TOKEN_NEW, &ignored) != EST_OK)
+		return;
 	(void)unlink(nk->csr_path);
 }
 

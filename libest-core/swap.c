@@ -329,14 +329,14 @@ static enum est_code plan(const struct est_swap_files *f, struct journal *j, str
 		rc = generation_stage(f->generation, &current, err);
 	if (rc == EST_OK && current)
 		rc = add(j, JOURNAL_STORE, current, err);
+	if (rc == EST_OK && f->newkey && newkey_in_token(f->newkey))
+		return rc; /* no file: its own next run finds it */
 	if (rc == EST_OK && f->newkey)
 		rc = add(j, f->newkey_inside ? JOURNAL_DISCARD : JOURNAL_KEY,
 			newkey_target(f->newkey)->path, err);
 	else if (rc == EST_OK && f->key_file && f->cert && j->n > 0 &&
 		 stat(f->key_file, &st) == 0 && S_ISREG(st.st_mode))
 		rc = add(j, JOURNAL_KEPT, f->key_file, err);
-	j->keep = f->keep;
-	j->hook = f->hook;
 	return rc;
 }
 
@@ -376,6 +376,8 @@ static enum est_code swap_all(struct est_swap *swap, const struct journal *j,
 		return EST_OK;
 	}
 	swap->broken = !steps_undo(j, true);
+	if (f->newkey)
+		newkey_unstage(f->newkey);
 	if (!swap->broken && ftruncate(swap->fd, 0) != 0)
 		swap->broken = false; /* it is about to be removed */
 	return rc;
@@ -384,7 +386,7 @@ static enum est_code swap_all(struct est_swap *swap, const struct journal *j,
 enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files *f, bool *changed,
 	struct est_error *err)
 {
-	struct journal j = { 0 };
+	struct journal j = { .keep = f->keep, .hook = f->hook };
 	enum est_code rc;
 
 	rc = plan(f, &j, err);
@@ -397,7 +399,7 @@ enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files
 		if (!swap->owed && !swap->broken) /* a kill from now on leaves nothing to do */
 			swap->broken = ftruncate(swap->fd, 0) != 0;
 		if (f->newkey)
-			newkey_committed(f->newkey);
+			newkey_committed(f->newkey, f->keep);
 		if (f->generation)
 			generation_committed(f->generation);
 	}

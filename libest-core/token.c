@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PKCS #11 through GnuTLS, which may have been built without it. */
-#include "token.h"
+#include "token_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,23 +8,7 @@
 #include <strings.h>
 
 #include <gnutls/gnutls.h>
-#include <gnutls/pkcs11.h>
-
 #include "url.h"
-
-/* Not there in a GnuTLS without p11-kit, which says so in gnutls_url_is_supported(). */
-#pragma weak gnutls_pkcs11_obj_list_import_url4
-#pragma weak gnutls_pkcs11_obj_export2
-#pragma weak gnutls_pkcs11_obj_deinit
-
-struct token_pin {
-	est_secret_fn *ask;
-	void *ctx;
-	char *url;                  /* without its pin-source */
-	struct est_buf source, pin; /* each with its NUL, once it is known */
-	bool known;
-	struct est_error why; /* code EST_OK: nothing went wrong here */
-};
 
 bool token_is_url(const char *name)
 {
@@ -73,7 +57,7 @@ static enum est_code take_source(struct token_pin *p, struct est_error *err)
 	return rc;
 }
 
-static enum est_code pin_new(const char *url, est_secret_fn *ask, void *ctx, struct token_pin **out,
+enum est_code token_pin_new(const char *url, est_secret_fn *ask, void *ctx, struct token_pin **out,
 	struct est_error *err)
 {
 	struct token_pin *p = calloc(1, sizeof(*p));
@@ -105,20 +89,20 @@ static enum est_code read_source(const char *file, struct est_buf *pin, struct e
 	return rc;
 }
 
-static enum est_code check_url(const char *url, char *shown, size_t size, struct est_error *err)
+enum est_code token_check_url(const char *url, char shown[TOKEN_SHOWN], struct est_error *err)
 {
 	const char *value = strstr(url, "pin-value=");
 	struct est_span name = est_span_str(url);
 
 	if (value) {
 		name.n = (size_t)(value - url);
-		est_escape(shown, size, name);
+		est_escape(shown, TOKEN_SHOWN, name);
 		est_fail(err, EST_E_USAGE, "%s: a PIN on the command line is for everybody to see",
 			shown);
 		return est_hint(err, "take pin-value out, and give the PIN with "
 				     "--key-password-file, EST_KEY_PASSWORD or pin-source");
 	}
-	est_escape(shown, size, name);
+	est_escape(shown, TOKEN_SHOWN, name);
 	if (!strchr(url, '='))
 		return est_fail(err, EST_E_INPUT, "%s: names no object (RFC 7512)", shown);
 	if (!gnutls_url_is_supported(url) || !gnutls_pkcs11_obj_list_import_url4)
@@ -127,7 +111,7 @@ static enum est_code check_url(const char *url, char *shown, size_t size, struct
 }
 
 /* The PIN for a token, as GnuTLS asks for it. */
-static int on_pin(void *userdata, int attempt, const char *url, const char *label, unsigned flags,
+int token_pin_ask(void *userdata, int attempt, const char *url, const char *label, unsigned flags,
 	char *out, size_t size)
 {
 	struct token_pin *p = userdata;
@@ -169,8 +153,8 @@ static int on_pin(void *userdata, int attempt, const char *url, const char *labe
 	return 0;
 }
 
-static enum est_code fail_token(const char *shown, const char *what, const struct token_pin *pin,
-	int ret, struct est_error *err)
+enum est_code token_fail(const char *shown, const char *what, const struct token_pin *pin, int ret,
+	struct est_error *err)
 {
 	if (pin && pin->why.code != EST_OK) {
 		est_fail(err, pin->why.code, "%s: %s", shown, pin->why.msg);
@@ -189,24 +173,24 @@ enum est_code token_key(const char *url, est_secret_fn *ask, void *ctx, gnutls_p
 {
 	struct token_pin *p = NULL;
 	gnutls_privkey_t priv = NULL;
-	char shown[300];
+	char shown[TOKEN_SHOWN];
 	enum est_code rc;
 	int ret;
 
-	rc = check_url(url, shown, sizeof(shown), err);
+	rc = token_check_url(url, shown, err);
 	if (rc != EST_OK)
 		return rc;
-	rc = pin_new(url, ask, ctx, &p, err);
+	rc = token_pin_new(url, ask, ctx, &p, err);
 	if (rc != EST_OK)
 		return rc;
 	if (gnutls_privkey_init(&priv) < 0) {
 		token_pin_free(p);
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
-	gnutls_privkey_set_pin_function(priv, on_pin, p);
+	gnutls_privkey_set_pin_function(priv, token_pin_ask, p);
 	ret = gnutls_privkey_import_url(priv, p->url, 0);
 	if (ret < 0) {
-		rc = fail_token(shown, "private key", p, ret, err);
+		rc = token_fail(shown, "private key", p, ret, err);
 		gnutls_privkey_deinit(priv);
 		token_pin_free(p);
 		return rc;
@@ -221,21 +205,21 @@ enum est_code token_certs(const char *url, token_cert_fn *fn, void *ctx, struct 
 	gnutls_pkcs11_obj_t *list = NULL;
 	unsigned n = 0;
 	gnutls_datum_t der;
-	char shown[300];
+	char shown[TOKEN_SHOWN];
 	enum est_code rc;
 	int ret;
 
-	rc = check_url(url, shown, sizeof(shown), err);
+	rc = token_check_url(url, shown, err);
 	if (rc != EST_OK)
 		return rc;
 	ret = gnutls_pkcs11_obj_list_import_url4(&list, &n, url, GNUTLS_PKCS11_OBJ_FLAG_CRT);
 	if (ret < 0 || n == 0)
-		rc = fail_token(shown, "certificate", NULL,
+		rc = token_fail(shown, "certificate", NULL,
 			ret < 0 ? ret : GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE, err);
 	for (unsigned i = 0; i < n; i++) {
 		ret = rc == EST_OK ? gnutls_pkcs11_obj_export2(list[i], &der) : -1;
 		if (rc == EST_OK && ret < 0)
-			rc = fail_token(shown, "certificate", NULL, ret, err);
+			rc = token_fail(shown, "certificate", NULL, ret, err);
 		if (rc == EST_OK) {
 			rc = fn(ctx, (struct est_span){ der.data, der.size }, err);
 			gnutls_free(der.data);

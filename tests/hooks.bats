@@ -106,6 +106,10 @@ setup() {
 	works reenroll --cert dev.pem --key dev.key --status
 	grep -q 'pending, next: recover' "$OUT"
 	works "${renew[@]}" --hook 'touch dry' -n
+	# A run without a hook does not pay for it, and is not kept from its own work.
+	works "${renew[@]}"
+	stderr_has 'stays owed'
+	stderr_has skipped
 	works "${renew[@]}" --hook 'echo "$EST_ACTION $EST_CERT_FILE $EST_SERIAL" >ran' --json
 	jq -e '.action == "recovered" and .hook == "done" and .changed == false' "$OUT"
 	grep -qx "recovered $PWD/dev.pem [0-9a-f]*" ran

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # bats file_tags=once
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2016,SC2034,SC2154 # the hooks expand; lib/est.bash sets and reads the rest
-# A password, a token and the passphrase of a key leave no trace: not in what est prints or writes, in
+# shellcheck disable=SC2016,SC2034,SC2153,SC2154 # the hooks expand; lib/est.bash sets and reads the rest
+# Passwords, tokens, PINs, challenges and the passphrase of a key leave no trace: not in what est prints or writes, in
 # /proc, in the environment of a hook, in a core file, or in its own memory when it ends.
 
 bats_require_minimum_version 1.5.0
@@ -17,7 +17,7 @@ setup_file() {
 	printf '%s-password\n' $MARK >"$SECRETS/password"
 	printf '%s-token\n' $MARK >"$SECRETS/token"
 	printf '%s-passphrase\n' $MARK >"$SECRETS/passphrase"
-	server_start --user tester --password-file "$SECRETS/password" --token-file "$SECRETS/token"
+	server_start --user tester --password-file "$SECRETS/password" --token-file "$SECRETS/token" --srp-port 0
 	openssl ecparam -name prime256v1 -genkey -noout |
 		openssl pkcs8 -topk8 -passout "file:$SECRETS/passphrase" -out "$SECRETS/enc.key"
 	openssl req -new -key "$SECRETS/enc.key" -passin "file:$SECRETS/passphrase" -subj /CN=dev \
@@ -110,6 +110,36 @@ traceless() {
 	done
 }
 
+@test "secrets: no trace of the passwords for SRP, a proxy, a PKCS #12 file, and of a PIN" {
+	local token='pkcs11:token=secrets;object=dev' srp
+	srp=(-s "$(sed -n 's/.* srp=//p' "${EST_TEST_STDERR%/*}/ready")" "${anchor[@]}" --srp-user tester)
+	traceless 0 "${env[@]}" -- enroll "${srp[@]}" --subject CN=x -vv --json --combined both \
+		--p12 out.p12 --p12-password-file "$SECRETS/passphrase"
+	traceless 0 -- cacerts "${srp[@]}" -vv --password-file "$SECRETS/password" -o ca
+	traceless 8 EST_PASSWORD=$MARK-wrong -- cacerts "${srp[@]}" -vv --json
+	for basic in "me:$MARK-password" "me:$MARK-other"; do
+		helper peer.py proxy --basic "$basic"
+		status=0
+		[ "$basic" = "me:$MARK-password" ] || status=9
+		traceless $status EST_PROXY_PASSWORD="$MARK-password" -- cacerts "${trust[@]}" -o ca -vv --json \
+			--proxy "http://me@127.0.0.1:$PORT"
+		traceless $status https_proxy="http://me:$MARK-password@127.0.0.1:$PORT" -- cacerts "${trust[@]}" \
+			-o ca -vv
+	done
+	basic=$MARK
+	mkdir "$BATS_TEST_TMPDIR/tokens"
+	export SOFTHSM2_CONF=$BATS_TEST_TMPDIR/softhsm.conf
+	printf 'directories.tokendir = %s\nlog.level = ERROR\n' "$BATS_TEST_TMPDIR/tokens" >"$SOFTHSM2_CONF"
+	softhsm2-util --init-token --free --label secrets --pin "$(cat "$SECRETS/passphrase")" --so-pin 0815
+	openssl pkey -in enc.key -passin "file:$SECRETS/passphrase" -out "$BATS_TEST_TMPDIR/pk8"
+	softhsm2-util --import "$BATS_TEST_TMPDIR/pk8" --token secrets --label dev --id 10 \
+		--pin "$(cat "$SECRETS/passphrase")"
+	traceless 0 "${env[@]}" -- csr --use-key "$token" --subject CN=x -o c -vv --json
+	traceless 0 -- reenroll "${trust[@]}" --cert dev.pem --key "$token" --rekey "${keyfile[@]}" -vv
+	traceless 0 -- csr --use-key "$token?pin-source=$SECRETS/passphrase" --subject CN=x -o c -vv
+	traceless 3 EST_KEY_PASSWORD=$MARK-wrong -- csr --use-key "$token" --subject CN=x -o c -vv --json
+}
+
 @test "secrets: no trace of them when a run fails" {
 	cp dev.pem old.pem
 	traceless 3 EST_KEY_PASSWORD=$MARK-wrong -- reenroll "${trust[@]}" "${id[@]}" -vv
@@ -156,4 +186,16 @@ traceless() {
 	grep -q "^Uid:.*$([ "$(id -u)" = 0 ] && echo 65534 || id -u)" "/proc/$!/status"
 	exec 4>&-
 	wait $! || true
+}
+
+# The last one: from here on the server has secrets in the requests that it keeps.
+@test "secrets: a challenge is in the request, and nowhere else" {
+	local option due
+	for option in challenge otp revocation-challenge; do
+		printf '%s\n' "$MARK-$option" >"$BATS_TEST_TMPDIR/$option"
+		due=0
+		[ $option != challenge ] || due=10 # the server wants a binding there
+		EST_TEST_DIR=$BATS_TEST_TMPDIR/work traceless $due "${env[@]}" -- enroll "${trust[@]}" "${user[@]}" \
+			--subject CN=x --combined both -vv --json "--$option-file" "$BATS_TEST_TMPDIR/$option"
+	done
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # bats file_tags=once
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # lib/est.bash sets and reads them; each test has its own
+# shellcheck disable=SC2030,SC2031,SC2016,SC2034,SC2154 # lib/est.bash sets and reads them; each test has its own
 # Keys, certificates and anchors in a PKCS #11 token: SoftHSM's, found through p11-kit.
 
 bats_require_minimum_version 1.5.0
@@ -132,4 +132,149 @@ setup() {
 	jq -e '.server.vouched_by == "explicit"' "$OUT"
 	works cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:token=est%20test'
 	ONCE=1 refused 7 anchor cacerts -s "$EST_TEST_URL" --cacert 'pkcs11:token=est%20test;object=dev'
+}
+
+# ---- A new key in the token ---------------------------------------------------------------------
+
+# labels: what keys there are, with the number of their halves.
+labels() {
+	GNUTLS_PIN=4711 p11tool --batch --login --list-all "$TOKEN" 2>/dev/null |
+		sed -n 's/^.*Label: //p' | grep "^$NAME" | sort | uniq -c |
+		awk '{ printf "%s%s*%s", (NR > 1 ? " " : ""), $2, $1 }'
+}
+
+# relabel FROM TO: one half of a key, as a kill can leave it.
+relabel() {
+	GNUTLS_PIN=4711 p11tool --batch --login --set-label "$2" "$TOKEN;object=${1%%;*};type=${1##*;}" \
+		>/dev/null 2>&1
+}
+
+# A key in the token and its certificate in cert.pem; every test has a name of its own.
+in_token() {
+	NAME=$1 TOKEN='pkcs11:token=est%20test' URL="pkcs11:token=est%20test;object=$1"
+	GNUTLS_PIN=4711 p11tool --batch --login --generate-privkey=ecdsa --curve secp256r1 --label "$NAME" \
+		"$TOKEN" >/dev/null 2>&1
+	[ "$(labels)" = "$NAME*2" ]
+	works enroll "${trust[@]}" "${account[@]}" --use-key "$URL" --key-password-file "$pin" \
+		--subject CN=dev -o cert.pem
+	rekey=(reenroll "${trust[@]}" --rekey --cert cert.pem --key "$URL" --key-password-file "$pin")
+}
+
+# The key that the label names is that of the certificate, and no trace is left beside it.
+whole() {
+	works csr --use-key "$URL" --key-password-file "$pin" --subject CN=x -o now.csr
+	[ "$(cert_key cert.pem)" = "$(public_key now.csr)" ]
+	[ "$(labels)" = "$1" ] || { echo "$1 is due, there is: $(labels)"; return 1; }
+	[ -z "$(find . -name '*.est-*')" ]
+}
+
+@test "token: --rekey makes the new key in it, under the same label; the old one stays as --keep says" {
+	in_token new
+	cp cert.pem old.pem
+	works "${rekey[@]}"
+	stderr_has skipped
+	works "${rekey[@]}" --force --json --hook 'echo "$EST_KEY_FILE" >hook'
+	jq -e '.action == "rekeyed" and .changed' "$OUT"
+	[ "$(cat hook)" = "$URL" ]
+	whole 'new*2 new.prev*2'
+	cmp old.pem cert.pem.prev
+	run ! same_key cert.pem old.pem
+	# It authenticates the next one, which is of another type, and of which nothing is kept.
+	works "${rekey[@]}" --force --keep 0 --new-key ec:p384
+	whole 'new*2 new.prev*2'
+	openssl x509 -in cert.pem -noout -text | grep -q secp384r1
+	works "${rekey[@]}" --dry-run
+	whole 'new*2 new.prev*2'
+	# Without a word about it the key stays.
+	cp cert.pem old.pem
+	works reenroll "${trust[@]}" --force --cert cert.pem --key "$URL" --key-password-file "$pin"
+	stderr_has 'renewed CN=dev'
+	same_key cert.pem old.pem
+}
+
+@test "token: --rekey: what cannot be is said before anything is sent" {
+	in_token no
+	for half in private public; do
+		GNUTLS_PIN=4711 p11tool --batch --login --set-id 0a0b "$URL;type=$half" >/dev/null 2>&1
+	done
+	rekey+=(--force)
+	local bad="reenroll ${trust[*]} --rekey --force --cert cert.pem --key-password-file $pin --key $TOKEN;id=%0a%0b"
+	server_log_reset
+	# shellcheck disable=SC2086 # no blanks in them
+	ONCE=1 refused 3 'label, and object= does not name any' $bad
+	# shellcheck disable=SC2086
+	ONCE=1 refused 3 'not by id=' $bad';object=no'
+	for where in '--combined both.pem' '--store st' '--cert pkcs11:token=x;object=y'; do
+		# shellcheck disable=SC2086
+		ONCE=1 refused 2 'a key in a token' "${rekey[@]}" $where
+	done
+	ONCE=1 refused 2 'in place' "${rekey[@]}" -o other.pem
+	ONCE=1 refused 3 'no new key in this token' "${rekey[@]}" --new-key ed448 --csrattrs ignore
+	ONCE=1 refused 3 'wrong PIN' "${rekey[@]}" --key-password-file <(echo 4712)
+	nothing_sent
+	[ "$(labels)" = 'no*2' ]
+}
+
+@test "token: --rekey: a 202 or a pair that does not work keeps the key for the next run, a refusal does not" {
+	in_token wait
+	ONCE=1 refused 10 404 "${rekey[@]}" --force --csrattrs ignore -l status-404
+	whole 'wait*2'
+	ONCE=1 LEAVES='cert.pem.est-csr' refused 12 'est-new: the same command goes on' "${rekey[@]}" --force -l pending-2
+	[ "$(labels)" = 'wait*2 wait.est-new*2' ]
+	works "${rekey[@]}" --status
+	grep -q 'pending, next: resume' "$OUT"
+	ONCE=1 refused 3 'key of type ec:p256, and rsa:2048' "${rekey[@]}" --new-key rsa:2048
+	works csr --use-key "$URL.est-new" --key-password-file "$pin" --subject CN=x -o waits.csr
+	ONCE=1 LEAVES='cert.pem.est-csr' refused 14 'verify-with: .*wait.est-new' "${rekey[@]}" \
+		--verify-with 'echo "$EST_KEY_FILE"; false'
+	works "${rekey[@]}" --json
+	jq -e '.action == "recovered"' "$OUT"
+	whole 'wait*2 wait.prev*2'
+	same_key cert.pem waits.csr
+}
+
+# cut CALL N: a rekey is killed at its Nth such call.
+cut() {
+	run -137 timeout 20 strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+		"$EST" "${rekey[@]}" --force
+}
+
+@test "token: --rekey that is killed: the next run goes forward, or back, as the keys match" {
+	in_token cut
+	# The key has taken the label over, the certificate is not there yet: back, and on with that key.
+	cut linkat 1
+	[ "$(labels)" = 'cut*2 cut.est-old*2' ]
+	works csr --use-key "$URL" --key-password-file "$pin" --subject CN=x -o waits.csr
+	works "${rekey[@]}" --json
+	jq -e '.action == "recovered"' "$OUT"
+	whole 'cut*2 cut.prev*2'
+	same_key cert.pem waits.csr
+	# The same, and halves of keys on their way.
+	for halves in private 'private public'; do
+		cut linkat 1
+		for half in $halves; do
+			relabel "cut;$half" cut.est-new
+		done
+		[ "$halves" != 'private public' ] || relabel 'cut.est-old;private' cut
+		works "${rekey[@]}"
+		whole 'cut*2 cut.prev*2'
+	done
+	# The certificate is in place: forward, without a word to the server.
+	cut rename 1
+	server_log_reset
+	works "${rekey[@]}"
+	stderr_has recovered
+	nothing_sent
+	whole 'cut*2 cut.prev*2'
+	# So it is when the old key was to go.
+	relabel 'cut.prev;public' cut.est-old
+	: >cert.pem.est-csr
+	works "${rekey[@]}"
+	whole 'cut*2 cut.prev*2'
+	# Half of a key that the token was making.
+	GNUTLS_PIN=4711 p11tool --batch --login --generate-privkey=ecdsa --curve secp256r1 \
+		--label cut.est-new "$TOKEN" >/dev/null 2>&1
+	GNUTLS_PIN=4711 p11tool --batch --login --delete "$URL.est-new;type=public" >/dev/null 2>&1
+	works "${rekey[@]}" --force
+	whole 'cut*2 cut.prev*2'
 }

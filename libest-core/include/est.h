@@ -303,6 +303,23 @@ EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
  * two renames went wrong, in which case it is renamed to key_file. */
 EST_API enum est_code est_newkey_repair(const char *key_file, struct est_span cert,
 	const char *cert_name, bool *repaired, struct est_error *err) EST_MUST_CHECK;
+/* The same for a key in a token, which url names by object=, its label: the new one is made there
+ * as LABEL.est-new, and takes the label over within the swap of the certificate's file
+ * (est-files.h); the old one becomes LABEL.prev when .keep says so.  Its request lies beside that
+ * file, as FILE.est-csr; whoever calls has the lock of the swap.
+ *
+ * check: whether the URL will do, and the token makes keys of that type, before anything is sent.
+ * EST_E_INPUT. */
+EST_API enum est_code est_newkey_token_check(const char *url, const char *type,
+	struct est_error *err) EST_MUST_CHECK;
+EST_API enum est_code est_newkey_token_open(const char *url, const char *cert_file,
+	const char *type, est_secret_fn *ask, void *ctx, struct est_newkey **out, bool *resumed,
+	struct est_error *err) EST_MUST_CHECK;
+/* What an unfinished run has left, as FILE.est-csr or a swap that was recovered tells: forward when
+ * the certificate in place is for the new key, else back.  *repaired: forward. */
+EST_API enum est_code est_newkey_token_repair(const char *url, const char *cert_file,
+	est_secret_fn *ask, void *ctx, struct est_span cert, unsigned keep, bool *repaired,
+	struct est_error *err) EST_MUST_CHECK;
 /* Removes both files when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */

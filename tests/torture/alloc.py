@@ -5,13 +5,15 @@
 A point is one run in which one allocation fails.  Whatever comes of it, the run must not crash and
 must release what it has; when it fails it says so in one line, and every file is as it was, but
 for KEY.est-new.  libtasn1 and others do crash when an allocation of theirs fails: that counts as
-survived when no file has changed, and is named at the end.  -s: a sample of N points for each command, by --seed, or by the date.  Ends with the line
-`N points tried, N survived`.
+survived when no file has changed, and is named at the end.  -s: a sample of N points for each
+command, by --seed, or by the date.  Ends with the line `N points tried, N survived`.
 """
+import hashlib
 import os
 import random
 import re
 import shutil
+import ssl
 import sys
 import tempfile
 
@@ -27,15 +29,27 @@ COMMANDS = [
     ("enroll", ["enroll", "--subject", "CN=x", "--dns", "x.example", "--store", "st", "--json"]),
     ("enroll, files", ["enroll", "--subject", "CN=x", "--key-out", "new.key", "-o", "new.pem",
                        "--chain-out", "chain.pem"]),
+    ("enroll, template", ["enroll", "-l", "csrattrs-template", "--subject", "CN=dev", "--dns",
+                          "www.myServer.com", "--ip", "192.0.2.1", "--ext-key-usage", "clientAuth",
+                          "--combined", "new.pem", "-v", "--json"]),
+    ("csr, attributes", ["csr", "--from", "attrs", "--subject", "CN=x", "--key-out", "new.key",
+                         "-o", "new.csr", "-v", "--json"]),
+    ("cacerts --bootstrap", ["cacerts", "--bootstrap", "--ca-fingerprint", "ROOT", "-o", "ca.pem",
+                             "--json"]),
+    ("reenroll, store", ["reenroll", "--force", "--store", "kept", "--verify-with", "true",
+                         "--hook", "true", "--json"]),
+    ("reenroll, not due", ["reenroll", "--cert", "dev.pem", "--key", "dev.key", "--json"]),
+    ("reenroll --config-dir", ["reenroll", "--config-dir", "conf", "--json"]),
     ("reenroll", ["reenroll", "--force", "--cert", "dev.pem", "--key", "dev.key", "--rekey",
                   "--keep", "2"]),
     ("inspect", ["inspect", "dev.pem", "ca.csr", "-v"]),
     ("inspect --tree", ["inspect", "--tree", "root.pem", "dev.pem", "--json"]),
+    ("inspect --diff", ["inspect", "--diff", "root.pem", "all.pem"]),
     ("inspect --verify", ["inspect", "--verify", "--cacert", "root.pem", "dev.pem",
                           "--expires-within", "1d"]),
 ]
-MADE = re.compile(r"(new|dev)\.(key|pem|csr)(\.prev)?|ca\.pem|inter\.pem|chain\.pem|root\.pem|st|"
-                  r"st/current|st/gen-\d{6}(/(key|cert|chain|fullchain)\.pem)?")
+MADE = re.compile(r"(new|dev)\.(key|pem|csr)(\.prev)?|ca\.pem|inter\.pem|chain\.pem|root\.pem|"
+                  r"(st|kept)|(st|kept)/current|(st|kept)/gen-\d{6}(/(key|cert|chain|fullchain)\.pem)?")
 CRASHED = {}  # library: how often
 OFFLINE = ("csr", "inspect")
 
@@ -45,11 +59,17 @@ def arguments(place, args):
     common = [word.replace("//localhost:", "//127.0.0.1:") for word in place.common]
     if args[0] in OFFLINE:
         common = []
-    elif "--update" in args:  # it has anchors of its own
+    elif "--update" in args or "--bootstrap" in args:  # it has anchors of its own
         common = common[:2]
     elif args[0] in ("cacerts", "csrattrs"):
         common = common[:4]
-    return [args[0], *common, *args[1:]]
+    return [args[0], *common, *(place.root if word == "ROOT" else word for word in args[1:])]
+
+
+def root_fingerprint(place):
+    with open(place.ca + "/root.pem", encoding="ascii") as file:
+        der = ssl.PEM_cert_to_DER_cert(file.read())
+    return "sha256:" + hashlib.sha256(der).hexdigest()
 
 
 def run(place, home, shim, args, at):
@@ -130,7 +150,17 @@ def main():
         shutil.copy(place.ca + "/root.pem", place.work)
         torture.subprocess.run([place.est, "csr", "--use-key", "dev.key", "--subject", "CN=x", "-o",
                                 "ca.csr"], cwd=place.work, check=True)
-        shutil.copytree(place.work, home)
+        for other in mine:
+            other.root = root_fingerprint(place)
+        with open(place.work + "/attrs", "wb") as file:
+            torture.subprocess.run([place.est, *arguments(place, ["csrattrs", "-l", "csrattrs-rfc",
+                                    "--outform", "b64"])], stdout=file, check=True)
+        torture.due(place.run(["enroll", "--subject", "CN=dev", "--store", "kept"])[0] == 0,
+                    "enroll --store")
+        os.mkdir(place.work + "/conf")
+        with open(place.work + "/conf/dev.conf", "w", encoding="ascii") as file:
+            file.write("cert = dev.pem\nkey = dev.key\n")
+        shutil.copytree(place.work, home, symlinks=True)
         points = []
         for name, command in COMMANDS:
             if not re.search(args.k, name):
