@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file taken apart into certificates, requests and what else it holds, for whoever looks at
- * files.  Each byte is looked at a fixed number of times, and objects at the front of a file are
- * handed out before its end is read. */
+/* A file taken apart into certificates, requests and what else it holds.  Each byte is looked at a
+ * fixed number of times, and objects at the front are handed out before its end is read. */
 #include "objects.h"
 #include "objects_plain.h"
 
@@ -205,7 +204,7 @@ static enum est_code pem_bag(struct walk *walk, struct pem_reader *reader, size_
 	uint8_t label[PEM_LABEL_MAX]; /* what it is borrowed from is forgotten meanwhile */
 	struct certs_iter iter;
 	size_t end, at;
-	enum est_code rc;
+	enum est_code rc = EST_OK;
 
 	*done = false;
 	if (!pem_begin(&ahead, &block.label, &block.offset))
@@ -241,8 +240,6 @@ static enum est_code pem_bag(struct walk *walk, struct pem_reader *reader, size_
 		if (rc == EST_E_INPUT || rc == EST_E_PROTOCOL)
 			rc = walk_emit_broken(walk, EST_FILE_SIGNED_DATA, 0, &why);
 		walk->label = (struct est_span){ 0 };
-	} else {
-		rc = EST_OK;
 	}
 	walk->source = s;
 	source_close(&octets);
