@@ -120,6 +120,9 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->chain_out && !v->bootstrap && !v->update)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--chain-out goes with --bootstrap or --update");
+	if (v->chain_out && strcmp(v->chain_out, "-") == 0)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--chain-out needs a file: standard output is for the anchors");
 	rc = cacerts_check_update(cmd);
 	if (rc != EST_OK)
 		return rc;

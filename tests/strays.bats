@@ -5,19 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load lib/est
-
-setup_file() {
-	est_setup_file
-}
-
-teardown_file() {
-	server_stop
-}
-
-setup() {
-	est_setup
-}
+load lib/served
 
 @test "strays: none in a good bag" {
 	works cacerts "${trust[@]}" --json
