@@ -88,7 +88,7 @@ traceless() {
 				traceless 0 "${env[@]}" -- enroll "${trust[@]}" "${user[@]}" "${id[@]}" -l basic \
 					--use-key enc.key --subject CN=x -o c -vv $json
 				traceless 0 -- enroll "${trust[@]}" "${user[@]}" "${id[@]}" -l digest --subject CN=x \
-					"${files[@]}" "${keyfile[@]}" --combined both -vv $json
+					"${files[@]}" "${keyfile[@]}" --combined both --force -vv $json
 				;;
 			reenroll)
 				cp "$SECRETS/dev.pem" .
@@ -113,7 +113,7 @@ traceless() {
 @test "secrets: no trace of the passwords for SRP, a proxy, a PKCS #12 file, and of a PIN" {
 	local token='pkcs11:token=secrets;object=dev' srp
 	srp=(-s "$(sed -n 's/.* srp=//p' "${EST_TEST_STDERR%/*}/ready")" "${anchor[@]}" --srp-user tester)
-	traceless 0 "${env[@]}" -- enroll "${srp[@]}" --subject CN=x -vv --json --combined both \
+	traceless 0 "${env[@]}" -- enroll "${srp[@]}" --subject CN=x -vv --json --combined both --force \
 		--p12 out.p12 --p12-password-file "$SECRETS/passphrase"
 	traceless 0 -- cacerts "${srp[@]}" -vv --password-file "$SECRETS/password" -o ca
 	traceless 8 EST_PASSWORD=$MARK-wrong -- cacerts "${srp[@]}" -vv --json
@@ -196,6 +196,6 @@ traceless() {
 		due=0
 		[ $option != challenge ] || due=10 # the server wants a binding there
 		EST_TEST_DIR=$BATS_TEST_TMPDIR/work traceless $due "${env[@]}" -- enroll "${trust[@]}" "${user[@]}" \
-			--subject CN=x --combined both -vv --json "--$option-file" "$BATS_TEST_TMPDIR/$option"
+			--subject CN=x --combined both --force -vv --json "--$option-file" "$BATS_TEST_TMPDIR/$option"
 	done
 }
