@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=once
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
 # --p12: key and certificates in one PKCS #12 file, as openssl and certtool read it.
