@@ -96,6 +96,7 @@ valid() {
 	valid lines
 }
 
+# bats test_tags=once
 @test "json: a large bag needs no more memory than the file, as one object or in lines" {
 	python3 - <<-'PY'
 		open("many.pem", "w").write(open("root.pem").read() * 5000)
