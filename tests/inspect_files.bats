@@ -220,7 +220,7 @@ shows() {
 	jq -e '.deviations == ["Q-PADDING"]' "$OUT"
 }
 
-@test "files: each deviation of an encoding is told by its id, and refused by --strict" {
+@test "files: each deviation of an encoding is told by its id, and refused by --strict (Q-BARE-SIGNED)" {
 	python3 - <<-'PY'
 		import base64
 		def tlv(tag, body, end=False):
