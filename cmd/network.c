@@ -169,9 +169,9 @@ static enum est_code check_network_options(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE, "--tls-min is 1.2 or 1.3");
 	if (v->ipv4 && v->ipv6)
 		return est_fail(&cmd->err, EST_E_USAGE, "-4 and -6 exclude each other");
-	if (v->key && !v->cert)
-		return est_fail(&cmd->err, EST_E_USAGE,
-			"--key is the key of --cert, which is missing");
+	if ((v->key || v->send_chain) && !v->cert)
+		return est_fail(&cmd->err, EST_E_USAGE, "--%s of --cert, which is missing",
+			v->key ? "key is the key" : "send-chain sends the chain");
 	if (v->user && strchr(v->user, ':')) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--user: a user name cannot hold a colon (RFC 7617 section 2)");
