@@ -33,6 +33,10 @@ teardown_file() {
 	server_stop
 }
 
+teardown() {
+	est_teardown
+}
+
 setup() {
 	est_setup
 	cp "$SECRETS"/{enc.key,dev.pem} .

@@ -178,6 +178,7 @@ def serve(opt, ctx, conn):
 
 
 def main():
+    signal.alarm(900)  # a test that does not end it does not leave it behind for ever
     opt = options()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     family = socket.AF_INET6 if ":" in opt.bind else socket.AF_INET
