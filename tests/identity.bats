@@ -127,7 +127,7 @@ before_connecting() {
 		run ! grep -aq 'CN = stranger' "$log"
 		rm -f key.pem.est-*
 	done
-	ONCE=1 refused 2 'chain of --cert, which is missing' enroll "${at[@]}" "${new[@]}" --send-chain
+	ONCE=1 refused 2 'chain of --cert, which is missing' cacerts "${at[@]}" --send-chain
 	before_connecting --cert "$pki/good.pem" --key "$pki/dev.key" --send-chain
 	stderr_has 'good.pem has no certificate of the CA.*--send-chain adds nothing'
 }
