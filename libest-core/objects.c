@@ -542,7 +542,7 @@ static enum est_code walk_source(struct walk *walk, size_t at, unsigned depth)
 		return other_kind(walk, kind); /* and it may be a device without an end */
 	if (kind == EST_FILE_WRAPPED && walk->open)
 		return walk->open(walk, kind, head, at, depth);
-	if (encoding == EST_ENCODING_PEM)
+	if (encoding == EST_ENCODING_PEM && !wrapped_begins(head))
 		return walk_pem(walk, at);
 	rc = kind == EST_FILE_TEXT ? base64_bag(walk, at, &done) : EST_OK;
 	return rc != EST_OK || done ? rc : walk_whole(walk, at, depth);

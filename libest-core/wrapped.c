@@ -116,6 +116,20 @@ bool wrapped_read(struct est_span text, bool part, struct wrapped *out)
 	return true;
 }
 
+bool wrapped_begins(struct est_span text)
+{
+	struct est_span line;
+
+	if (begins(text, "HTTP/"))
+		(void)line_take(&text);
+	while (text.n > 0 && memchr(text.p, '\n', text.n)) {
+		line = line_take(&text);
+		if (line.n == 0 || (field_name(line) == 0 && line.p[0] != ' ' && line.p[0] != '\t'))
+			return false;
+	}
+	return true;
+}
+
 /* The offset of the next line that begins with "--" and the boundary; in.n: none. */
 static size_t delimiter(struct est_span in, struct est_span boundary)
 {

@@ -16,6 +16,8 @@ struct wrapped { /* borrowed */
 /* False: the text does not begin with a status line or fields of which one is about contents.
  * part: of a multipart, where there may be no field at all. */
 bool wrapped_read(struct est_span text, bool part, struct wrapped *out);
+/* Whether the text is the front of one whose fields go on behind it. */
+bool wrapped_begins(struct est_span text);
 /* The next part of a multipart body, off the front of *rest.  False: no other. */
 bool wrapped_part(struct est_span *rest, struct est_span boundary, struct est_span *part);
 /* Chunks put together; false: they are none, *out is as before (RFC 9112 section 7.1). */
