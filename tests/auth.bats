@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=once
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154 # lib/est.bash sets and reads them
 # HTTP authentication (RFC 7030 section 3.2.3): Basic, Digest and bearer tokens, against

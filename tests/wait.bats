@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=once
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2034,SC2154 # lib/est.bash sets and reads them
 # 202: a certificate that is issued later, waited for.
