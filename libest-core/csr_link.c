@@ -54,6 +54,17 @@ bool csr_attribute(struct est_span attributes, struct est_span oid)
 	return false;
 }
 
+static bool are_attributes(struct est_span set)
+{
+	struct der_tlv attribute;
+
+	while (set.n > 0) {
+		if (!der_expect(&set, DER_SEQUENCE, &attribute))
+			return false;
+	}
+	return true;
+}
+
 /* X.690 section 11.6: a SET OF is in the order of its elements' bytes. */
 static bool goes_before(struct est_span a, struct est_span b)
 {
@@ -107,6 +118,9 @@ enum est_code csr_link(struct est_span csr, const struct est_key *key, struct es
 	enum est_code rc;
 
 	rc = csr_view(csr, "the request", &view, err);
+	if (rc == EST_OK && !are_attributes(view.attributes))
+		rc = est_fail(err, EST_E_INPUT,
+			"the request: not all attributes are one (RFC 2986)");
 	if (rc == EST_OK)
 		rc = key_signature_as(key, view.algorithm, &algorithm, err);
 	if (rc == EST_OK)
