@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 bool request_has_name(const struct cmd_values *v)
 {
@@ -219,12 +218,12 @@ static const char *beside_key(const struct cmd_values *v, char stored[PATH_MAX])
 static bool new_key_waits(const struct cmd_values *v, char stored[PATH_MAX])
 {
 	const char *file = beside_key(v, stored);
-	const char *what = v->rekey && request_in_token(v->key) ? "csr" : "new";
-	char path[PATH_MAX];
+	time_t ignored;
 
-	return file &&
-	       (size_t)snprintf(path, sizeof(path), "%s.est-%s", file, what) < sizeof(path) &&
-	       access(path, F_OK) == 0;
+	if (!file)
+		return false;
+	return v->rekey && request_in_token(v->key) ? est_pending_look(file, &ignored)
+						    : est_newkey_waits(file);
 }
 
 bool request_unfinished(const struct cmd *cmd, time_t *when)

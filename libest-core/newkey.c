@@ -164,6 +164,16 @@ enum est_code est_newkey_open(const char *key_file, const char *type, unsigned f
 	return EST_OK;
 }
 
+bool est_newkey_waits(const char *key_file)
+{
+	struct est_error ignored;
+	struct est_newkey *nk = newkey_alloc(key_file, 0, &ignored);
+	bool waits = nk && access(nk->path, F_OK) == 0;
+
+	est_newkey_free(nk);
+	return waits;
+}
+
 const struct est_key *est_newkey_key(const struct est_newkey *nk)
 {
 	return nk->key;

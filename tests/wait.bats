@@ -372,6 +372,26 @@ one_body() {
 	[ "$(ls -A)" = $'cert.pem\nkey.pem' ]
 }
 
+@test "resume: a key whose name is a link: what waits is beside what it leads to (R7030-4.2.3-07)" {
+	identity dev /CN=dev
+	mkdir data
+	mv dev.key data
+	ln -s data/dev.key dev.key
+	renew=(reenroll "${trust[@]}" -l retry-after-60 --cert dev.pem --key dev.key --csrattrs ignore)
+	run_est "${renew[@]}" --force
+	[ "$status" = 12 ]
+	[ -s data/dev.key.est-new ]
+	server_log_reset
+	for more in --force --renew-before=1s; do
+		run_est "${renew[@]}" $more
+		[ "$status" = 12 ]
+		stderr_has 'not to be asked again before'
+	done
+	nothing_sent
+	works reenroll --cert dev.pem --key dev.key --status
+	grep -q pending "$OUT"
+}
+
 clocked() {
 	status=0
 	faketime -f "$FAKE" "$EST" enroll "${trust[@]}" -l retry-after-60 "${me[@]}" --json >"$OUT" 2>"$ERR" 3>&- ||

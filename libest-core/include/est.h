@@ -293,6 +293,8 @@ struct est_newkey;
  * type.  flags: EST_OUTPUT_NEW refuses when key_file exists; EST_NEWKEY_NO_SIGNATURES. */
 EST_API enum est_code est_newkey_open(const char *key_file, const char *type, unsigned flags,
 	struct est_newkey **out, bool *resumed, struct est_error *err) EST_MUST_CHECK;
+/* Whether an unfinished run has left such a key beside what key_file leads to. */
+EST_API bool est_newkey_waits(const char *key_file);
 EST_API const struct est_key *est_newkey_key(const struct est_newkey *newkey); /* borrowed */
 EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /* borrowed */
 /* Renames KEY.est-new to its final name: the last step, when the certificate is in place.  Removes
