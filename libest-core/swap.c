@@ -396,8 +396,9 @@ enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files
 		rc = swap_all(swap, &j, f, err);
 	if (rc == EST_OK && j.n > 0) {
 		swap->owed = f->hook;
-		if (!swap->owed && !swap->broken) /* a kill from now on leaves nothing to do */
-			swap->broken = ftruncate(swap->fd, 0) != 0;
+		/* A kill from now on leaves nothing to do; if it cannot be said, nothing new. */
+		if (!swap->owed && !swap->broken && ftruncate(swap->fd, 0) != 0)
+			swap->broken = false;
 		if (f->newkey)
 			newkey_committed(f->newkey, f->keep);
 		if (f->generation)
