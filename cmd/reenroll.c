@@ -259,8 +259,8 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
 		strcmp(cmd->err.reason, "holds-key") == 0)
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	if (rc != EST_OK || cmd->v.dry_run || strcmp(cmd->v.cert, "-") == 0 ||
-		(delivery->finished && !in_token))
+	if (rc != EST_OK || strcmp(cmd->v.cert, "-") == 0 ||
+		(delivery->finished && (!in_token || cmd->v.dry_run)))
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc != EST_OK)
@@ -270,11 +270,11 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	*old = again;
 	if (in_token && (delivery->finished || request_unfinished(cmd, NULL)))
 		rc = est_newkey_token_repair(cmd->v.key, cmd->v.output, cmd_key_secret, cmd,
-			est_certs_get(*old, 0), delivery_keep(&cmd->v), &delivery->recovered,
-			&cmd->err);
+			est_certs_get(*old, 0), delivery_keep(&cmd->v), cmd->v.dry_run,
+			&delivery->recovered, &cmd->err);
 	else if (cmd->v.key && !in_token)
 		rc = est_newkey_repair(cmd->v.key, est_certs_get(*old, 0), cmd->v.cert,
-			&delivery->recovered, &cmd->err);
+			cmd->v.dry_run, &delivery->recovered, &cmd->err);
 	delivery->finished |= delivery->recovered;
 	return rc;
 }

@@ -237,7 +237,7 @@ enum est_code est_newkey_commit(struct est_newkey *nk, struct est_error *err)
 
 /* Opened as for an enrolment, with what it has to say of owners and locks. */
 enum est_code est_newkey_repair(const char *key_file, struct est_span cert, const char *cert_name,
-	bool *repaired, struct est_error *err)
+	bool look, bool *repaired, struct est_error *err)
 {
 	struct est_newkey nk = { .fd = -1 };
 	struct est_error ignored;
@@ -254,7 +254,7 @@ enum est_code est_newkey_repair(const char *key_file, struct est_span cert, cons
 		       est_key_load(nk.path, NULL, NULL, &nk.key, &ignored) == EST_OK &&
 		       est_key_match(nk.key, nk.path, cert, cert_name, &ignored) == EST_OK;
 	}
-	if (fits)
+	if (fits && !look)
 		rc = est_newkey_commit(&nk, err);
 	if (rc == EST_OK)
 		*repaired = fits;

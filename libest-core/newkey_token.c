@@ -172,18 +172,24 @@ static enum est_code matching(const struct est_newkey *nk, est_secret_fn *ask, v
 }
 
 static enum est_code repair(struct est_newkey *nk, est_secret_fn *ask, void *ctx,
-	struct est_span cert, unsigned keep, bool *repaired, struct est_error *err)
+	struct est_span cert, unsigned keep, bool look, bool *repaired, struct est_error *err)
 {
 	bool found[TOKEN_PREV], fits[TOKEN_PREV];
 	enum est_code rc = matching(nk, ask, ctx, cert, found, fits, err);
 
 	if (rc != EST_OK)
 		return rc;
-	if (!fits[TOKEN_NEW] && (fits[TOKEN_OLD] || found[TOKEN_NEW]))
-		return unstage(nk, err); /* the certificate has not been swapped */
+	if (!fits[TOKEN_NEW] && (fits[TOKEN_OLD] || found[TOKEN_NEW])) {
+		if (!look)
+			return unstage(nk, err); /* the certificate has not been swapped */
+		*repaired = found[TOKEN_OLD];
+		return EST_OK;
+	}
 	if (!fits[TOKEN_NEW] && !fits[TOKEN_KEY])
 		return EST_OK; /* no key of these fits: that is said elsewhere */
 	*repaired = fits[TOKEN_NEW] || found[TOKEN_OLD];
+	if (look)
+		return EST_OK;
 	if (fits[TOKEN_NEW])
 		rc = newkey_token_stage(nk, err);
 	else
@@ -196,7 +202,8 @@ static enum est_code repair(struct est_newkey *nk, est_secret_fn *ask, void *ctx
 }
 
 enum est_code est_newkey_token_repair(const char *url, const char *beside, est_secret_fn *ask,
-	void *ctx, struct est_span cert, unsigned keep, bool *repaired, struct est_error *err)
+	void *ctx, struct est_span cert, unsigned keep, bool look, bool *repaired,
+	struct est_error *err)
 {
 	struct est_newkey *nk = newkey_alloc(beside, 0, err);
 	enum est_code rc;
@@ -205,7 +212,7 @@ enum est_code est_newkey_token_repair(const char *url, const char *beside, est_s
 		return err->code;
 	rc = open_place(nk, url, ask, ctx, err);
 	if (rc == EST_OK)
-		rc = repair(nk, ask, ctx, cert, keep, repaired, err);
+		rc = repair(nk, ask, ctx, cert, keep, look, repaired, err);
 	est_newkey_free(nk);
 	return rc;
 }

@@ -343,6 +343,10 @@ killed() {
 	killed 2 reenroll "${trust[@]}" "${id[@]}" --force --rekey
 	rm .dev.*
 	server_log_reset
+	works reenroll "${trust[@]}" "${id[@]}" -n
+	stderr_has 'dry run: would first finish'
+	[ -s dev.key.est-new ]
+	cmp dev.key old.key
 	works reenroll "${trust[@]}" "${id[@]}"
 	stderr_has recovered
 	nothing_sent

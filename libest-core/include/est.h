@@ -302,9 +302,9 @@ EST_API const char *est_newkey_path(const struct est_newkey *newkey);          /
 EST_API enum est_code est_newkey_commit(struct est_newkey *newkey,
 	struct est_error *err) EST_MUST_CHECK;
 /* When a key does not fit its certificate: whether KEY.est-new does, because something between the
- * two renames went wrong, in which case it is renamed to key_file. */
+ * two renames went wrong, in which case it is renamed to key_file.  look: or would be. */
 EST_API enum est_code est_newkey_repair(const char *key_file, struct est_span cert,
-	const char *cert_name, bool *repaired, struct est_error *err) EST_MUST_CHECK;
+	const char *cert_name, bool look, bool *repaired, struct est_error *err) EST_MUST_CHECK;
 /* The same for a key in a token, which url names by object=, its label: the new one is made there
  * as LABEL.est-new, and takes the label over within the swap of the certificate's file
  * (est-files.h); the old one becomes LABEL.prev when .keep says so.  Its request lies beside that
@@ -318,10 +318,11 @@ EST_API enum est_code est_newkey_token_open(const char *url, const char *cert_fi
 	const char *type, est_secret_fn *ask, void *ctx, struct est_newkey **out, bool *resumed,
 	struct est_error *err) EST_MUST_CHECK;
 /* What an unfinished run has left, as FILE.est-csr or a swap that was recovered tells: forward when
- * the certificate in place is for the new key, else back.  *repaired: forward. */
+ * the certificate in place is for the new key, else back.  *repaired: forward; look: or would be,
+ * in either direction. */
 EST_API enum est_code est_newkey_token_repair(const char *url, const char *cert_file,
-	est_secret_fn *ask, void *ctx, struct est_span cert, unsigned keep, bool *repaired,
-	struct est_error *err) EST_MUST_CHECK;
+	est_secret_fn *ask, void *ctx, struct est_span cert, unsigned keep, bool look,
+	bool *repaired, struct est_error *err) EST_MUST_CHECK;
 /* Removes both files when the server has certainly not issued; nothing after the commit. */
 EST_API void est_newkey_discard(struct est_newkey *newkey);
 /* Releases memory and lock; the file stays. */

@@ -163,18 +163,20 @@ static void a_key_that_waits_takes_the_place_of_one_that_does_not_fit(void **sta
 
 	(void)state;
 	testca_issue(&(struct testca_spec){ 0 }, &pair);
-	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", &repaired, &err),
+	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", false, &repaired,
+				 &err),
 		EST_OK);
 	assert_false(repaired);
 	for (size_t i = 0; i < 2; i++) {
 		testca_write(new_file, est_span_str(rest[i]));
-		assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c",
+		assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", false,
 					 &repaired, &err),
 			EST_OK);
 		assert_false(repaired);
 	}
 	est_newkey_free(open_key("ec:p256", 0, false)); /* it fits another certificate */
-	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", &repaired, &err),
+	assert_int_equal(est_newkey_repair(key_file, est_buf_span(&pair.der), "c", false, &repaired,
+				 &err),
 		EST_OK);
 	assert_false(repaired);
 	assert_int_equal(files_in_dir(), 1);
