@@ -10,10 +10,13 @@
 
 #define NAMES 4
 
-/* Mechanisms of PKCS #11 that make pairs of keys. */
+/* Mechanisms of PKCS #11 that make pairs of keys, and with which GnuTLS has them sign. */
 #define CKM_RSA_PKCS_KEY_PAIR_GEN   0x0000ul
+#define CKM_RSA_PKCS                0x0001ul
 #define CKM_EC_KEY_PAIR_GEN         0x1040ul
+#define CKM_ECDSA                   0x1041ul
 #define CKM_EC_EDWARDS_KEY_PAIR_GEN 0x1055ul
+#define CKM_EDDSA                   0x1057ul
 
 static const char *const suffixes[NAMES] = { "", ".est-new", ".est-old", ".prev" };
 
@@ -61,20 +64,30 @@ static enum est_code check_name(const char *url, const char *shown, struct est_e
 	return EST_OK;
 }
 
+static bool has_mechanism(const char *url, unsigned long mechanism)
+{
+	return gnutls_pkcs11_token_check_mechanism(url, mechanism, NULL, 0, 0) == 1;
+}
+
 enum est_code token_place_check(const char *url, gnutls_pk_algorithm_t pk, struct est_error *err)
 {
-	unsigned long mechanism = pk == GNUTLS_PK_RSA  ? CKM_RSA_PKCS_KEY_PAIR_GEN
-				  : pk == GNUTLS_PK_EC ? CKM_EC_KEY_PAIR_GEN
-						       : CKM_EC_EDWARDS_KEY_PAIR_GEN;
+	unsigned long make = CKM_EC_EDWARDS_KEY_PAIR_GEN, sign = CKM_EDDSA;
 	char shown[TOKEN_SHOWN];
 	enum est_code rc;
 
+	if (pk == GNUTLS_PK_RSA) {
+		make = CKM_RSA_PKCS_KEY_PAIR_GEN;
+		sign = CKM_RSA_PKCS;
+	} else if (pk == GNUTLS_PK_EC) {
+		make = CKM_EC_KEY_PAIR_GEN;
+		sign = CKM_ECDSA;
+	}
 	rc = token_check_url(url, shown, err);
 	if (rc == EST_OK)
 		rc = check_name(url, shown, err);
-	if (rc != EST_OK || gnutls_pkcs11_token_check_mechanism(url, mechanism, NULL, 0, 0) == 1)
+	if (rc != EST_OK || (has_mechanism(url, make) && has_mechanism(url, sign)))
 		return rc;
-	est_fail(err, EST_E_INPUT, "%s: the token does not make %s keys", shown,
+	est_fail(err, EST_E_INPUT, "%s: the token does not make %s keys that sign", shown,
 		gnutls_pk_get_name(pk));
 	return est_hint(err, "without --rekey the certificate is renewed for the key it has");
 }

@@ -215,6 +215,35 @@ whole() {
 	[ "$(labels)" = 'no*2' ]
 }
 
+@test "token: --rekey: what the token cannot make, or not sign with, is said before anything is sent" {
+	in_token lacks
+	rekey+=(--force)
+	${CC:-cc} -D_GNU_SOURCE -O1 -shared -fPIC $(pkg-config --cflags p11-kit-1) -o filter.so \
+		"$EST_LIB/filter/filter.c" -ldl
+	export LD_PRELOAD=$PWD/filter.so
+	server_log_reset
+	# Key generation and signature of EC, of RSA and of EdDSA; what is there is asked for the rest.
+	while read -r gone type names; do
+		FILTER_MECHANISMS=$gone ONCE=1 refused 3 "does not make $names keys that sign" "${rekey[@]}" \
+			--new-key "$type"
+		stderr_has 'hint: without --rekey'
+	done <<-'TYPES'
+		1040 ec:p256 EC.ECDSA
+		1041 ec:p384 EC.ECDSA
+		0 rsa:2048 RSA
+		1 rsa:2048 RSA
+		1055 ed25519 EdDSA.*
+		0,1,1057 ed25519 EdDSA.*
+	TYPES
+	nothing_sent
+	# It says that it can, and cannot.
+	FILTER_GENERATE=1 ONCE=1 refused 3 'new key in this token' "${rekey[@]}"
+	no_csr
+	FILTER_MECHANISMS=0,1,1055,1057 works "${rekey[@]}"
+	unset LD_PRELOAD
+	whole 'lacks*2 lacks.prev*2'
+}
+
 @test "token: --rekey: a 202 or a pair that does not work keeps the key for the next run, a refusal does not" {
 	in_token wait
 	ONCE=1 refused 10 404 "${rekey[@]}" --force --csrattrs ignore -l status-404
@@ -243,6 +272,8 @@ cut() {
 	in_token cut
 	# The key has taken the label over, the certificate is not there yet: back, and on with that key.
 	cut linkat 1
+	works "${rekey[@]}" -n
+	stderr_has 'would first finish or undo'
 	[ "$(labels)" = 'cut*2 cut.est-old*2' ]
 	works csr --use-key "$URL" --key-password-file "$pin" --subject CN=x -o waits.csr
 	works "${rekey[@]}" --json
