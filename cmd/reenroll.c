@@ -169,6 +169,7 @@ static void say_done(struct cmd *cmd, const char *done, const struct est_issued 
 	}
 	(void)cmd_time_text(info.not_after, until, sizeof(until));
 	cmd_notice(cmd, "%s %s, valid until %s", done, schedule_name(&info), until);
+	schedule_installed(cmd, &info);
 	est_cert_info_wipe(&info);
 }
 

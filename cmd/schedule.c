@@ -4,8 +4,11 @@
 #include "request.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,7 +73,7 @@ const char *schedule_name(const struct est_cert_info *info)
 /* The certificate whose dates count: with -o, once it is there, the renewed one, else each run
  * would renew the old one again. */
 static enum est_code load(struct cmd *cmd, const char *cert_file, const char *output,
-	struct est_certs **out)
+	const char **file, struct est_certs **out)
 {
 	struct est_certs *old = NULL, *fresh = NULL;
 	struct est_error ignored;
@@ -83,27 +86,72 @@ static enum est_code load(struct cmd *cmd, const char *cert_file, const char *ou
 		est_cert_same_subject(est_certs_get(old, 0), est_certs_get(fresh, 0))) {
 		est_certs_free(old);
 		*out = fresh;
+		*file = output;
 		return EST_OK;
 	}
 	est_certs_free(fresh);
 	*out = old;
+	*file = cert_file;
 	return EST_OK;
 }
 
-static enum est_code decide(struct cmd *cmd, const struct est_certs *certs,
-	struct est_cert_info *info, struct est_schedule *out)
+static struct est_renew_policy policy_of(const struct cmd *cmd)
 {
 	struct est_renew_policy policy = { .percent = DEFAULT_PERCENT,
 		.jitter_ms = cmd->v.jitter_ms };
-	enum est_code rc;
 
 	if (cmd->v.renew_before)
 		(void)parse_before(cmd->v.renew_before, &policy);
+	return policy;
+}
+
+/* When a file came into place that schedule_installed() has marked; 0: it has not. */
+static int64_t marked(const char *file, int64_t not_before)
+{
+	struct stat st;
+
+	if (stat(file, &st) != 0 || st.st_mtim.tv_sec != not_before || st.st_mtim.tv_nsec != 0)
+		return 0;
+	return st.st_ctim.tv_sec;
+}
+
+void schedule_installed(struct cmd *cmd, const struct est_cert_info *info)
+{
+	const struct timespec mark[2] = { { .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = info->not_before } };
+	struct est_renew_policy policy = policy_of(cmd);
+	const char *file = cmd->v.output ? cmd->v.output : cmd->v.combined;
+	char stored[PATH_MAX], again[40];
+	struct est_schedule s;
+
+	if (cmd->v.store) {
+		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", cmd->v.store);
+		file = stored;
+	}
+	est_schedule(info->not_before, info->not_after, time(NULL), &policy, &s);
+	if (s.due != EST_DUE_NOW || policy.percent == 100 ||
+		utimensat(AT_FDCWD, file, mark, 0) != 0)
+		return;
+	policy.installed = time(NULL);
+	est_schedule(info->not_before, info->not_after, policy.installed, &policy, &s);
+	(void)cmd_time_text(s.due_at, again, sizeof(again));
+	cmd_notice(cmd,
+		"%s is due at once by this clock: is it right? it is not renewed again before %s",
+		schedule_name(info), again);
+}
+
+static enum est_code decide(struct cmd *cmd, const struct est_certs *certs, const char *file,
+	struct est_cert_info *info, struct est_schedule *out)
+{
+	struct est_renew_policy policy = policy_of(cmd);
+	enum est_code rc;
+
 	rc = est_cert_seed(est_certs_get(certs, 0), &policy.seed, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_cert_words(est_certs_get(certs, 0), info, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
+	policy.installed = marked(file, info->not_before);
 	est_schedule(info->not_before, info->not_after, time(NULL), &policy, out);
 	if (cmd->v.force && out->due < EST_DUE_NOW)
 		out->due = EST_DUE_NOW;
@@ -227,13 +275,14 @@ enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *o
 	bool wait = !cmd->v.dry_run && !cmd->v.status;
 	struct est_cert_info info = { 0 };
 	struct est_certs *certs = NULL;
+	const char *file = NULL;
 	struct est_schedule s;
 	enum est_code rc;
 
 	for (;; wait = false) {
-		rc = load(cmd, cert_file, output, &certs);
+		rc = load(cmd, cert_file, output, &file, &certs);
 		if (rc == EST_OK)
-			rc = decide(cmd, certs, &info, &s);
+			rc = decide(cmd, certs, file, &info, &s);
 		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0)
 			break;
 		rc = wait_turn(cmd, s.wait_ms);

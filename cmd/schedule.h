@@ -14,6 +14,9 @@ enum est_code schedule_check(struct cmd *cmd) EST_MUST_CHECK;
  * network.  With --status that is what it does in any case. */
 enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *output,
 	bool *due) EST_MUST_CHECK;
+/* Of a certificate that is in place now: by a clock that is fast it is due again at once.  Says so,
+ * and gives its file the date of notBefore, by which the next runs know it. */
+void schedule_installed(struct cmd *cmd, const struct est_cert_info *info);
 /* "CN=dev1", for a line about it: the subject, else the first name, else the serial number. */
 const char *schedule_name(const struct est_cert_info *info);
 

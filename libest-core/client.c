@@ -2,6 +2,7 @@
 /* The EST operations: cacerts, csrattrs, simpleenroll, simplereenroll (RFC 7030 section 4). */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "again.h"
 #include "anchors.h"
@@ -10,6 +11,7 @@
 #include "check.h"
 #include "csr.h"
 #include "exchange.h"
+#include "pending.h"
 #include "priority.h"
 #include "quirk.h"
 #include "revocation.h"
@@ -18,6 +20,7 @@
 #define DEFAULT_CONNECT_MS 10000
 #define DEFAULT_TOTAL_MS   60000
 #define DEFAULT_IDLE_MS    20000
+#define DAY_S              86400
 
 static void set_defaults(struct est_config *config)
 {
@@ -326,6 +329,24 @@ static enum est_code check_with_cacerts(struct est_client *c, const struct est_c
 	return rc;
 }
 
+/* A renewal that this clock takes for not valid yet, or for expired, would be issued and rejected
+ * at each run. */
+static void come_back(struct est_client *c, struct est_span der, struct est_error *err)
+{
+	const int64_t now = time(NULL);
+	struct est_error ignored;
+	struct cert_view view;
+
+	if (!c->pending || err->code != EST_E_REJECTED || !err->reason ||
+		(strcmp(err->reason, "not-yet-valid") != 0 &&
+			strcmp(err->reason, "expired") != 0) ||
+		cert_view(der, "", &view, &ignored) != EST_OK)
+		return;
+	pending_told(c->pending, view.not_before > now ? view.not_before - now : DAY_S);
+	est_hint(err,
+		"is this clock right? so that not each run asks for one, the next is to wait");
+}
+
 /* The CA may have other ideas (RFC 7030 section 4.2.3); the operator learns of them. */
 static void note_changed_names(const struct est_client *c, const struct csr_view *csr,
 	const struct est_certs *chain)
@@ -376,6 +397,8 @@ enum est_code est_enroll(struct est_client *c, const struct est_enrollment *ask,
 		rc = quirk_note(&c->quirks, EST_Q_EXTRA_CERTS, op->name, err);
 	if (rc == EST_OK)
 		rc = check_with_cacerts(c, certs, index, &out->chain, err);
+	if (rc == EST_E_REJECTED && op == &operation_simplereenroll)
+		come_back(c, est_certs_get(certs, index), err);
 	if (rc == EST_OK)
 		note_changed_names(c, &view, out->chain);
 	est_certs_free(certs);

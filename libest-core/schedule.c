@@ -17,6 +17,18 @@ static int64_t before(const struct est_renew_policy *policy, int64_t lifetime_s)
 	return policy->before_s < most_s ? policy->before_s : most_s;
 }
 
+/* On a clock that is fast, what has just been issued is due at once, each time again. */
+static void rest(int64_t not_after, int64_t now, const struct est_renew_policy *policy,
+	struct est_schedule *out)
+{
+	const int64_t until = policy->installed + (not_after - policy->installed) / 2;
+
+	if (policy->installed <= 0 || policy->installed > now || until <= now)
+		return;
+	out->due = EST_DUE_LATER;
+	out->due_at = until;
+}
+
 /* splitmix64's last step: seeds that differ in a bit give waits that have nothing in common. */
 static uint64_t mix(uint64_t x)
 {
@@ -41,6 +53,8 @@ void est_schedule(int64_t not_before, int64_t not_after, int64_t now,
 		*out = (struct est_schedule){ .due = EST_DUE_NEVER, .due_at = not_after };
 	else if (now >= out->due_at)
 		out->due = EST_DUE_NOW;
+	if (out->due == EST_DUE_NOW)
+		rest(not_after, now, policy, out);
 	if (out->due < EST_DUE_NOW || policy->jitter_ms == 0)
 		return;
 	out->wait_ms = (uint32_t)(mix(policy->seed) % policy->jitter_ms);

@@ -128,6 +128,47 @@ renewed() {
 	no_csr
 }
 
+@test "renew: however often it runs, a clock that is slow, fast, or jumps asks for no more than is due" {
+	with_asan && skip "the sanitizers and faketime exclude each other"
+	lasts 90 90
+	at() {
+		status=0
+		FAKE_UTIME=1 faketime -f "$1" "$EST" "${renew[@]}" "${@:2}" >"$OUT" 2>"$ERR" || status=$?
+	}
+	# A new certificate, too, is due at once by the third of these; once it is asked for.
+	for clock in -20y -20d +70d +70d +70d +70d +80y +0d; do
+		at $clock --clock-floor off
+	done
+	[ "$status" = 0 ]
+	seen 1 .csr
+	good_cert dev.pem dev.key
+	lasts 90 15
+	at +5d
+	stderr_has 'CN=dev, valid until'
+	at +70d
+	stderr_has 'is due at once by this clock: is it right\? it is not renewed again before 20'
+	at +70d --json -q
+	jq -e '.action == "skipped" and .renew_at > "20"' "$OUT"
+	at +70d --force -q # the operator knows
+	[ "$status" = 0 ]
+	seen 4 .csr
+	# So slow that what is issued is not valid yet, or so fast that it has expired.
+	for odd in expired not-yet; do
+		server_log_reset
+		lasts 90 15
+		rm -f dev.key.est-*
+		ONCE=1 LEAVES=dev.key.est-new refused 14 'hint: is this clock right' "${renew[@]}" -l $odd
+		for _ in 1 2; do
+			ONCE=1 refused 12 'again after 8640[01] s' "${renew[@]}" -l $odd
+		done
+		seen 1 .csr
+	done
+	# The clock is set, and the time has come.
+	at +2d -l not-yet
+	[ "$status" = 0 ]
+	stderr_has 'recovered CN=dev'
+}
+
 @test "renew: an expired certificate is due; --alt-cert or user and password authenticate" {
 	lasts 30 -5
 	lasts 30 5 alt

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Part of est.h, which includes it: the request of an enrolment under way, in NAME.est-csr, and
- * what its server has said of the time to come back (RFC 7030 section 4.2.3).
+ * what its server has said of the time to come back (RFC 7030 section 4.2.3).  For a renewal that
+ * was rejected because of its dates est_enroll() sets a time, too: until the certificate would be
+ * valid, or a day.
  *
  * It is on disk, synced, before the request leaves, and stays there until the run knows how that
  * ended; the next run sends the same, and not earlier than told.  Before the PEM of the request

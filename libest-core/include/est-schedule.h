@@ -12,6 +12,7 @@ struct est_renew_policy {
 	unsigned percent;   /* of the lifetime left, 1 to 100 */
 	uint32_t jitter_ms; /* over which the renewals of many devices spread; 0: none */
 	uint64_t seed;      /* of this device, est_cert_seed() */
+	int64_t installed; /* when it was put in place, if it was due at once then; 0: it was not */
 };
 
 enum est_due {
@@ -31,8 +32,9 @@ struct est_schedule {
 /* Decides from its arguments alone.  However large before_s is, a third of the lifetime passes
  * between two renewals, so that a CA with short lifetimes is not asked each time; 100 percent is
  * due from notBefore on.  A clock before notBefore never makes a renewal due, for what is issued
- * under it would not be valid yet and so be rejected, each time again.  The wait ends before
- * half of what is left of the certificate. */
+ * under it would not be valid yet and so be rejected, each time again.  One that was due as soon as
+ * it was there tells of a clock that is fast: half of what it had left then passes before the next.
+ * The wait ends before half of what is left of the certificate. */
 EST_API void est_schedule(int64_t not_before, int64_t not_after, int64_t now,
 	const struct est_renew_policy *policy, struct est_schedule *out);
 /* Of subject and subjectAltName, so that it stays the same when a certificate is renewed.

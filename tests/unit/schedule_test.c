@@ -68,6 +68,19 @@ static void due_by_lifetime_policy_and_clock(void **state)
 		{ T, T + DAY, T - 40 * YEAR, A_WEEK, EST_DUE_NO_DATE, T + 8 * HOUR },
 		/* far ahead: expired, which the server's own certificate then is too */
 		{ T, T + DAY, T + 200 * YEAR, A_WEEK, EST_DUE_EXPIRED, T + 8 * HOUR },
+		/* due as soon as it was there: after half of what it had left; set back, as ever */
+		{ T, T + 90 * DAY, T + 70 * DAY, { .percent = 33, .installed = T + 70 * DAY },
+			EST_DUE_LATER, T + 80 * DAY },
+		{ T, T + 90 * DAY, T + 80 * DAY - 1, { .percent = 33, .installed = T + 70 * DAY },
+			EST_DUE_LATER, T + 80 * DAY },
+		{ T, T + 90 * DAY, T + 80 * DAY, { .percent = 33, .installed = T + 70 * DAY },
+			EST_DUE_NOW, T + 60 * DAY + 25920 },
+		{ T, T + 90 * DAY, T + 65 * DAY, { .percent = 33, .installed = T + 70 * DAY },
+			EST_DUE_NOW, T + 60 * DAY + 25920 },
+		{ T, T + 90 * DAY, T + 95 * DAY, { .percent = 33, .installed = T + 92 * DAY },
+			EST_DUE_EXPIRED, T + 60 * DAY + 25920 },
+		{ T, T + 90 * DAY, T + 20 * DAY, { .percent = 33, .installed = T + 10 * DAY },
+			EST_DUE_LATER, T + 60 * DAY + 25920 },
 		/* a certificate that is never valid */
 		{ T, T, T, { .percent = 33 }, EST_DUE_NOW, T },
 		{ T, T - DAY, T, { .percent = 33 }, EST_DUE_EXPIRED, T - DAY },
