@@ -100,9 +100,14 @@ enum est_code store_check_place(const char *path, const struct stat *st, struct 
 	} else if (in.st_mode & (S_IWGRP | S_IWOTH) && st->st_uid != 0 && st->st_uid != geteuid() &&
 		   st->st_uid != in.st_uid) {
 		rc = est_fail(err, EST_E_OUTPUT,
-			"%s: belongs to user %ju, in a directory that others may write to", path,
+			"%s: belongs to user %ju, in a directory of user %ju that others may write to "
+			"(mode %04o)",
+			path, (uintmax_t)st->st_uid, (uintmax_t)in.st_uid,
+			(unsigned)in.st_mode & 07777);
+		est_hint(err,
+			"give it to the directory's owner, chmod go-w the directory, run as "
+			"user %ju, or remove it: est-renew(7)",
 			(uintmax_t)st->st_uid);
-		est_hint(err, "remove it, or name a file in a directory of your own");
 	}
 	free(dir);
 	return rc;
@@ -360,9 +365,9 @@ enum est_code store_check_owner(int fd, const char *path, uid_t other, uid_t ano
 		st.st_nlink == 1)
 		return EST_OK;
 	est_fail(err, EST_E_OUTPUT,
-		"%s: belongs to user %ju, or has a second name; its key may be known to others",
-		path, (uintmax_t)st.st_uid);
-	return est_hint(err, "look at it, and remove it if it is not needed");
+		"%s: belongs to user %ju, or has a second name: others may have made it", path,
+		(uintmax_t)st.st_uid);
+	return est_hint(err, "a run as that user goes on with it; or look at it, and remove it");
 }
 
 /* Removes what a killed run has left under a temporary name; EST_E_OUTPUT when the run lives. */

@@ -169,7 +169,8 @@ killed() {
 	cp -p open/dev.pem open/dev.pem.est-new
 	chown 1234 open/dev.pem open/dev.pem.est-new
 	refused 4 'open/dev.pem: belongs to user 1234' "${me[@]}" --combined open/dev.pem
-	stderr_has 'hint: remove it'
+	stderr_has 'directory of user 0 that others may write to \(mode 1777\)'
+	stderr_has 'hint: give it to .* chmod go-w .* run as user 1234'
 	refused 4 'open/dev.pem: belongs to user 1234' "${me[@]}" --key-out open/dev.pem -o c.pem --force
 	rm open/dev.pem
 	refused 4 'est-new: belongs to user 1234' "${me[@]}" --combined open/dev.pem
@@ -181,6 +182,28 @@ killed() {
 	refused 4 'open/st: belongs to user 1234' "${me[@]}" --store open/st
 	no_csr
 	[ "$(cat pw)" = geheim ]
+	# Real places: a service's folder that root renews; a group that may read, or write beside root's files.
+	local where
+	for where in 'state 1234 1234 0770' 'state 1234 1234 2770' 'private 0 1234 0710' 'certs 0 1234 2770'; do
+		# shellcheck disable=SC2086 # words
+		set -- $where
+		rm -rf "$1"
+		mkdir "$1"
+		chown "$2:$3" "$1"
+		chmod "$4" "$1"
+		works "${me[@]}" --key-out "$1/k" -o "$1/c"
+		chown "$2:$3" "$1/k" "$1/c"
+		chmod 640 "$1/k"
+		works reenroll "${trust[@]}" --cert "$1/c" --key "$1/k" --force
+		[ "$(stat -c %u:%g:%a "$1/k")" = "$2:$3:640" ]
+		[ "$(stat -c %u:%g "$1/c")" = "$2:$3" ]
+	done
+	chown 1234 certs/k
+	refused 4 'certs/k: belongs to user 1234.*directory of user 0 .*2770' reenroll "${trust[@]}" --cert certs/c \
+		--key certs/k --force
+	chmod g-w certs
+	works reenroll "${trust[@]}" --cert certs/c --key certs/k --force
+	[ "$(stat -c %u certs/k)" = 1234 ]
 }
 
 @test "store: what is no store, or cannot be one, is refused before anything is sent" {

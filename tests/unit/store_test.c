@@ -328,7 +328,7 @@ static void what_somebody_else_has_put_there_is_refused(void **state)
 		assert_int_equal(lchown(path, cases[i % n].file, 0), 0);
 		if (cases[i % n].refused) {
 			expect_refused(path, EST_OUTPUT_SECRET, "belongs to user 1234");
-			assert_non_null(strstr(err.hint, "directory of your own"));
+			assert_non_null(strstr(err.hint, "give it to the directory's owner"));
 			expect_content(at("mine/real"), "old");
 		} else {
 			assert_int_equal(replace(path, 0, "new", NULL), EST_OK);
