@@ -218,7 +218,7 @@ static enum est_code write_file(const struct est_generation *g, unsigned i, stru
 	struct est_error *err)
 {
 	char *file = join(g->folder, names[i]), *old = join(g->current, names[i]);
-	struct store_target target = { .path = file };
+	struct store_target target = { .path = old };
 	enum est_code rc;
 	int fd = -1;
 

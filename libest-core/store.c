@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that are replaced by one rename, or not at all. */
+/* What the replacement of a file by one rename is made of. */
 #include "store.h"
 
 #include <errno.h>
@@ -10,25 +10,19 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "token.h"
 
-#define ROOM_BYTES   (64 << 10) /* proved to be there before anything is sent */
-#define KEY_MODE     0600
-#define KEY_MODE_MAX 0640
-#define NEW_MODE     0644
-#define LINKS_MAX    40
-#define BASE_MAX     240 /* bytes of a name, so that .NAME.est-journal is one, too */
-#define TRIES        8   /* when two runs make and remove the same temporary file */
-
-struct est_output {
-	struct store_target target;
-	char *temp; /* in the same directory */
-	int fd;
-	bool secret, written;
-	struct est_span content; /* borrowed between write and commit: compared with the target */
-};
+#define ROOM_BYTES (64 << 10) /* proved to be there before anything is sent */
+#define KEY_MODE   0600
+#define NEW_MODE   0644
+#define LINKS_MAX  40
+#define BASE_MAX   240 /* bytes of a name, so that .NAME.est-journal is one, too */
+#define ACL_NAME   "system.posix_acl_access"
+#define ACL_MAX    1024 /* 127 entries; more are not kept */
+#define TRIES      8    /* when two runs make and remove the same temporary file */
 
 enum est_code store_fail(const char *path, const char *doing, struct est_error *err)
 {
@@ -201,6 +195,21 @@ static enum est_code keep_owner(const struct store_target *target, int fd, bool 
 	return EST_OK;
 }
 
+/* Where there is one the group's bits of the mode are its mask, and not what the group may do: the
+ * mode without it would open a key to that group.  False: it could not be kept. */
+static bool keep_acl(const struct store_target *target, int fd)
+{
+	uint8_t acl[ACL_MAX];
+	ssize_t n = getxattr(target->path, ACL_NAME, acl, sizeof(acl));
+
+	if (n > 0)
+		return fsetxattr(fd, ACL_NAME, acl, (size_t)n, 0) == 0;
+	if (errno != ENODATA)
+		return errno == EOPNOTSUPP || errno == ENOSYS;
+	/* Nor one that the directory gives. */
+	return fremovexattr(fd, ACL_NAME) == 0 || errno == ENODATA;
+}
+
 enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
 	struct est_error *err)
 {
@@ -215,8 +224,10 @@ enum est_code store_set_mode(const struct store_target *target, int fd, bool sec
 		if (rc != EST_OK)
 			return rc;
 		mode = target->old.st_mode & 07777;
+		if (!keep_acl(target, fd))
+			group_kept = false;
 		if (secret) /* a group of ours is not the one that was to read the key */
-			mode &= group_kept ? KEY_MODE_MAX : KEY_MODE;
+			mode &= group_kept ? STORE_KEY_MODE_MAX : KEY_MODE;
 	}
 	if (fchmod(fd, mode) != 0)
 		return store_fail(target->path, "cannot set the mode", err);
@@ -313,8 +324,7 @@ char *store_sibling(const char *path, const char *suffix)
 	return out;
 }
 
-/* Whether the name is still that of the open file: who had the lock may have renamed it. */
-static bool same_file(int fd, const char *path)
+bool store_same_file(int fd, const char *path)
 {
 	struct stat opened, named;
 
@@ -328,7 +338,7 @@ static enum est_code take_lock(int fd, const char *path, struct est_error *err)
 
 	if (!taken && errno != EWOULDBLOCK)
 		return store_fail(path, "cannot lock it", err);
-	if (taken && same_file(fd, path))
+	if (taken && store_same_file(fd, path))
 		return EST_OK;
 	est_fail(err, EST_E_OUTPUT, "%s: another est is at work on it", path);
 	return est_reason(err, "locked");
@@ -389,8 +399,7 @@ static enum est_code remove_leftover(const char *temp, struct est_error *err)
 	return rc;
 }
 
-/* A new file under the fixed name, locked.  Not one that is there: who made it may have it open. */
-static enum est_code make_locked(const char *temp, const char *dir, int *out, struct est_error *err)
+enum est_code store_make_locked(const char *temp, const char *dir, int *out, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 	int fd = -1;
@@ -409,67 +418,10 @@ static enum est_code make_locked(const char *temp, const char *dir, int *out, st
 	if (rc == EST_OK) {
 		*out = fd;
 	} else if (fd >= 0) {
-		if (same_file(fd, temp))
+		if (store_same_file(fd, temp))
 			(void)unlink(temp);
 		(void)close(fd);
 	}
-	return rc;
-}
-
-static enum est_code make_temp(struct est_output *out, struct est_error *err)
-{
-	const struct store_target *target = &out->target;
-	char *temp = store_sibling(target->path, "tmp");
-	enum est_code rc;
-
-	if (!temp)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	rc = make_locked(temp, target->dir, &out->fd, err);
-	if (rc != EST_OK) {
-		free(temp);
-		return rc;
-	}
-	out->temp = temp;
-	errno = store_reserve(out->fd);
-	if (errno == 0)
-		return EST_OK;
-	return store_fail(target->dir, "no room for a file of 64 KiB", err);
-}
-
-/* In PEM somewhere, or as what the file is. */
-static bool holds_key(struct est_span content)
-{
-	static const char marker[] = "PRIVATE KEY-----";
-
-	if (content.n > 0 && memmem(content.p, content.n, marker, strlen(marker)))
-		return true;
-	switch (est_file_kind(content, NULL)) {
-	case EST_FILE_PRIVATE_KEY:
-	case EST_FILE_ENCRYPTED_KEY:
-	case EST_FILE_OPENSSH_KEY:
-	case EST_FILE_PKCS12:
-	case EST_FILE_KEYSTORE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* A certificate written over a key would take the only copy away. */
-static enum est_code check_no_key(const char *path, const struct store_target *target,
-	struct est_error *err)
-{
-	struct est_buf old = { 0 };
-	struct est_error ignored;
-	enum est_code rc = EST_OK;
-
-	if (target->exists && est_read_file(target->path, EST_FILE_MAX, &old, &ignored) == EST_OK &&
-		holds_key(est_buf_span(&old))) {
-		rc = est_fail(err, EST_E_OUTPUT, "%s: holds a private key, which would be lost",
-			path);
-		est_reason(err, "holds-key");
-	}
-	est_buf_free(&old);
 	return rc;
 }
 
@@ -492,99 +444,4 @@ bool est_same_file(const char *a, const char *b)
 	store_target_wipe(&one);
 	store_target_wipe(&two);
 	return same;
-}
-
-enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
-	struct est_error *err)
-{
-	struct est_output *o = calloc(1, sizeof(*o));
-	enum est_code rc;
-
-	if (!o)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	o->fd = -1;
-	o->secret = flags & EST_OUTPUT_SECRET;
-	rc = store_target_init(path, flags, &o->target, err);
-	if (rc == EST_OK && !o->secret)
-		rc = check_no_key(path, &o->target, err);
-	if (rc == EST_OK)
-		rc = make_temp(o, err);
-	if (rc == EST_OK)
-		rc = store_set_mode(&o->target, o->fd, o->secret, err);
-	if (rc != EST_OK) {
-		est_output_free(o);
-		return rc;
-	}
-	*out = o;
-	return EST_OK;
-}
-
-enum est_code est_output_write(struct est_output *out, struct est_span content,
-	struct est_error *err)
-{
-	enum est_code rc = store_write(out->fd, content, out->temp, err);
-
-	out->written = rc == EST_OK;
-	out->content = content;
-	return rc;
-}
-
-/* Flash wears, and watchers of a file should see a change only when there is one. */
-bool store_output_same(const struct est_output *out)
-{
-	struct est_error ignored;
-	struct est_buf old = { 0 };
-	bool same;
-
-	if (!out->target.exists || (uint64_t)out->target.old.st_size != out->content.n)
-		return false;
-	if (out->secret && out->target.old.st_mode & 07777 & ~KEY_MODE_MAX)
-		return false; /* the key must not stay that wide */
-	same = est_read_file(out->target.path, out->content.n, &old, &ignored) == EST_OK &&
-	       est_span_eq(est_buf_span(&old), out->content);
-	est_buf_free(&old);
-	return same;
-}
-
-enum est_code est_output_commit(struct est_output *out, bool *changed, struct est_error *err)
-{
-	bool same;
-
-	if (!out->written)
-		return est_fail(err, EST_E_INTERNAL, "%s: nothing written yet", out->target.path);
-	same = store_output_same(out);
-	if (changed)
-		*changed = !same;
-	if (same)
-		return EST_OK;
-	return store_rename(out->temp, &out->target, err);
-}
-
-const struct store_target *store_output_target(const struct est_output *out)
-{
-	return &out->target;
-}
-
-const char *est_output_temp(const struct est_output *out)
-{
-	return out->temp;
-}
-
-void store_output_drop(struct est_output *out)
-{
-	if (out->temp && same_file(out->fd, out->temp)) /* else it is renamed */
-		(void)unlink(out->temp);
-	free(out->temp);
-	out->temp = NULL;
-}
-
-void est_output_free(struct est_output *out)
-{
-	if (!out)
-		return;
-	store_output_drop(out);
-	if (out->fd >= 0)
-		(void)close(out->fd); /* and the lock with it */
-	store_target_wipe(&out->target);
-	free(out);
 }

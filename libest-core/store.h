@@ -9,6 +9,8 @@
 
 #include "est.h"
 
+#define STORE_KEY_MODE_MAX 0640
+
 struct store_target {
 	char *path; /* after symbolic links: what the rename replaces */
 	char *dir;
@@ -24,8 +26,8 @@ enum est_code store_target_init(const char *path, unsigned flags, struct store_t
 	struct est_error *err) EST_MUST_CHECK;
 void store_target_wipe(struct store_target *target);
 
-/* Gives fd the mode and owner of what is there, a key never wider than 0640; for a new file 0600 or
- * what the umask leaves of 0644. */
+/* Gives fd the mode, owner and access control list of what is there, a key never wider than 0640;
+ * for a new file 0600 or what the umask leaves of 0644. */
 enum est_code store_set_mode(const struct store_target *target, int fd, bool secret,
 	struct est_error *err) EST_MUST_CHECK;
 /* The whole content of fd, synced.  name is for messages. */
@@ -38,6 +40,13 @@ enum est_code store_rename(const char *from, const struct store_target *target,
 char *store_sibling(const char *path, const char *suffix);
 /* Opens or makes a file and locks it; EST_E_OUTPUT, reason locked, when another run has it. */
 enum est_code store_open_locked(const char *path, int *fd, struct est_error *err) EST_MUST_CHECK;
+/* A new file under a fixed temporary name in dir, 0600 and locked.  Not one that is there: who made
+ * it may have it open; what a killed run has left is removed.  EST_E_OUTPUT, reason locked, when
+ * that run lives. */
+enum est_code store_make_locked(const char *temp, const char *dir, int *fd,
+	struct est_error *err) EST_MUST_CHECK;
+/* Whether the name is still that of the open file: who had the lock may have renamed it. */
+bool store_same_file(int fd, const char *path);
 /* Of what is there, a link itself: EST_E_OUTPUT when others may write to its directory, and it is
  * neither this user's, nor root's, nor the directory's owner's. */
 enum est_code store_check_place(const char *path, const struct stat *st,

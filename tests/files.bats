@@ -355,6 +355,45 @@ needs_mounts() {
 	same_certs ca.pem "$EST_TEST_DIR/ca.pem"
 }
 
+# acl FILE [access|default UID]: prints the access control list, or sets one by which that user may read,
+# and the group, whatever the bits of the mode say, may not.
+acl() {
+	python3 - "$@" <<-'END'
+		import os, struct, sys
+		NAME = "system.posix_acl_"
+		if len(sys.argv) > 2:
+		    entries = [(1, 6, -1), (2, 4, int(sys.argv[3])), (4, 0, -1), (16, 4, -1), (32, 0, -1)]
+		    os.setxattr(sys.argv[1], NAME + sys.argv[2], struct.pack("<I", 2) + b"".join(
+		        struct.pack("<HHi", *entry) for entry in entries))
+		else:
+		    print(os.getxattr(sys.argv[1], NAME + "access").hex() if NAME + "access" in
+		          os.listxattr(sys.argv[1]) else "none")
+	END
+}
+
+@test "files: an access control list is kept, and one of the directory opens no key" {
+	works enroll "${anon[@]}" "${new[@]}"
+	works enroll "${anon[@]}" --subject CN=dev --store st
+	acl key.pem access 1234 || skip "no access control lists here"
+	due=$(acl key.pem)
+	[ "$(stat -c %a key.pem)" = 640 ]
+	acl st/current/key.pem access 1234
+	for _ in 1 2; do
+		works enroll "${anon[@]}" "${new[@]}" --force
+		[ "$(acl key.pem)" = "$due" ]
+		works enroll "${anon[@]}" --subject CN=dev --store st --force
+		[ "$(acl st/current/key.pem)" = "$due" ]
+		acl . default 1234
+	done
+	python3 -c 'import os; os.removexattr("key.pem", "system.posix_acl_access")'
+	chmod 640 key.pem
+	works enroll "${anon[@]}" "${new[@]}" --force
+	[ "$(acl key.pem) $(stat -c %a key.pem)" = 'none 640' ]
+	rm key.pem
+	works enroll "${anon[@]}" "${new[@]}"
+	[ "$(stat -c %a key.pem)" = 600 ] # its mask: nobody
+}
+
 @test "files: a link as target stays a link, also over several and across folders" {
 	mkdir -p a/b
 	echo before >a/b/ca.pem
