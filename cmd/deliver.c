@@ -23,7 +23,7 @@ static enum est_code open_with_key(struct cmd *cmd, const char *option, const ch
 	rc = est_output_open(file,
 		EST_OUTPUT_SECRET | (d->no_replace && only_place ? EST_OUTPUT_NEW : 0), out,
 		&cmd->err);
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+	if (rc == EST_E_OUTPUT && est_has_reason(&cmd->err, "exists"))
 		est_hint(&cmd->err, "--force lets --%s replace it and a key in it", option);
 	return rc;
 }
@@ -69,7 +69,7 @@ static unsigned ms_since(const struct timespec *begin)
 
 static bool is_locked(enum est_code rc, const struct est_error *err)
 {
-	return rc == EST_E_OUTPUT && err->reason && strcmp(err->reason, "locked") == 0;
+	return rc == EST_E_OUTPUT && est_has_reason(err, "locked");
 }
 
 /* Another run ends within its --max-time, or is killed, and its lock with it. */

@@ -23,8 +23,7 @@ static const char *absolute(const char *path, char *out, size_t size)
 {
 	char here[PATH_MAX];
 
-	if (!path || *path == '/' || strncmp(path, "pkcs11:", 7) == 0 ||
-		!getcwd(here, sizeof(here)) ||
+	if (!path || *path == '/' || est_is_token_url(path) || !getcwd(here, sizeof(here)) ||
 		(size_t)snprintf(out, size, "%s/%s", here, path) >= size)
 		return path;
 	return out;

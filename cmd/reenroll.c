@@ -57,7 +57,7 @@ static bool may_rekey(const struct cmd_values *v)
 	const char *file = v->key ? v->key : v->cert;
 
 	return v->cert && !v->rekey && !v->reuse_key && !v->key_out && strcmp(file, "-") != 0 &&
-	       !request_in_token(file) && (v->combined || v->store || (v->key && !v->output));
+	       !est_is_token_url(file) && (v->combined || v->store || (v->key && !v->output));
 }
 
 static enum est_code check_options(struct cmd *cmd)
@@ -88,8 +88,8 @@ static enum est_code check_options(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey replaces --key and --cert in place; for other places there are "
 			"--key-out and -o together");
-	if (v->rekey && request_in_token(v->key ? v->key : v->cert) &&
-		(!v->key || v->combined || v->store || request_in_token(v->cert)))
+	if (v->rekey && est_is_token_url(v->key ? v->key : v->cert) &&
+		(!v->key || v->combined || v->store || est_is_token_url(v->cert)))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey of a key in a token replaces the file of --cert: no token, "
 			"--combined or --store takes its place");
@@ -250,15 +250,14 @@ static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct 
 	bool *changed)
 {
 	const char *output = cmd->v.store || cmd->v.combined ? NULL : cmd->v.output;
-	const bool in_token = cmd->v.rekey && request_in_token(cmd->v.key);
+	const bool in_token = cmd->v.rekey && est_is_token_url(cmd->v.key);
 	struct est_certs *again = NULL;
 	enum est_code rc;
 
 	rc = est_certs_load(cmd->v.cert, old, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, cmd->v.output, delivery);
-	if (output && rc == EST_E_OUTPUT && cmd->err.reason &&
-		strcmp(cmd->err.reason, "holds-key") == 0)
+	if (output && rc == EST_E_OUTPUT && est_has_reason(&cmd->err, "holds-key"))
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
 	if (rc != EST_OK || strcmp(cmd->v.cert, "-") == 0 ||
 		(delivery->finished && (!in_token || cmd->v.dry_run)))

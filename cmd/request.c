@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 bool request_has_name(const struct cmd_values *v)
 {
@@ -164,11 +163,6 @@ static const char *key_file(const struct cmd_values *v, char stored[PATH_MAX])
 			     : v->p12;
 }
 
-bool request_in_token(const char *key)
-{
-	return key && strncasecmp(key, "pkcs11:", 7) == 0;
-}
-
 static unsigned key_flags(const struct cmd_values *v)
 {
 	return v->force || v->rekey || !v->key_out ? 0 : EST_OUTPUT_NEW;
@@ -176,7 +170,7 @@ static unsigned key_flags(const struct cmd_values *v)
 
 static enum est_code hint_exists(struct cmd *cmd, enum est_code rc)
 {
-	if (rc == EST_E_OUTPUT && cmd->err.reason && strcmp(cmd->err.reason, "exists") == 0)
+	if (rc == EST_E_OUTPUT && est_has_reason(&cmd->err, "exists"))
 		est_hint(&cmd->err,
 			"--use-key %s makes the request with that key, --force replaces it",
 			cmd->v.key_out);
@@ -191,7 +185,7 @@ static enum est_code try_key_file(struct cmd *cmd, const char *key_type)
 
 	if (!cmd->v.key_out)
 		return EST_OK; /* one of the outputs, which are open */
-	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
+	if (cmd->v.rekey && est_is_token_url(cmd->v.key_out))
 		return est_newkey_token_check(cmd->v.key_out, key_type, &cmd->err);
 	rc = est_output_open(cmd->v.key_out, EST_OUTPUT_SECRET | key_flags(&cmd->v), &out,
 		&cmd->err);
@@ -211,7 +205,7 @@ static const char *beside_key(const struct cmd_values *v, char stored[PATH_MAX])
 {
 	const char *file = key_file(v, stored);
 
-	return v->rekey && request_in_token(file) ? v->output : file;
+	return v->rekey && est_is_token_url(file) ? v->output : file;
 }
 
 /* A token is not asked unless something is due: there the request tells. */
@@ -222,7 +216,7 @@ static bool new_key_waits(const struct cmd_values *v, char stored[PATH_MAX])
 
 	if (!file)
 		return false;
-	return v->rekey && request_in_token(v->key) ? est_pending_look(file, &ignored)
+	return v->rekey && est_is_token_url(v->key) ? est_pending_look(file, &ignored)
 						    : est_newkey_waits(file);
 }
 
@@ -269,7 +263,7 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 	char stored[PATH_MAX];
 	enum est_code rc;
 
-	if (cmd->v.rekey && request_in_token(cmd->v.key_out))
+	if (cmd->v.rekey && est_is_token_url(cmd->v.key_out))
 		rc = est_newkey_token_open(cmd->v.key_out, cmd->v.output, key_type, cmd_key_secret,
 			cmd, &r->newkey, &r->resumed, &cmd->err);
 	else

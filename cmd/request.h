@@ -33,7 +33,6 @@ bool attrs_note_next(struct est_span *notes, struct est_span *wants, struct est_
 /* With -v and in JSON. */
 void attrs_report(struct cmd *cmd, const struct est_plan *plan);
 
-bool request_in_token(const char *key); /* a pkcs11: URL; NULL is none */
 bool request_has_name(const struct cmd_values *v);
 /* EST_E_USAGE when there is no name to ask for. */
 enum est_code request_check_name(struct cmd *cmd, bool named) EST_MUST_CHECK;

@@ -157,7 +157,7 @@ static enum est_code load_path(struct load *load, const char *path)
 	struct est_buf data = { 0 };
 	enum est_code rc;
 
-	if (token_is_url(path))
+	if (est_is_token_url(path))
 		return token_certs(path, take_token_cert, load, load->err);
 	rc = est_read_file(path, EST_FILE_MAX, &data, load->err);
 	if (rc == EST_OK) {

@@ -3,7 +3,6 @@
 #include "check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cert.h"
 #include "certs.h"
@@ -74,7 +73,7 @@ static enum est_code make_chain(const struct trust_answer *answer, struct est_ce
 static enum est_code rejected(struct est_error *err)
 {
 	err->code = EST_E_REJECTED;
-	if (err->reason && strcmp(err->reason, "unknown-ca") == 0)
+	if (est_has_reason(err, "unknown-ca"))
 		est_hint(err, "is the CA's root among the --cacert files? est cacerts fetches it");
 	return EST_E_REJECTED;
 }

@@ -313,7 +313,7 @@ static enum est_code check_with_cacerts(struct est_client *c, const struct est_c
 	enum est_code rc;
 
 	rc = check_issued(c->trust, certs, index, NULL, chain, &first);
-	if (rc != EST_E_REJECTED || !first.reason || strcmp(first.reason, "unknown-ca") != 0) {
+	if (rc != EST_E_REJECTED || !est_has_reason(&first, "unknown-ca")) {
 		*err = first;
 		return rc;
 	}

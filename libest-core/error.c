@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Takes half a UTF-8 character off the end of what was cut: a message may become JSON. */
 static void end_whole(char *text, size_t size, int formatted)
@@ -51,6 +52,11 @@ enum est_code est_reason(struct est_error *err, const char *id)
 {
 	err->reason = id;
 	return err->code;
+}
+
+bool est_has_reason(const struct est_error *err, const char *id)
+{
+	return err->reason && strcmp(err->reason, id) == 0;
 }
 
 const char *est_code_name(enum est_code code)

@@ -357,7 +357,7 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 	struct est_key *key = NULL;
 	enum est_code rc;
 
-	if (token_is_url(path))
+	if (est_is_token_url(path))
 		return load_token(path, ask, ctx, out, err);
 	rc = est_read_file(path, EST_FILE_MAX, &text, err);
 	if (rc == EST_OK && text.n == 0)

@@ -169,7 +169,7 @@ enum est_code session_check_peer(struct session *s, struct est_error *err)
 	}
 	if (rc == EST_E_PROTOCOL)
 		rc = err->code = EST_E_UNTRUSTED;
-	if (rc == EST_E_UNTRUSTED && err->reason && strcmp(err->reason, "unknown-ca") == 0)
+	if (rc == EST_E_UNTRUSTED && est_has_reason(err, "unknown-ca"))
 		est_hint(err, "if this is the right server, name the root certificate of its CA "
 			      "with --cacert FILE");
 	return rc;

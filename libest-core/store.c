@@ -143,7 +143,7 @@ enum est_code store_target_init(const char *path, unsigned flags, struct store_t
 
 	if (!target.path)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	if (token_is_url(path)) {
+	if (est_is_token_url(path)) {
 		free(target.path);
 		est_fail(err, EST_E_OUTPUT, "%s: nothing is written into a token", path);
 		return est_hint(err, "name a file for it, with -o or --key-out");

@@ -10,9 +10,9 @@
 #include <gnutls/gnutls.h>
 #include "url.h"
 
-bool token_is_url(const char *name)
+bool est_is_token_url(const char *name)
 {
-	return strncasecmp(name, "pkcs11:", 7) == 0;
+	return name && strncasecmp(name, "pkcs11:", 7) == 0;
 }
 
 void token_pin_free(struct token_pin *pin)

@@ -8,9 +8,6 @@
 
 #include "est.h"
 
-/* "pkcs11:" and what follows */
-bool token_is_url(const char *name);
-
 struct token_pin; /* who is asked for the PIN; it has to live as long as the key */
 
 /* The private key of the URL; the PIN comes from its pin-source, else from ask, which is asked

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stored anchors and what has become of them (RFC 7030 section 4.1.3). */
 #include <stdlib.h>
-#include <string.h>
 
 #include "certs.h"
 #include "exchange.h"
@@ -102,7 +101,7 @@ enum est_code est_update_anchors(struct est_client *c, struct est_update *out,
 		return est_fail(err, EST_E_USAGE,
 			"an update starts from stored anchors, and from these alone");
 	rc = est_cacerts(c, &bag, err);
-	if (rc == EST_E_UNTRUSTED && err->reason && strcmp(err->reason, "unknown-ca") == 0)
+	if (rc == EST_E_UNTRUSTED && est_has_reason(err, "unknown-ca"))
 		est_hint(err, "if the CA has changed its root, bootstrap again: est cacerts "
 			      "--bootstrap --ca-fingerprint");
 	if (rc != EST_OK)

@@ -94,6 +94,7 @@ EST_API enum est_code est_fail(struct est_error *err, enum est_code code, const 
 /* Add to the error just made; both return err->code.  id must be static. */
 EST_API enum est_code est_hint(struct est_error *err, const char *fmt, ...) EST_PRINTF(2, 3);
 EST_API enum est_code est_reason(struct est_error *err, const char *id);
+EST_API bool est_has_reason(const struct est_error *err, const char *id);
 /* "untrusted" for EST_E_UNTRUSTED; never NULL. */
 EST_API const char *est_code_name(enum est_code code);
 /* Whether the same command may succeed later without a change: network, timeout, server, pending.
@@ -261,6 +262,8 @@ EST_API enum est_code est_key_generate(const char *type, struct est_key **out,
 /* Fetches a secret when it is needed.  EST_E_INPUT when there is none. */
 typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
+/* Whether a name is a pkcs11: URL (RFC 7512) and no file; NULL is neither. */
+EST_API bool est_is_token_url(const char *name);
 /* PKCS#8, encrypted PKCS#8, SEC 1, PKCS#1; PEM or DER.  ask is called only for an encrypted key.
  * path is "-" for stdin.  A pkcs11: URL names a key in a token, ask is for its PIN, ctx has to live
  * as long as the key, which can sign and not be written. */
