@@ -115,8 +115,7 @@ static enum est_code pause_for(struct est_client *c, int64_t ms, struct est_erro
 
 	announce(c, err->msg, ms);
 	if (ms > KEEP_MS) {
-		session_close(c->session);
-		c->session = NULL;
+		client_disconnect(c);
 	}
 	rc = wait_ms(c, ms, err);
 	if (rc != EST_OK)

@@ -360,7 +360,7 @@ static enum est_code ask(struct est_client *c, est_secret_fn *fn, const char *wh
 	if (!fn)
 		return est_fail(err, EST_E_INPUT, "%s needed", what);
 	rc = fn(c->config.secret_ctx, what, &secret, err);
-	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time is not the server's */
+	deadline_forgive(&c->deadline, asked_ms);
 	if (rc == EST_OK)
 		*out = secret;
 	else

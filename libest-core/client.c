@@ -168,7 +168,7 @@ void est_client_free(struct est_client *c)
 
 	if (!c)
 		return;
-	session_close(c->session);
+	client_disconnect(c);
 	if (resume_save(&c->resume, &err) != EST_OK)
 		client_log(c, EST_LOG_NOTICE, "the TLS session is not kept: %s", err.msg);
 	resume_wipe(&c->resume);
@@ -265,9 +265,10 @@ static enum est_code csrattrs_once(struct est_client *c, struct est_csrattrs **o
 	const struct operation *op = &operation_csrattrs;
 	struct http_response response = { 0 };
 	struct est_buf der = { 0 };
+	bool ignored;
 	enum est_code rc;
 
-	rc = client_exchange(c, op, NULL, &response, NULL, err);
+	rc = client_exchange(c, op, NULL, &response, &ignored, err);
 	if (rc == EST_OK && no_attributes(&response)) {
 		client_log(c, EST_LOG_INFO, "the server has no CSR attributes (%d)",
 			response.status);

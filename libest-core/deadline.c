@@ -34,6 +34,11 @@ int64_t deadline_left_ms(const struct deadline *deadline)
 	return left > 0 ? left : 0;
 }
 
+void deadline_forgive(struct deadline *deadline, int64_t since_ms)
+{
+	deadline->end_ms += deadline_now_ms() - since_ms;
+}
+
 enum est_code deadline_check(const struct deadline *deadline, const char *doing,
 	struct est_error *err)
 {

@@ -15,6 +15,8 @@ struct deadline deadline_start(unsigned ms, const volatile sig_atomic_t *stop);
 /* The same, but ending after ms at the latest. */
 struct deadline deadline_within(const struct deadline *deadline, int64_t ms);
 int64_t deadline_left_ms(const struct deadline *deadline); /* never negative */
+/* What has passed since then, a time of deadline_now_ms(), does not count: a human took it. */
+void deadline_forgive(struct deadline *deadline, int64_t since_ms);
 
 /* For work that waits for nothing: EST_OK as long as there is time.  EST_E_TIMEOUT,
  * EST_E_INTERRUPTED. */

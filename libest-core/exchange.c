@@ -26,6 +26,9 @@ void client_log(const struct est_client *client, enum est_log_level level, const
 	client->config.log(client->config.log_ctx, level, line);
 }
 
+/* ---- Connections --------------------------------------------------------------------------------
+ */
+
 static void describe_session(struct est_client *c)
 {
 	const struct authz *authz = session_authz(c->session);
@@ -88,6 +91,12 @@ static void describe_identity(struct est_client *c)
 	c->unasked |= !c->info.client_cert_sent;
 }
 
+void client_disconnect(struct est_client *c)
+{
+	session_close(c->session);
+	c->session = NULL;
+}
+
 /* A connection that can carry a request; *reused: it has carried one before. */
 static enum est_code ensure_session(struct est_client *c, bool *reused, struct est_error *err)
 {
@@ -96,10 +105,8 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 	if (!c->started)
 		c->deadline = deadline_start(c->config.max_time_ms, c->config.stop);
 	c->started = true;
-	if (c->session && session_spent(c->session)) {
-		session_close(c->session);
-		c->session = NULL;
-	}
+	if (c->session && session_spent(c->session))
+		client_disconnect(c);
 	*reused = c->session != NULL;
 	if (c->session)
 		return EST_OK;
@@ -110,100 +117,22 @@ static enum est_code ensure_session(struct est_client *c, bool *reused, struct e
 	return rc;
 }
 
-static enum est_code exchange_once(struct est_client *c, const struct operation *op,
-	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
-{
-	struct http_request request = {
-		.method = op->method,
-		.host = c->at.url.authority,
-		.target = c->at.target,
-		.accept = op->accept,
-		.content_type = op->content_type,
-		.base64_field = c->config.compat & EST_COMPAT_CTE,
-	};
-	const struct http_limits limits = { c->config.max_size, &c->quirks };
-	bool reused = false, silent = false, again = false;
-	struct est_buf authorization = { 0 };
-	enum est_code rc = EST_OK;
+/* ---- Where requests go --------------------------------------------------------------------------
+ */
 
-	while (rc == EST_OK) {
-		rc = ensure_session(c, &reused, err);
-		if (rc == EST_OK && post)
-			rc = linking_prepare(c, post, err);
-		if (rc == EST_OK)
-			rc = auth_header(c, session_authz(c->session), &request, &authorization,
-				err);
-		if (rc != EST_OK)
-			break;
-		request.authorization = est_buf_span(&authorization);
-		if (post)
-			request.body = est_buf_span(&post->body);
-		client_log(c, EST_LOG_DEBUG, "%s %s", op->method, request.target);
-		if (sent)
-			*sent = true;
-		rc = http_exchange(c->session, session_authz(c->session), &request, &limits,
-			&c->deadline, out, &silent, err);
-		describe_identity(c);
-		if (rc == EST_OK && out->reusable)
-			break;
-		session_close(c->session);
-		c->session = NULL;
-		/* H-19: only what changes nothing at the server is repeated, and once. */
-		if (rc != EST_E_NETWORK || !silent || !reused || again || op->content_type)
-			break;
-		again = true;
-		http_response_wipe(out);
-		est_buf_free(&authorization);
-		rc = EST_OK;
-	}
-	est_buf_free(&authorization);
-	return rc;
-}
-
-static enum est_code exchange_authenticated(struct est_client *c, const struct operation *op,
-	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
-{
-	const bool sent_before = sent && *sent;
-	bool again = true, reused;
-	enum est_code rc;
-
-	auth_begin(c);
-	for (;;) {
-		rc = exchange_once(c, op, post, out, sent, err);
-		if (rc == EST_OK && out->status == 401 && sent)
-			*sent = sent_before; /* it was read, and not acted on */
-		if (rc == EST_OK)
-			rc = auth_judge(c, out, &again, err);
-		if (rc != EST_OK || !again)
-			break;
-		http_response_wipe(out);
-		/* Who challenged may have closed; whoever is there now is checked anew. */
-		rc = ensure_session(c, &reused, err);
-		if (rc == EST_OK)
-			rc = auth_secret(c, session_authz(c->session), err);
-		if (rc != EST_OK)
-			break;
-	}
-	if (rc != EST_OK || out->status == 401) { /* R7030-3.2.3-08 */
-		session_close(c->session);
-		c->session = NULL;
-	}
-	return rc;
-}
-
-/* The connection belongs to one origin: who moves to another leaves it. */
+/* The connection belongs to one origin: who moves to another leaves it.  The challenges of the
+ * place are counted from here. */
 static void move_to(struct est_client *c, struct place *place)
 {
-	if (c->at.url.host && !place_same_origin(&c->at.url, &place->url)) {
-		session_close(c->session);
-		c->session = NULL;
-	}
+	if (c->at.url.host && !place_same_origin(&c->at.url, &place->url))
+		client_disconnect(c);
 	place_wipe(&c->at);
 	c->at = *place;
 	*place = (struct place){ 0 };
 	c->params.redirect = place_same_origin(&c->at.url, &c->url) ? NULL : &c->at.url;
 	c->params.target.host = c->at.url.host;
 	c->params.target.port = c->at.url.port;
+	auth_begin(c);
 }
 
 /* Where the operator said: every operation starts there. */
@@ -211,22 +140,13 @@ static enum est_code move_home(struct est_client *c, const struct operation *op,
 	struct est_error *err)
 {
 	struct place place = { 0 };
-	struct est_buf target = { 0 };
 	enum est_code rc;
 
 	rc = url_authority(est_span_str(c->url.authority), &place.url, err);
 	if (rc == EST_OK)
-		rc = url_target(&c->url, op->name, &target, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(&target, (struct est_span){ (const uint8_t *)"", 1 }, err);
-	if (rc == EST_OK) {
-		place.target = strdup((const char *)target.p);
-		if (!place.target)
-			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-	}
+		rc = url_target(&c->url, op->name, &place.target, err);
 	if (rc == EST_OK)
 		move_to(c, &place);
-	est_buf_free(&target);
 	place_wipe(&place);
 	return rc;
 }
@@ -238,6 +158,9 @@ enum est_code client_connect(struct est_client *c, struct est_error *err)
 
 	return rc == EST_OK ? ensure_session(c, &reused, err) : rc;
 }
+
+/* ---- Redirects ----------------------------------------------------------------------------------
+ */
 
 /* RFC 7030 section 3.2.1: the same method again; an enrolment cannot become a GET. */
 static bool is_redirect(const struct operation *op, int status)
@@ -293,7 +216,7 @@ static enum est_code ask_consent(struct est_client *c, const struct place *place
 		url_wipe(&url);
 	}
 	same = same || asked_for(c, &place->url);
-	c->deadline.end_ms += deadline_now_ms() - asked_ms; /* a human's time */
+	deadline_forgive(&c->deadline, asked_ms);
 	if (same)
 		return EST_OK;
 	fail_redirect(place, "another origin, which is not followed unasked", err);
@@ -320,63 +243,185 @@ static enum est_code wait_before(struct est_client *c, const struct http_respons
 	return rc == EST_E_TIMEOUT ? EST_OK : rc;
 }
 
-static enum est_code follow(struct est_client *c, const struct http_response *response,
-	struct place *visited, size_t hops, struct est_error *err)
+/* ---- One exchange -------------------------------------------------------------------------------
+ */
+
+struct exchange {
+	struct est_client *client;
+	const struct operation *op;
+	struct linking *post;           /* makes the body of a POST; NULL: a GET */
+	struct http_response *response; /* to what was sent last */
+	bool sent;                      /* the request may have had its effect */
+	struct place visited[REDIRECT_MAX + 1];
+	size_t hops; /* redirects followed; visited has one place more */
+};
+
+/* The request on the connection that there is, which ends with it unless it can carry another.
+ * *silent: it broke before the server said anything. */
+static enum est_code send_once(struct exchange *x, bool *silent, struct est_error *err)
 {
-	struct place place = { 0 };
+	struct est_client *c = x->client;
+	struct http_request request = {
+		.method = x->op->method,
+		.host = c->at.url.authority,
+		.target = c->at.target,
+		.accept = x->op->accept,
+		.content_type = x->op->content_type,
+		.base64_field = c->config.compat & EST_COMPAT_CTE,
+	};
+	const struct http_limits limits = { c->config.max_size, &c->quirks };
+	const struct authz *authz = session_authz(c->session);
+	struct est_buf authorization = { 0 };
+	enum est_code rc = EST_OK;
+
+	if (x->post)
+		rc = linking_prepare(c, x->post, err);
+	if (rc == EST_OK)
+		rc = auth_header(c, authz, &request, &authorization, err);
+	if (rc == EST_OK) {
+		request.authorization = est_buf_span(&authorization);
+		if (x->post)
+			request.body = est_buf_span(&x->post->body);
+		client_log(c, EST_LOG_DEBUG, "%s %s", request.method, request.target);
+		x->sent = true;
+		rc = http_exchange(c->session, authz, &request, &limits, &c->deadline, x->response,
+			silent, err);
+		describe_identity(c);
+	}
+	est_buf_free(&authorization);
+	if (rc != EST_OK || !x->response->reusable)
+		client_disconnect(c);
+	return rc;
+}
+
+/* A kept connection may turn out to be dead.  H-19: only what changes nothing at the server is
+ * repeated then, and once. */
+static enum est_code send_request(struct exchange *x, struct est_error *err)
+{
+	bool reused, silent = false;
+	enum est_code rc;
+
+	rc = ensure_session(x->client, &reused, err);
+	if (rc == EST_OK)
+		rc = send_once(x, &silent, err);
+	if (rc != EST_E_NETWORK || !silent || !reused || x->op->content_type)
+		return rc;
+	http_response_wipe(x->response);
+	rc = ensure_session(x->client, &reused, err);
+	return rc == EST_OK ? send_once(x, &silent, err) : rc;
+}
+
+/* Who challenged may have closed; whoever is there now is checked before the secret is given. */
+static enum est_code get_secret(struct exchange *x, struct est_error *err)
+{
+	struct est_client *c = x->client;
+	bool reused;
+	enum est_code rc = ensure_session(c, &reused, err);
+
+	return rc == EST_OK ? auth_secret(c, session_authz(c->session), err) : rc;
+}
+
+/* Where the redirect leads, when it is neither a loop nor one too many. */
+static enum est_code next_place(const struct exchange *x, struct place *out, struct est_error *err)
+{
 	struct est_span location;
 	enum est_code rc;
 
-	if (!http_field(response, "Location", 0, &location)) {
-		est_fail(err, EST_E_PROTOCOL, "a redirect (%d) without Location", response->status);
+	if (!http_field(x->response, "Location", 0, &location)) {
+		est_fail(err, EST_E_PROTOCOL, "a redirect (%d) without Location",
+			x->response->status);
 		return est_reason(err, "redirect");
 	}
-	rc = redirect_resolve(&c->at, location, &place, err);
-	if (rc == EST_OK && hops == REDIRECT_MAX)
-		rc = fail_redirect(&place, "more than five redirects", err);
-	for (size_t i = 0; rc == EST_OK && i <= hops; i++) {
-		if (place_same_origin(&place.url, &visited[i].url) &&
-			strcmp(place.target, visited[i].target) == 0)
-			rc = fail_redirect(&place, "it has been there, a loop", err);
+	rc = redirect_resolve(&x->client->at, location, out, err);
+	if (rc == EST_OK && x->hops == REDIRECT_MAX)
+		rc = fail_redirect(out, "more than five redirects", err);
+	for (size_t i = 0; rc == EST_OK && i <= x->hops; i++) {
+		if (place_same_origin(&out->url, &x->visited[i].url) &&
+			strcmp(out->target, x->visited[i].target) == 0)
+			rc = fail_redirect(out, "it has been there, a loop", err);
 	}
+	return rc;
+}
+
+static enum est_code follow(struct exchange *x, struct est_error *err)
+{
+	struct est_client *c = x->client;
+	struct place place = { 0 };
+	enum est_code rc;
+
+	rc = next_place(x, &place, err);
 	if (rc == EST_OK)
 		rc = ask_consent(c, &place, err);
 	if (rc == EST_OK)
-		rc = wait_before(c, response, err);
+		rc = wait_before(c, x->response, err);
 	if (rc == EST_OK)
-		rc = place_copy(&place, &visited[hops + 1], err);
+		rc = place_copy(&place, &x->visited[x->hops + 1], err);
 	if (rc == EST_OK) {
-		client_log(c, EST_LOG_INFO, "redirected (%d) to https://%s%s", response->status,
+		x->hops++;
+		client_log(c, EST_LOG_INFO, "redirected (%d) to https://%s%s", x->response->status,
 			place.url.authority, place.target);
 		move_to(c, &place);
+	} else {
+		err->http_status = x->response->status;
 	}
 	place_wipe(&place);
-	if (rc != EST_OK)
-		err->http_status = response->status;
 	return rc;
+}
+
+enum next { NEXT_DONE, NEXT_AUTHENTICATE, NEXT_FOLLOW };
+
+/* What the answer asks for. */
+static enum est_code judge(struct exchange *x, enum next *next, struct est_error *err)
+{
+	int status = x->response->status;
+	bool challenged;
+	enum est_code rc = auth_judge(x->client, x->response, &challenged, err);
+
+	*next = challenged                   ? NEXT_AUTHENTICATE
+		: is_redirect(x->op, status) ? NEXT_FOLLOW
+					     : NEXT_DONE;
+	if (status == 401 || (rc == EST_OK && *next == NEXT_FOLLOW))
+		x->sent = false; /* it was read, and not acted on */
+	return rc;
+}
+
+/* From request to final answer. */
+static enum est_code run(struct exchange *x, struct est_error *err)
+{
+	enum est_code rc;
+	enum next next;
+
+	for (;;) {
+		rc = send_request(x, err);
+		if (rc == EST_OK)
+			rc = judge(x, &next, err);
+		if (rc == EST_OK && next == NEXT_DONE)
+			return EST_OK;
+		if (rc == EST_OK && next == NEXT_AUTHENTICATE)
+			rc = get_secret(x, err);
+		else if (rc == EST_OK)
+			rc = follow(x, err);
+		if (rc != EST_OK)
+			return rc;
+		http_response_wipe(x->response);
+	}
 }
 
 enum est_code client_exchange(struct est_client *c, const struct operation *op,
 	struct linking *post, struct http_response *out, bool *sent, struct est_error *err)
 {
-	struct place visited[REDIRECT_MAX + 1] = { 0 };
-	const bool sent_before = sent && *sent;
+	struct exchange x = { .client = c, .op = op, .post = post, .response = out };
 	enum est_code rc;
 
 	rc = move_home(c, op, err);
 	if (rc == EST_OK)
-		rc = place_copy(&c->at, &visited[0], err);
-	for (size_t hops = 0; rc == EST_OK; hops++) {
-		rc = exchange_authenticated(c, op, post, out, sent, err);
-		if (rc != EST_OK || !is_redirect(op, out->status))
-			break;
-		if (sent)
-			*sent = sent_before; /* who redirects has not acted */
-		rc = follow(c, out, visited, hops, err);
-		if (rc == EST_OK)
-			http_response_wipe(out);
-	}
-	for (size_t i = 0; i <= REDIRECT_MAX; i++)
-		place_wipe(&visited[i]);
+		rc = place_copy(&c->at, &x.visited[0], err);
+	if (rc == EST_OK)
+		rc = run(&x, err);
+	if (rc != EST_OK || out->status == 401) /* R7030-3.2.3-08 */
+		client_disconnect(c);
+	for (size_t i = 0; i <= x.hops; i++)
+		place_wipe(&x.visited[i]);
+	*sent = x.sent;
 	return rc;
 }

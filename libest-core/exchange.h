@@ -49,6 +49,8 @@ extern const struct operation operation_cacerts, operation_csrattrs, operation_s
 void client_log(const struct est_client *client, enum est_log_level level, const char *fmt, ...)
 	EST_PRINTF(3, 4);
 
+/* Ends the connection, if there is one. */
+void client_disconnect(struct est_client *client);
 /* A connection to the server that the operator named, authorised, when there is none that can be
  * used. */
 enum est_code client_connect(struct est_client *client, struct est_error *err) EST_MUST_CHECK;
@@ -56,8 +58,9 @@ enum est_code client_connect(struct est_client *client, struct est_error *err) E
 /* One request of the operation and its final answer, whatever its status: follows redirects (RFC
  * 7030 section 3.2.1), connects when there is no usable connection, answers the challenge of an
  * authorised server (authenticate.h), closes after a 401 that is final, repeats a GET once on a
- * kept connection that turned out to be dead. *sent (may be NULL): the request may have reached the
- * server.  post (NULL for a GET) is made again for each connection.  out is the caller's to wipe.
+ * kept connection that turned out to be dead. *sent: the request may have reached the server, and
+ * had its effect.  post (NULL for a GET) is made again for each connection.  out is the caller's to
+ * wipe.
  */
 enum est_code client_exchange(struct est_client *client, const struct operation *operation,
 	struct linking *post, struct http_response *out, bool *sent,

@@ -2,6 +2,8 @@
 /* Writes a request, feeds the parser with what comes back. */
 #include "http.h"
 
+#include <stdlib.h>
+
 #include "quirk.h"
 
 #define RECORD_MAX 16384 /* plaintext of one TLS record */
@@ -109,16 +111,14 @@ enum est_code http_provisional_cacerts(struct provisional *provisional, const st
 		.host = url->authority,
 		.accept = "application/pkcs7-mime",
 	};
-	struct est_buf target = { 0 };
+	char *target = NULL;
 	enum est_code rc;
 
 	rc = url_target(url, "cacerts", &target, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(&target, (struct est_span){ (const uint8_t *)"", 1 }, err);
-	request.target = (const char *)target.p;
+	request.target = target;
 	if (rc == EST_OK)
 		rc = exchange(provisional_transport(provisional), &request, limits, deadline, out,
 			NULL, err);
-	est_buf_free(&target);
+	free(target);
 	return rc;
 }

@@ -44,8 +44,7 @@ static enum est_code need_tls12(struct est_client *c, struct est_error *err)
 	if (c->session && gnutls_protocol_get_version(c->session->tls) != GNUTLS_TLS1_2) {
 		client_log(c, EST_LOG_INFO,
 			"the server asks for linking: connecting again, with TLS 1.2");
-		session_close(c->session);
-		c->session = NULL;
+		client_disconnect(c);
 	}
 	gnutls_priority_deinit(c->params.priority);
 	c->params.priority = priority;
@@ -221,8 +220,7 @@ void linking_done(struct est_client *c, const struct linking *l)
 {
 	if (!l->now.name || strcmp(l->now.name, "tls-exporter") != 0)
 		return;
-	session_close(c->session);
-	c->session = NULL;
+	client_disconnect(c);
 }
 
 static bool speaks_of_it(const char *text)

@@ -29,14 +29,10 @@ static enum est_code take_userinfo(struct est_span in, struct proxy *out, struct
 	enum est_code rc;
 
 	rc = url_percent_decode(user, &name, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(&name, (struct est_span){ (const uint8_t *)"", 1 }, err);
-	if (rc == EST_OK && (memchr(name.p, 0, name.n - 1) || name.n == 1))
+	if (rc == EST_OK && (name.n == 0 || memchr(name.p, 0, name.n)))
 		rc = est_fail(err, EST_E_USAGE, "the user name is empty, or has a NUL byte");
 	if (rc == EST_OK)
-		out->user = strdup((char *)name.p);
-	if (rc == EST_OK && !out->user)
-		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+		rc = span_string(est_buf_span(&name), &out->user, err);
 	if (rc == EST_OK && colon)
 		rc = url_percent_decode((struct est_span){ colon + 1, in.n - user.n - 1 },
 			&out->secret, err);
@@ -303,7 +299,7 @@ static enum est_code answer_challenge(struct proxy *proxy, const struct http_res
 	if (proxy->secret.n == 0) {
 		rc = proxy->password ? proxy->password(proxy->secret_ctx, what, &proxy->secret, err)
 				     : est_fail(err, EST_E_INPUT, "%s needed", what);
-		deadline->end_ms += deadline_now_ms() - asked_ms; /* a human's time */
+		deadline_forgive(deadline, asked_ms);
 	}
 	if (rc == EST_OK)
 		rc = http_basic(proxy->user, est_buf_span(&proxy->secret), &proxy->credentials,

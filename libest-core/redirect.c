@@ -83,8 +83,6 @@ static enum est_code make_target(const char *base, struct est_span ref, bool own
 		rc = append_path(out, path, err);
 	if (rc == EST_OK)
 		rc = est_buf_append(out, query, err);
-	if (rc == EST_OK)
-		rc = est_buf_append(out, (struct est_span){ (const uint8_t *)"", 1 }, err);
 	est_buf_free(&merged);
 	return rc;
 }
@@ -141,11 +139,8 @@ enum est_code redirect_resolve(const struct place *base, struct est_span locatio
 	rc = take_authority(&base->url, &ref, own, location, &place.url, err);
 	if (rc == EST_OK)
 		rc = make_target(base->target, ref, own, &target, err);
-	if (rc == EST_OK) {
-		place.target = strdup((const char *)target.p);
-		if (!place.target)
-			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
-	}
+	if (rc == EST_OK)
+		rc = span_string(est_buf_span(&target), &place.target, err);
 	est_buf_free(&target);
 	if (rc == EST_OK)
 		*out = place;

@@ -84,6 +84,11 @@ void session_hint_cert(const struct session *s, struct est_error *err)
 		est_hint(err, "it had asked for a client certificate: --cert FILE --key FILE");
 }
 
+const struct url *session_origin(const struct session_params *params)
+{
+	return params->redirect ? params->redirect : params->url;
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *out, size_t size)
 {
 	struct session *s = ptr;
@@ -131,7 +136,8 @@ static enum est_code peer_certs(struct session *s, struct est_span *certs, size_
 	return EST_OK;
 }
 
-enum est_code session_check_peer(struct session *s, struct est_error *err)
+/* Whether the path leads to an anchor; the leaf and its database are then in who. */
+static enum est_code check_path(struct session *s, struct authz_query *who, struct est_error *err)
 {
 	struct est_span certs[PEERS_MAX], staples[PEERS_MAX] = { 0 };
 	struct trust_query query = {
@@ -143,27 +149,36 @@ enum est_code session_check_peer(struct session *s, struct est_error *err)
 		.server = true,
 		.handshake = !gnutls_session_is_resumed(s->tls),
 	};
+	struct trust_answer answer;
 	gnutls_datum_t staple;
+	enum est_code rc;
+
+	rc = peer_certs(s, certs, &query.n, err);
+	if (rc != EST_OK)
+		return rc;
+	for (unsigned i = 0; i < query.n; i++) {
+		if (gnutls_ocsp_status_request_get2(s->tls, i, &staple) >= 0)
+			staples[i] = (struct est_span){ staple.data, staple.size };
+	}
+	rc = trust_verify(s->params->trust, &query, &answer, err);
+	if (rc != EST_OK)
+		return rc;
+	who->db = answer.db;
+	s->staple = answer.staple;
+	return trust_import(certs[0], query.what, &who->leaf, err);
+}
+
+enum est_code session_check_peer(struct session *s, struct est_error *err)
+{
 	struct authz_query who = {
 		.server = s->params->url,
 		.redirect = s->params->redirect,
 		.no_cmc_ra = s->params->no_cmc_ra,
 	};
-	struct trust_answer answer;
 	enum est_code rc;
 
-	rc = peer_certs(s, certs, &query.n, err);
-	for (unsigned i = 0; i < query.n; i++) {
-		if (gnutls_ocsp_status_request_get2(s->tls, i, &staple) >= 0)
-			staples[i] = (struct est_span){ staple.data, staple.size };
-	}
-	if (rc == EST_OK)
-		rc = trust_verify(s->params->trust, &query, &answer, err);
-	if (rc == EST_OK)
-		rc = trust_import(certs[0], query.what, &who.leaf, err);
+	rc = check_path(s, &who, err);
 	if (rc == EST_OK) {
-		who.db = answer.db;
-		s->staple = answer.staple;
 		rc = authz_check(&who, &s->authz, err);
 		gnutls_x509_crt_deinit(who.leaf);
 	}
@@ -195,7 +210,7 @@ static int verify_callback(gnutls_session_t tls)
 static enum est_code session_setup(struct session *s, gnutls_certificate_verify_function *verify,
 	unsigned flags, struct est_error *err)
 {
-	const struct url *url = s->params->redirect ? s->params->redirect : s->params->url;
+	const struct url *url = session_origin(s->params);
 	gnutls_datum_t alpn = { (unsigned char *)"http/1.1", 8 };
 	int ret;
 
@@ -270,9 +285,7 @@ enum est_code session_fail_handshake(struct session *s, int ret, struct est_erro
 			s->address);
 		if (s->params->srp)
 			hint_srp(err);
-		if (s->authz && gnutls_certificate_client_get_request_status(s->tls))
-			est_hint(err,
-				"it had asked for a client certificate: --cert FILE --key FILE");
+		session_hint_cert(s, err);
 		return EST_E_NETWORK;
 	case GNUTLS_E_SESSION_USER_ID_CHANGED:
 		est_fail(err, EST_E_UNTRUSTED,
@@ -314,24 +327,27 @@ enum est_code session_handshake(struct session *s, const struct deadline *deadli
 	return EST_OK;
 }
 
-/* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data.  What was
- * offered had no other, but it is the outcome that counts. */
-enum est_code session_check_negotiated(struct session *s, struct est_error *err)
+/* RFC 7030 section 3.3: an acceptable suite, and authentication, before any EST data. */
+static bool is_acceptable(const struct session *s)
 {
 	gnutls_protocol_t version = gnutls_protocol_get_version(s->tls);
 
-	if (s->params->srp
-			? !srp_negotiated(s->tls)
-			: priority_bad_version(version) ||
-				  priority_bad_cipher(gnutls_cipher_get(s->tls)) ||
-				  (version == GNUTLS_TLS1_2 &&
-					  priority_bad_kx(gnutls_kx_get(s->tls))) ||
-				  gnutls_auth_get_type(s->tls) != GNUTLS_CRD_CERTIFICATE ||
-				  priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) ||
-				  priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls)))
-		return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable",
-			s->address, s->description ? s->description : "nothing known");
-	return EST_OK;
+	if (s->params->srp)
+		return srp_negotiated(s->tls);
+	return !priority_bad_version(version) && !priority_bad_cipher(gnutls_cipher_get(s->tls)) &&
+	       !(version == GNUTLS_TLS1_2 && priority_bad_kx(gnutls_kx_get(s->tls))) &&
+	       gnutls_auth_get_type(s->tls) == GNUTLS_CRD_CERTIFICATE &&
+	       !priority_bad_signature(gnutls_sign_algorithm_get(s->tls)) &&
+	       !priority_bad_signature(gnutls_sign_algorithm_get_client(s->tls));
+}
+
+/* What was offered had nothing else, but it is the outcome that counts. */
+enum est_code session_check_negotiated(struct session *s, struct est_error *err)
+{
+	if (is_acceptable(s))
+		return EST_OK;
+	return est_fail(err, EST_E_TLS, "%s negotiated %s, which is not acceptable", s->address,
+		s->description ? s->description : "nothing known");
 }
 
 /* What the client answers to the server's first flight can be held against one password, and an
@@ -374,32 +390,44 @@ enum est_code session_start(const struct session_params *params,
 	return EST_OK;
 }
 
-enum est_code session_open(const struct session_params *params, struct deadline *deadline,
+/* One connection to the end of its handshake, with a server that is authorised. */
+static enum est_code open_once(const struct session_params *params, struct deadline *deadline,
 	struct session **out, struct est_error *err)
 {
 	struct session *s = NULL;
 	enum est_code rc;
 
-	if (!params->trust) /* a client that was made to bootstrap, and has not done so */
-		return est_fail(err, EST_E_USAGE,
-			"before the bootstrap there is nobody to trust (RFC 7030 section 4.1.1)");
-	for (;;) {
-		rc = session_start(params, verify_callback, GNUTLS_POST_HANDSHAKE_AUTH, deadline,
-			&s, err);
-		if (rc == EST_OK)
-			rc = session_accept(s, err);
-		if (rc == EST_OK)
-			break;
+	rc = session_start(params, verify_callback, GNUTLS_POST_HANDSHAKE_AUTH, deadline, &s, err);
+	if (rc == EST_OK)
+		rc = session_accept(s, err);
+	if (rc != EST_OK) {
 		session_close(s);
-		s = NULL;
-		/* What was resumed has been taken out: once more, with a full handshake. */
-		if (!params->resume || !params->resume->offered ||
-			(rc != EST_E_TLS && rc != EST_E_UNTRUSTED))
-			return rc;
+		return rc;
 	}
 	s->resumable = true;
 	*out = s;
 	return EST_OK;
+}
+
+/* An earlier session was offered, the server did not decline it, and that may be what has failed.
+ */
+static bool resumption_failed(const struct session_params *params, enum est_code rc)
+{
+	return (rc == EST_E_TLS || rc == EST_E_UNTRUSTED) && params->resume &&
+	       params->resume->offered;
+}
+
+enum est_code session_open(const struct session_params *params, struct deadline *deadline,
+	struct session **out, struct est_error *err)
+{
+	enum est_code rc;
+
+	if (!params->trust) /* a client that was made to bootstrap, and has not done so */
+		return est_fail(err, EST_E_USAGE,
+			"before the bootstrap there is nobody to trust (RFC 7030 section 4.1.1)");
+	rc = open_once(params, deadline, out, err);
+	/* Each session is offered once, so this one has a full handshake. */
+	return resumption_failed(params, rc) ? open_once(params, deadline, out, err) : rc;
 }
 
 void session_close(struct session *s)

@@ -36,6 +36,8 @@ enum est_code session_start(const struct session_params *params,
 	struct session **out, struct est_error *err) EST_MUST_CHECK;
 
 /* session.c */
+/* Whom the session is with: who was named, or where a redirect has led. */
+const struct url *session_origin(const struct session_params *params);
 enum est_code session_handshake(struct session *s, const struct deadline *deadline,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code session_check_negotiated(struct session *s, struct est_error *err) EST_MUST_CHECK;

@@ -13,16 +13,11 @@
 /* ---- Sessions taken up again --------------------------------------------------------------------
  */
 
-static const struct url *origin(const struct session *s)
-{
-	return s->params->redirect ? s->params->redirect : s->params->url;
-}
-
 static enum est_code binding(const struct session *s, uint8_t out[RESUME_BINDING],
 	struct est_error *err)
 {
-	enum est_code rc = resume_binding(s->params->config, origin(s), s->params->trust,
-		s->params->credentials, out, err);
+	enum est_code rc = resume_binding(s->params->config, session_origin(s->params),
+		s->params->trust, s->params->credentials, out, err);
 
 	/* What linking leaves of the offer is another one. */
 	if (rc == EST_OK && s->params->tls12_only)

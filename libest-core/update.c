@@ -39,8 +39,7 @@ static enum est_code adopt(struct est_client *c, const struct est_update *u, str
 	if (rc != EST_OK)
 		return rc;
 	trust_set_crls(trust, c->crls);
-	session_close(c->session);
-	c->session = NULL;
+	client_disconnect(c);
 	trust_free(c->trust);
 	c->trust = c->params.trust = trust;
 	return EST_OK;

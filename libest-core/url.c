@@ -2,6 +2,7 @@
 #include "url.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,19 +29,6 @@ static int hex_value(uint8_t c)
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static enum est_code to_string(struct est_buf *buf, char **out, struct est_error *err)
-{
-	char *copy = malloc(buf->n + 1);
-
-	if (!copy)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	if (buf->n > 0)
-		memcpy(copy, buf->p, buf->n);
-	copy[buf->n] = '\0';
-	*out = copy;
-	return EST_OK;
 }
 
 /* ---- Authority ---------------------------------------------------------------------------------
@@ -186,13 +174,13 @@ enum est_code url_authority(struct est_span in, struct url *url, struct est_erro
 	url->is_ip |= ipv6;
 	rc = parse_port(in, &url->port, err);
 	if (rc == EST_OK)
-		rc = to_string(&host, &url->host, err);
+		rc = span_string(est_buf_span(&host), &url->host, err);
 	if (rc == EST_OK)
 		rc = est_buf_printf(&authority, err, ipv6 ? "[%s]" : "%s", url->host);
 	if (rc == EST_OK && url->port != HTTPS_PORT)
 		rc = est_buf_printf(&authority, err, ":%u", url->port);
 	if (rc == EST_OK)
-		rc = to_string(&authority, &url->authority, err);
+		rc = span_string(est_buf_span(&authority), &url->authority, err);
 out:
 	est_buf_free(&host);
 	est_buf_free(&authority);
@@ -335,7 +323,7 @@ static enum est_code parse_path(struct est_span path, const char *label, struct 
 	if (rc == EST_OK && label)
 		rc = append_label(est_span_str(label), false, &base, err);
 	if (rc == EST_OK)
-		rc = to_string(&base, &url->base, err);
+		rc = span_string(est_buf_span(&base), &url->base, err);
 out:
 	est_buf_free(&base);
 	return rc;
@@ -428,8 +416,13 @@ void url_wipe(struct url *url)
 	*url = (struct url){ 0 };
 }
 
-enum est_code url_target(const struct url *url, const char *operation, struct est_buf *out,
+enum est_code url_target(const struct url *url, const char *operation, char **out,
 	struct est_error *err)
 {
-	return est_buf_printf(out, err, "%s/%s", url->base, operation);
+	char *target;
+
+	if (asprintf(&target, "%s/%s", url->base, operation) < 0)
+		return est_fail(err, EST_E_INTERNAL, "out of memory");
+	*out = target;
+	return EST_OK;
 }

@@ -26,8 +26,8 @@ void url_wipe(struct url *url);
  * EST_E_USAGE. */
 enum est_code url_authority(struct est_span in, struct url *url,
 	struct est_error *err) EST_MUST_CHECK;
-/* Appends the request target of an operation: "/.well-known/est/cacerts". */
-enum est_code url_target(const struct url *url, const char *operation, struct est_buf *out,
+/* The request target of an operation, owned: "/.well-known/est/cacerts". */
+enum est_code url_target(const struct url *url, const char *operation, char **out,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* Appends in with each %XX decoded (RFC 3986 section 2.1).  EST_E_USAGE. */
