@@ -226,22 +226,6 @@ static enum est_code choose(const struct est_client *c, const struct http_respon
 	return rc;
 }
 
-/* One repeat, and a few more while all that is wrong is the age of the nonce (RFC 7616
- * section 3.3).  The same password or token once more would be a guess. */
-static bool may_repeat(struct auth *auth, const struct choice *choice)
-{
-	if (choice->rank == 0)
-		return false;
-	if (auth->carried && auth->scheme == AUTH_SCHEME_DIGEST &&
-		choice->scheme == AUTH_SCHEME_DIGEST && choice->digest.stale)
-		return auth->stale++ < AUTH_STALE_MAX;
-	if (auth->answered || (auth->carried && auth->scheme == choice->scheme &&
-				      choice->scheme != AUTH_SCHEME_DIGEST))
-		return false;
-	auth->answered = true;
-	return true;
-}
-
 /* The challenge becomes the one that is answered from now on. */
 static enum est_code take(struct auth *auth, struct choice *choice, struct est_error *err)
 {
@@ -321,29 +305,68 @@ static enum est_code read_info(struct auth *auth, const struct http_response *re
 	return rc;
 }
 
+/* ---- Verdicts -----------------------------------------------------------------------------------
+ */
+
+enum verdict {
+	ACCEPTED,   /* whatever went along */
+	CHALLENGED, /* and there is something to answer */
+	STALE,      /* all that is wrong is the age of the nonce (RFC 7616 section 3.3) */
+	REFUSED     /* for good: the same password or token once more would be a guess */
+};
+
+static enum verdict verdict_on(const struct auth *auth, int status, const struct choice *best)
+{
+	const bool same = auth->carried && auth->scheme == best->scheme;
+	const bool digest = best->scheme == AUTH_SCHEME_DIGEST;
+
+	if (status != 401)
+		return ACCEPTED;
+	if (best->rank == 0)
+		return REFUSED;
+	if (same && digest && best->digest.stale)
+		return STALE;
+	return auth->answered || (same && !digest) ? REFUSED : CHALLENGED;
+}
+
+static void give_up(struct auth *auth)
+{
+	auth->refused = auth->carried ? auth->scheme : AUTH_SCHEME_NONE;
+	drop(auth);
+}
+
 enum est_code auth_judge(struct est_client *c, const struct http_response *response, bool *again,
 	struct est_error *err)
 {
 	struct auth *auth = &c->auth;
-	struct choice choice = { 0 };
-	enum est_code rc;
+	struct choice best = { 0 };
+	enum est_code rc = EST_OK;
 
 	*again = false;
-	if (response->status != 401) {
-		auth->proven = auth->proven || auth->carried;
+	if (response->status == 401)
+		rc = choose(c, response, &best, err);
+	switch (verdict_on(auth, response->status, &best)) {
+	case ACCEPTED:
+		auth->proven |= auth->carried;
 		if (auth->carried && auth->scheme == AUTH_SCHEME_DIGEST)
-			return read_info(auth, response, err);
-		return EST_OK;
+			rc = read_info(auth, response, err);
+		break;
+	case CHALLENGED:
+		*again = auth->answered = true;
+		break;
+	case STALE:
+		*again = auth->stale++ < AUTH_STALE_MAX;
+		if (!*again)
+			give_up(auth);
+		break;
+	case REFUSED:
+		give_up(auth);
+		break;
 	}
-	rc = choose(c, response, &choice, err);
-	if (rc == EST_OK && may_repeat(auth, &choice)) {
-		rc = take(auth, &choice, err);
-		*again = rc == EST_OK;
-	} else {
-		auth->refused = auth->carried ? auth->scheme : AUTH_SCHEME_NONE;
-		drop(auth);
-	}
-	digest_wipe(&choice.digest);
+	if (rc == EST_OK && *again)
+		rc = take(auth, &best, err);
+	*again &= rc == EST_OK;
+	digest_wipe(&best.digest);
 	return rc;
 }
 

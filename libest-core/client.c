@@ -32,6 +32,8 @@ static void set_defaults(struct est_config *config)
 		config->idle_timeout_ms = DEFAULT_IDLE_MS;
 	if (!config->max_size)
 		config->max_size = EST_BODY_MAX;
+	if (config->srp_user) /* RFC 7030 section 4.1.1 */
+		config->auth = EST_AUTH_NONE;
 }
 
 static enum est_code check_redirect_to(const char *const *origins, struct est_error *err)
@@ -47,6 +49,80 @@ static enum est_code check_redirect_to(const char *const *origins, struct est_er
 		if (rc != EST_OK)
 			return est_fail(err, rc, "--redirect-to: %s", why.msg);
 	}
+	return EST_OK;
+}
+
+/* Where the server is, and the way there. */
+static enum est_code load_addresses(struct est_client *c, struct est_error *err)
+{
+	const struct est_config *config = &c->config;
+	enum est_code rc;
+
+	rc = url_parse(config->server, config->label, &c->url, err);
+	if (rc == EST_OK)
+		rc = net_check_resolve(config->resolve, err);
+	if (rc == EST_OK)
+		rc = check_redirect_to(config->redirect_to, err);
+	if (rc == EST_OK)
+		rc = proxy_load(config->proxy, &c->proxy, err);
+	c->proxy.bypass = config->no_proxy;
+	c->proxy.password = config->proxy_password;
+	c->proxy.secret_ctx = config->secret_ctx;
+	return rc;
+}
+
+/* What TLS is offered. */
+static enum est_code load_priority(struct est_client *c, struct est_error *err)
+{
+	const struct est_config *config = &c->config;
+	gnutls_priority_t *priority = &c->params.priority;
+
+	c->params.tls12_only = config->pop == EST_POP_REQUIRE || config->srp_user;
+	if (config->srp_user)
+		return srp_load(config, &c->params.srp, priority, err);
+	if (c->params.tls12_only)
+		return linking_priority(config, priority, err);
+	return priority_make(config->priority, config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2,
+		priority, err);
+}
+
+/* Without certificates the server needs no anchor; what it issues does (RFC 7030 section 3.3.3). */
+static enum est_code load_anchors(const struct est_config *config, struct trust **out,
+	struct est_error *err)
+{
+	const bool named = config->system_trust || (config->cacert && *config->cacert);
+	struct est_certs *none = NULL;
+	enum est_code rc;
+
+	rc = trust_load(config->cacert, config->system_trust, config->system_trust_file, out, err);
+	if (rc != EST_E_INPUT || !config->srp_user || named)
+		return rc;
+	rc = certs_new(&none, err);
+	if (rc == EST_OK)
+		rc = trust_from(none, out, err);
+	est_certs_free(none);
+	return rc;
+}
+
+/* Whom to believe: anchors, which a bootstrap has to find first, and CRLs. */
+static enum est_code load_trust(struct est_client *c, struct est_error *err)
+{
+	const struct est_config *config = &c->config;
+	enum est_code rc = EST_OK;
+
+	if (!config->bootstrap)
+		rc = load_anchors(config, &c->trust, err);
+	if (rc == EST_OK && config->ca_indication && c->trust &&
+		est_certs_count(trust_anchors(c->trust)) == 0)
+		rc = est_fail(err, EST_E_USAGE,
+			"--ca-indication names explicit trust anchors, and there are none "
+			"(--cacert)");
+	if (rc == EST_OK && config->crl && *config->crl)
+		rc = crls_load(config->crl, &c->crls, err);
+	if (rc != EST_OK || !c->trust)
+		return rc;
+	trust_set_crls(c->trust, c->crls);
+	c->info.was_implicit = trust_has_mark(c->trust);
 	return EST_OK;
 }
 
@@ -67,62 +143,20 @@ static enum est_code load_sessions(struct est_client *c, struct est_error *err)
 	return rc;
 }
 
-/* Without certificates the server needs no anchor; what it issues does (RFC 7030 section 3.3.3). */
-static enum est_code load_trust(const struct est_config *config, struct trust **out,
-	struct est_error *err)
-{
-	const bool named = config->system_trust || (config->cacert && *config->cacert);
-	struct est_certs *none = NULL;
-	struct est_error why;
-	enum est_code rc;
-
-	rc = trust_load(config->cacert, config->system_trust, config->system_trust_file, out, &why);
-	if (rc == EST_E_INPUT && config->srp_user && !named) {
-		rc = certs_new(&none, err);
-		if (rc == EST_OK)
-			rc = trust_from(none, out, err);
-		est_certs_free(none);
-	} else if (rc != EST_OK) {
-		*err = why;
-	}
-	return rc;
-}
-
 static enum est_code client_load(struct est_client *c, struct est_error *err)
 {
-	const struct est_config *config = &c->config;
 	enum est_code rc;
 
-	rc = url_parse(config->server, config->label, &c->url, err);
+	rc = load_addresses(c, err);
 	if (rc == EST_OK)
-		rc = net_check_resolve(config->resolve, err);
+		rc = load_priority(c, err);
 	if (rc == EST_OK)
-		rc = check_redirect_to(config->redirect_to, err);
-	if (rc == EST_OK)
-		rc = proxy_load(config->proxy, &c->proxy, err);
-	c->params.tls12_only = config->pop == EST_POP_REQUIRE || config->srp_user;
-	if (rc == EST_OK && config->srp_user)
-		rc = srp_load(config, &c->params.srp, &c->params.priority, err);
-	else if (rc == EST_OK && c->params.tls12_only)
-		rc = linking_priority(config, &c->params.priority, err);
-	else if (rc == EST_OK)
-		rc = priority_make(config->priority,
-			config->tls13_only ? GNUTLS_TLS1_3 : GNUTLS_TLS1_2, &c->params.priority,
-			err);
-	if (rc == EST_OK && !config->bootstrap)
-		rc = load_trust(config, &c->trust, err);
-	if (rc == EST_OK && config->ca_indication && c->trust &&
-		est_certs_count(trust_anchors(c->trust)) == 0)
-		rc = est_fail(err, EST_E_USAGE,
-			"--ca-indication names explicit trust anchors, and there are none "
-			"(--cacert)");
-	if (rc == EST_OK && config->crl && *config->crl)
-		rc = crls_load(config->crl, &c->crls, err);
-	if (rc == EST_OK && c->trust)
-		trust_set_crls(c->trust, c->crls);
+		rc = load_trust(c, err);
 	if (rc == EST_OK)
 		rc = load_sessions(c, err);
-	return rc == EST_OK ? identity_load(config, &c->params.credentials, &c->key, err) : rc;
+	if (rc == EST_OK)
+		rc = identity_load(&c->config, &c->params.credentials, &c->key, err);
+	return rc;
 }
 
 enum est_code est_client_new(const struct est_config *config, struct est_client **out,
@@ -136,21 +170,15 @@ enum est_code est_client_new(const struct est_config *config, struct est_client 
 	c->config = *config;
 	set_defaults(&c->config);
 	c->quirks.strict = config->strict;
-	if (config->srp_user) /* RFC 7030 section 4.1.1 */
-		c->config.auth = EST_AUTH_NONE;
 	rc = client_load(c, err);
 	if (rc != EST_OK) {
 		est_client_free(c);
 		return rc;
 	}
-	c->proxy.bypass = config->no_proxy;
-	c->proxy.password = config->proxy_password;
-	c->proxy.secret_ctx = config->secret_ctx;
 	c->params.proxy = &c->proxy;
 	c->params.url = &c->url;
 	c->params.trust = c->trust;
 	c->params.no_cmc_ra = config->no_cmc_ra;
-	c->info.was_implicit = c->trust && trust_has_mark(c->trust);
 	c->params.indicate = config->ca_indication || c->info.was_implicit;
 	c->params.idle_ms = c->config.idle_timeout_ms;
 	c->params.target = (struct net_target){
