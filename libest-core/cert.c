@@ -4,6 +4,7 @@
 #include "cert.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "span.h"
@@ -467,4 +468,12 @@ bool cert_is_root(const struct cert_view *view)
 			return est_span_eq(tlv.body, id.body);
 	}
 	return cert_verifies_itself(view);
+}
+
+void cert_time_text(time_t when, char out[CERT_TIME_TEXT])
+{
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || !strftime(out, CERT_TIME_TEXT, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		(void)snprintf(out, CERT_TIME_TEXT, "a date out of range");
 }

@@ -53,6 +53,10 @@ bool cert_has_name_constraints(const struct cert_view *view);
 /* Subject and issuer are byte-equal; says nothing of the signature. */
 bool cert_is_self_issued(const struct cert_view *view);
 
+#define CERT_TIME_TEXT 40
+/* "2031-12-31 23:59:59 UTC". */
+void cert_time_text(time_t when, char out[CERT_TIME_TEXT]);
+
 #define CERT_OID(...)                                                                              \
 	((struct est_span){ (const uint8_t[]){ __VA_ARGS__ },                                      \
 		sizeof((const uint8_t[]){ __VA_ARGS__ }) })

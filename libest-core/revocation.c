@@ -2,7 +2,6 @@
 /* Is a certificate revoked, as far as the CRLs at hand know? */
 #include "revocation.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -253,23 +252,15 @@ static const char *reason_of(struct est_span extensions)
 	return words[reason.body.p[0]];
 }
 
-static void date_text(time_t when, char *out, size_t size)
-{
-	struct tm tm;
-
-	if (!gmtime_r(&when, &tm) || !strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm))
-		(void)snprintf(out, size, "a date out of range");
-}
-
 /* entry: what follows the serial number. */
 static enum est_code fail_revoked(struct der_tlv entry, const char *who, struct est_error *err)
 {
 	struct der_tlv tlv = { 0 };
-	char date[40] = "?";
+	char date[CERT_TIME_TEXT] = "?";
 	time_t when;
 
 	if (der_next(&entry.body, &tlv) && der_time(&tlv, &when))
-		date_text(when, date, sizeof(date));
+		cert_time_text(when, date);
 	tlv.body = (struct est_span){ 0 };
 	(void)der_expect(&entry.body, DER_SEQUENCE, &tlv);
 	est_fail(err, EST_E_UNTRUSTED, "%s was revoked on %s (%s), says the CRL of its issuer", who,
@@ -281,13 +272,13 @@ static enum est_code fail_stale(const struct crl *crl, time_t now, const char *w
 	struct est_error *err)
 {
 	const struct crl_view *view = &crl->view;
-	char date[40] = "", clock[40];
+	char date[CERT_TIME_TEXT] = "", clock[CERT_TIME_TEXT];
 
 	if (now < view->this_update)
-		date_text(view->this_update, date, sizeof(date));
+		cert_time_text(view->this_update, date);
 	else if (view->has_next_update)
-		date_text(view->next_update, date, sizeof(date));
-	date_text(now, clock, sizeof(clock));
+		cert_time_text(view->next_update, date);
+	cert_time_text(now, clock);
 	est_fail(err, EST_E_UNTRUSTED,
 		"%s: the CRL of its issuer %s %s, and does not say who is revoked now (the local "
 		"clock says %s)",

@@ -17,15 +17,9 @@
 
 const char *trust_db_name(enum trust_db db)
 {
-	switch (db) {
-	case TRUST_NONE:
-		return "no";
-	case TRUST_EXPLICIT:
-		return "explicit";
-	case TRUST_IMPLICIT:
-		return "implicit";
-	}
-	return "no";
+	static const char *const names[TRUST_DBS] = { "no", "explicit", "implicit" };
+
+	return names[db];
 }
 
 enum est_code trust_import(struct est_span der, const char *what, gnutls_x509_crt_t *out,
@@ -228,32 +222,7 @@ static enum est_code load_system(struct trust *trust, const char *file, struct e
 	return est_hint(err, "name the CA's certificate with --cacert FILE");
 }
 
-enum est_code trust_load(const char *const *files, bool system, const char *system_file,
-	struct trust **out, struct est_error *err)
-{
-	struct trust *trust = calloc(1, sizeof(*trust));
-	enum est_code rc = EST_OK;
-
-	if (!trust)
-		return est_fail(err, EST_E_INTERNAL, "out of memory");
-	rc = certs_new(&trust->helpers, err);
-	if (rc == EST_OK)
-		rc = certs_new(&trust->anchors, err);
-	if (rc == EST_OK && files && *files)
-		rc = list_get(trust, TRUST_EXPLICIT, err);
-	for (; rc == EST_OK && files && *files; files++)
-		rc = load_explicit(trust, *files, err);
-	if (rc == EST_OK && (system || !trust->list[TRUST_EXPLICIT]))
-		rc = load_system(trust, system_file, err);
-	if (rc != EST_OK) {
-		trust_free(trust);
-		return rc;
-	}
-	*out = trust;
-	return EST_OK;
-}
-
-enum est_code trust_from(const struct est_certs *anchors, struct trust **out, struct est_error *err)
+static enum est_code trust_new(struct trust **out, struct est_error *err)
 {
 	struct trust *trust = calloc(1, sizeof(*trust));
 	enum est_code rc;
@@ -264,15 +233,47 @@ enum est_code trust_from(const struct est_certs *anchors, struct trust **out, st
 	if (rc == EST_OK)
 		rc = certs_new(&trust->anchors, err);
 	if (rc == EST_OK)
+		*out = trust;
+	else
+		trust_free(trust);
+	return rc;
+}
+
+enum est_code trust_load(const char *const *files, bool system, const char *system_file,
+	struct trust **out, struct est_error *err)
+{
+	struct trust *trust = NULL;
+	enum est_code rc;
+
+	rc = trust_new(&trust, err);
+	if (rc == EST_OK && files && *files)
+		rc = list_get(trust, TRUST_EXPLICIT, err);
+	for (; rc == EST_OK && files && *files; files++)
+		rc = load_explicit(trust, *files, err);
+	if (rc == EST_OK && (system || !trust->list[TRUST_EXPLICIT]))
+		rc = load_system(trust, system_file, err);
+	if (rc == EST_OK)
+		*out = trust;
+	else
+		trust_free(trust);
+	return rc;
+}
+
+enum est_code trust_from(const struct est_certs *anchors, struct trust **out, struct est_error *err)
+{
+	struct trust *trust = NULL;
+	enum est_code rc;
+
+	rc = trust_new(&trust, err);
+	if (rc == EST_OK)
 		rc = list_get(trust, TRUST_EXPLICIT, err);
 	for (size_t i = 0; rc == EST_OK && i < est_certs_count(anchors); i++)
 		rc = add_anchor(trust, est_certs_get(anchors, i), "the root certificate", err);
-	if (rc != EST_OK) {
+	if (rc == EST_OK)
+		*out = trust;
+	else
 		trust_free(trust);
-		return rc;
-	}
-	*out = trust;
-	return EST_OK;
+	return rc;
 }
 
 enum est_code trust_add_helpers(struct trust *trust, const struct est_certs *certs,

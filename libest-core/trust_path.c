@@ -21,6 +21,13 @@
 	(GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM) |                                         \
 		GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT)
 
+/* What is to be said of one path. */
+struct verdict {
+	unsigned status;      /* GnuTLS's complaints; 0: none */
+	struct est_error why; /* what the rules have against it, or why it cannot be judged */
+	const char *staple;   /* what the server's OCSP answer was, static; NULL: none came */
+};
+
 struct search {
 	struct trust *trust;
 	const struct trust_query *query;
@@ -31,10 +38,9 @@ struct search {
 	gnutls_x509_crt_t crts[TRUST_PATH_MAX]; /* of the path */
 	size_t n;
 	unsigned tries, imports;
-	unsigned status;      /* the most telling complaint so far */
-	bool untimely;        /* an issuer was passed over for its validity */
-	struct est_error why; /* what the rules had against a path that GnuTLS has found valid */
-	const char *staple;
+	bool untimely; /* an issuer was passed over for its validity */
+	struct verdict
+		verdict; /* on the path that is valid, or the most telling complaint so far */
 	enum trust_db db;
 };
 
@@ -45,23 +51,15 @@ static bool is_timely(const struct search *s, const struct cert_view *view)
 	return s->now + skew >= view->not_before && s->now <= view->not_after + skew;
 }
 
-static void time_text(time_t when, char *out, size_t size)
-{
-	struct tm tm;
-
-	if (!gmtime_r(&when, &tm) || !strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &tm))
-		(void)snprintf(out, size, "a date out of range");
-}
-
 static enum est_code fail_time(const struct search *s, struct est_error *err)
 {
 	const struct cert_view *leaf = &s->path[0];
 	bool early = s->now < leaf->not_before;
 	const char *whose = s->query->at ? "the time asked about is" : "the local clock says";
-	char limit[40], clock[40];
+	char limit[CERT_TIME_TEXT], clock[CERT_TIME_TEXT];
 
-	time_text(s->now, clock, sizeof(clock));
-	time_text(early ? leaf->not_before : leaf->not_after, limit, sizeof(limit));
+	cert_time_text(s->now, clock);
+	cert_time_text(early ? leaf->not_before : leaf->not_after, limit);
 	if (is_timely(s, leaf))
 		est_fail(err, EST_E_UNTRUSTED,
 			"%s: a CA certificate above it is not valid then (%s %s)", s->query->what,
@@ -74,36 +72,33 @@ static enum est_code fail_time(const struct search *s, struct est_error *err)
 
 static enum est_code fail_search(const struct search *s, struct est_error *err)
 {
+	const unsigned status = s->verdict.status;
+	const bool no_signer = status & GNUTLS_CERT_SIGNER_NOT_FOUND;
 	gnutls_datum_t text = { 0 };
-	const char *reason = "invalid";
 
-	if (s->why.code != EST_OK) {
-		*err = s->why;
+	if (s->verdict.why.code != EST_OK) {
+		*err = s->verdict.why;
 		return err->code;
 	}
-	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND && !s->untimely) {
+	if (no_signer && !s->untimely) {
 		est_fail(err, EST_E_UNTRUSTED, "%s does not lead to a trust anchor in use",
 			s->query->what);
 		return est_reason(err, "unknown-ca");
 	}
-	if (s->status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED) ||
-		s->status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+	if (no_signer || status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
 		return fail_time(s, err);
-	if (s->status & GNUTLS_CERT_REVOKED)
-		reason = "revoked";
-	else if (s->status & GNUTLS_CERT_PURPOSE_MISMATCH)
-		reason = "wrong-purpose";
-	else if (s->status & GNUTLS_CERT_INSECURE_ALGORITHM)
-		reason = "weak";
-	(void)gnutls_certificate_verification_status_print(s->status, GNUTLS_CRT_X509, &text, 0);
+	(void)gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
 	est_fail(err, EST_E_UNTRUSTED, "%s: %s", s->query->what,
 		text.data ? (const char *)text.data : "verification failed");
 	gnutls_free(text.data);
-	return est_reason(err, reason);
+	return est_reason(err, status & GNUTLS_CERT_REVOKED              ? "revoked"
+			       : status & GNUTLS_CERT_PURPOSE_MISMATCH   ? "wrong-purpose"
+			       : status & GNUTLS_CERT_INSECURE_ALGORITHM ? "weak"
+									 : "invalid");
 }
 
-/* GnuTLS's verdict on the first n certificates of the path, against a list of anchors. */
-static unsigned judge(struct search *s, gnutls_x509_trust_list_t list, size_t n,
+/* What GnuTLS has against the first n certificates of the path, under the anchors of a list. */
+static unsigned complaints(struct search *s, gnutls_x509_trust_list_t list, size_t n,
 	const char *purpose_oid)
 {
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, NULL, 0 };
@@ -177,9 +172,10 @@ static enum est_code find_anchor(const struct search *s, gnutls_x509_trust_list_
 		GNUTLS_CERT_INSECURE_ALGORITHM)
 
 /* The rules besides GnuTLS's, on the first n of the path and the anchor above them. */
-static bool passes_rules(struct search *s, const struct cert_view *anchor, size_t n)
+static void check_rules(const struct search *s, const struct cert_view *anchor, size_t n,
+	struct verdict *v)
 {
-	struct path_rules rules = {
+	const struct path_rules rules = {
 		.path = s->path,
 		.n = n,
 		.anchor = anchor,
@@ -193,32 +189,44 @@ static bool passes_rules(struct search *s, const struct cert_view *anchor, size_
 		.what = s->query->what,
 	};
 
-	return path_rules_check(&rules, &s->staple, &s->why) == EST_OK;
+	v->why.code = path_rules_check(&rules, &v->staple, &v->why);
 }
 
-static bool verify(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+/* The verdict on the first n of the path under the anchors of a list. */
+static struct verdict judge(struct search *s, gnutls_x509_trust_list_t list, size_t n)
 {
-	unsigned status = judge(s, list, n, s->query->purpose);
+	struct verdict v = { .status = complaints(s, list, n, s->query->purpose) };
 	struct cert_view anchor;
 	gnutls_datum_t der = { 0 };
-	bool valid = false;
 
-	if (status & GNUTLS_CERT_PURPOSE_MISMATCH && s->query->explicit_purpose &&
+	if (v.status & GNUTLS_CERT_PURPOSE_MISMATCH && s->query->explicit_purpose &&
 		s->db == TRUST_EXPLICIT)
-		status = judge(s, list, n, s->query->explicit_purpose);
-	if ((status == 0 || status & IN_OTHER_WORDS) &&
-		find_anchor(s, list, n, &anchor, &der, &s->why) == EST_OK) {
+		v.status = complaints(s, list, n, s->query->explicit_purpose);
+	if (v.status != 0 && !(v.status & IN_OTHER_WORDS))
+		return v;
+	if (find_anchor(s, list, n, &anchor, &der, &v.why) == EST_OK) {
 		/* The issuers between were timely when they were pushed. */
-		if (status == 0 && !(is_timely(s, &s->path[0]) && is_timely(s, &anchor)))
-			status = GNUTLS_CERT_EXPIRED;
+		if (v.status == 0 && !(is_timely(s, &s->path[0]) && is_timely(s, &anchor)))
+			v.status = GNUTLS_CERT_EXPIRED;
 		else
-			valid = passes_rules(s, &anchor, n) && status == 0;
+			check_rules(s, &anchor, n, &v);
 	}
-	/* The path that reached an anchor has the more telling complaint. */
-	if (s->status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-		s->status = status;
 	gnutls_free(der.data);
-	return valid;
+	return v;
+}
+
+/* Valid, or else remembered for its complaint. */
+static bool passes(struct search *s, gnutls_x509_trust_list_t list, size_t n)
+{
+	const struct verdict v = judge(s, list, n);
+
+	/* The first path that reached an anchor is more telling than those that did not. */
+	if (s->verdict.status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		s->verdict.status = v.status;
+	if (v.why.code != EST_OK)
+		s->verdict.why = v.why;
+	s->verdict.staple = v.staple;
+	return v.status == 0 && v.why.code == EST_OK;
 }
 
 static bool is_anchored(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
@@ -243,9 +251,9 @@ static bool path_valid(struct search *s)
 	struct trust *trust = s->trust;
 	gnutls_x509_trust_list_t list = trust->list[s->db];
 
-	if (s->n == 2 && s->db == TRUST_EXPLICIT && is_proven(s) && verify(s, trust->proven, 1))
+	if (s->n == 2 && s->db == TRUST_EXPLICIT && is_proven(s) && passes(s, trust->proven, 1))
 		return true;
-	return is_anchored(list, s->crts[s->n - 1]) && verify(s, list, s->n);
+	return is_anchored(list, s->crts[s->n - 1]) && passes(s, list, s->n);
 }
 
 static bool in_path(const struct search *s, const struct cert_view *view)
@@ -333,41 +341,53 @@ static enum est_code search_init(struct search *s, struct est_error *err)
 	return EST_OK;
 }
 
-/* Keeps the issuers of a server's path: to complete other paths, and the first of them as proven.
- * Its own issuers have allowed an end entity certificate directly below it, so another one there
- * is as good, unless names are constrained, which binds each of them anew. */
-static enum est_code remember_issuers(struct search *s, struct est_error *err)
+/* What has issued one certificate of this purpose directly may issue another: its own issuers allow
+ * that.  Not so where names are constrained, which binds each of them anew. */
+static bool is_worth_proving(const struct search *s)
 {
 	bool constrained = s->trust->constrained;
-	enum est_code rc = EST_OK;
-	gnutls_x509_crt_t copy;
-	size_t last;
 
-	if (!s->query->purpose || s->n < 2)
-		return EST_OK;
-	for (size_t i = 1; rc == EST_OK && i < s->n; i++) {
+	for (size_t i = 1; i < s->n; i++)
 		constrained |= cert_has_name_constraints(&s->path[i]);
-		rc = certs_add(s->trust->helpers, s->path[i].der, true, NULL, err);
-	}
-	if (rc != EST_OK || constrained || s->query->skew_s || s->db != TRUST_EXPLICIT ||
-		s->trust->proven || strlen(s->query->purpose) >= sizeof(s->trust->proven_purpose))
-		return rc;
+	return !constrained && !s->query->skew_s && s->db == TRUST_EXPLICIT && !s->trust->proven &&
+	       strlen(s->query->purpose) < sizeof(s->trust->proven_purpose);
+}
+
+/* The issuer of the leaf, which helpers has by now. */
+static enum est_code remember_proven(struct search *s, struct est_error *err)
+{
+	struct trust *trust = s->trust;
+	gnutls_x509_crt_t copy;
+	enum est_code rc;
+	size_t i = 0;
+
 	rc = trust_import(s->path[1].der, s->query->what, &copy, err);
 	if (rc != EST_OK)
 		return rc;
-	if (gnutls_x509_trust_list_init(&s->trust->proven, 0) < 0 ||
-		gnutls_x509_trust_list_add_cas(s->trust->proven, &copy, 1, 0) < 0) {
+	if (gnutls_x509_trust_list_init(&trust->proven, 0) < 0 ||
+		gnutls_x509_trust_list_add_cas(trust->proven, &copy, 1, 0) < 0) {
 		gnutls_x509_crt_deinit(copy);
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	}
-	(void)snprintf(s->trust->proven_purpose, sizeof(s->trust->proven_purpose), "%s",
+	(void)snprintf(trust->proven_purpose, sizeof(trust->proven_purpose), "%s",
 		s->query->purpose);
-	last = est_certs_count(s->trust->helpers);
-	while (last-- > 0) {
-		if (est_span_eq(est_certs_get(s->trust->helpers, last), s->path[1].der))
-			s->trust->proven_issuer = est_certs_get(s->trust->helpers, last);
-	}
+	while (!est_span_eq(est_certs_get(trust->helpers, i), s->path[1].der))
+		i++;
+	trust->proven_issuer = est_certs_get(trust->helpers, i);
 	return EST_OK;
+}
+
+/* Keeps the issuers of a server's path: to complete other paths, and the first of them as proven.
+ */
+static enum est_code remember_issuers(struct search *s, struct est_error *err)
+{
+	enum est_code rc = EST_OK;
+
+	if (!s->query->purpose || s->n < 2)
+		return EST_OK;
+	for (size_t i = 1; rc == EST_OK && i < s->n; i++)
+		rc = certs_add(s->trust->helpers, s->path[i].der, true, NULL, err);
+	return rc == EST_OK && is_worth_proving(s) ? remember_proven(s, err) : rc;
 }
 
 enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
@@ -377,7 +397,7 @@ enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 		.trust = trust,
 		.query = query,
 		.now = query->at ? *query->at : time(NULL),
-		.status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND,
+		.verdict.status = GNUTLS_CERT_INVALID | GNUTLS_CERT_SIGNER_NOT_FOUND,
 	};
 	struct trust_answer answer = { 0 };
 	bool found = false;
@@ -393,7 +413,7 @@ enum est_code trust_verify(struct trust *trust, const struct trust_query *query,
 		rc = found ? remember_issuers(&s, err) : fail_search(&s, err);
 	if (rc == EST_OK) {
 		answer.db = s.db;
-		answer.staple = s.staple;
+		answer.staple = s.verdict.staple;
 		for (answer.n = 0; answer.n < s.n; answer.n++)
 			answer.path[answer.n] = s.path[answer.n].der;
 		*out = answer;
