@@ -1,55 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What people ask of a certificate.  Everything but the signature is read from the slices that
- * cert_view() made; GnuTLS verifies, and turns names into text. */
+/* What people ask of a certificate.  Everything but names is read from the slices that
+ * cert_view() made. */
 #include "cert.h"
 
-#include <gnutls/abstract.h>
-#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "est-inspect.h"
+#include "signed.h"
 #include "x509_text.h"
-
-static gnutls_datum_t datum(struct est_span span)
-{
-	return (gnutls_datum_t){ (unsigned char *)span.p, (unsigned)span.n };
-}
 
 /* Broken hashes count: the question is what kind of certificate this is, and a trust anchor is
  * trusted for other reasons than its signature. */
 bool cert_signed_by(const struct cert_view *view, const struct cert_view *issuer)
 {
-	const unsigned flags = GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1;
-	gnutls_datum_t der = datum(view->der), tbs = datum(view->tbs), signature = { 0 };
-	gnutls_datum_t spki = datum(issuer->spki);
-	gnutls_x509_crt_t crt = NULL;
-	gnutls_pubkey_t key = NULL;
-	size_t n = view->der.n;
-	bool verified = false;
-	int algorithm;
-
-	if (gnutls_x509_crt_init(&crt) < 0)
-		return false;
-	if (gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) < 0)
-		goto out;
-	algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
-	if (algorithm <= 0)
-		goto out;
-	signature.data = malloc(n); /* the certificate is longer than its signature */
-	if (!signature.data || gnutls_x509_crt_get_signature(crt, (char *)signature.data, &n) < 0)
-		goto out;
-	signature.size = (unsigned)n;
-	/* Not gnutls_x509_crt_verify_data2(): an expired certificate would not be self-signed. */
-	if (gnutls_pubkey_init(&key) < 0 ||
-		gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) < 0)
-		goto out;
-	verified = gnutls_pubkey_verify_data2(key, (gnutls_sign_algorithm_t)algorithm, flags, &tbs,
-			   &signature) >= 0;
-out:
-	free(signature.data);
-	gnutls_pubkey_deinit(key);
-	gnutls_x509_crt_deinit(crt);
-	return verified;
+	return signed_by(view->der, issuer->spki, true);
 }
 
 bool cert_verifies_itself(const struct cert_view *view)
@@ -79,7 +43,7 @@ static enum est_code fill_strings(const struct cert_view *view, struct est_cert_
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->key, err);
 	if (rc == EST_OK)
-		rc = x509_oid(view->signature_oid, &text, err);
+		rc = x509_signature(view->signature_oid, view->der, &text, err);
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->signature, err);
 	est_buf_free(&text);

@@ -2,10 +2,7 @@
 /* CRLs taken apart, and their signatures (RFC 5280 section 5). */
 #include "crl.h"
 
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
-
-#include "priority.h"
+#include "signed.h"
 
 #define WHAT "CRL"
 
@@ -82,54 +79,12 @@ enum est_code crl_view(struct est_span der, struct crl_view *out, struct est_err
 		!est_span_eq(algorithm.whole, inner) || !der_expect(&algorithm.body, DER_OID, &oid))
 		return malformed(der, crl.body.p, "not the signatureAlgorithm that was signed",
 			err);
-	view.algorithm = algorithm.whole;
 	view.signature_oid = oid.body;
 	if (!der_expect(&crl.body, DER_BIT_STRING, &signature) || crl.body.n > 0 ||
 		signature.body.n < 2 || signature.body.p[0] != 0)
 		return malformed(der, crl.body.p, "not one signature at the end", err);
-	view.signature = (struct est_span){ signature.body.p + 1, signature.body.n - 1 };
 	*out = view;
 	return EST_OK;
-}
-
-/* RSASSA-PSS-params name the hash in [0] (RFC 4055 section 3.1); without it, SHA-1. */
-static gnutls_sign_algorithm_t pss_algorithm(struct est_span params, gnutls_pk_algorithm_t pk)
-{
-	static const struct {
-		uint8_t last; /* octet of the hash's OID under 2.16.840.1.101.3.4.2 */
-		gnutls_sign_algorithm_t pss, rsae;
-	} hashes[] = {
-		{ 1, GNUTLS_SIGN_RSA_PSS_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256 },
-		{ 2, GNUTLS_SIGN_RSA_PSS_SHA384, GNUTLS_SIGN_RSA_PSS_RSAE_SHA384 },
-		{ 3, GNUTLS_SIGN_RSA_PSS_SHA512, GNUTLS_SIGN_RSA_PSS_RSAE_SHA512 },
-	};
-	struct der_tlv seq, outer, algorithm, oid;
-
-	if (!der_expect(&params, DER_SEQUENCE, &seq) ||
-		!der_expect(&seq.body, DER_CONTEXT_C(0), &outer) ||
-		!der_expect(&outer.body, DER_SEQUENCE, &algorithm) ||
-		!der_expect(&algorithm.body, DER_OID, &oid) || oid.body.n == 0)
-		return GNUTLS_SIGN_UNKNOWN;
-	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
-		if (oid.body.n == 9 && oid.body.p[8] == hashes[i].last && oid.body.p[7] == 2)
-			return pk == GNUTLS_PK_RSA_PSS ? hashes[i].pss : hashes[i].rsae;
-	}
-	return GNUTLS_SIGN_UNKNOWN;
-}
-
-static gnutls_sign_algorithm_t algorithm_of(const struct crl_view *view, gnutls_pubkey_t key)
-{
-	struct est_span in = view->algorithm;
-	char dotted[DER_OID_TEXT_MAX];
-	struct der_tlv seq, oid;
-
-	if (!der_expect(&in, DER_SEQUENCE, &seq) || !der_expect(&seq.body, DER_OID, &oid) ||
-		!der_oid_text(oid.body, dotted))
-		return GNUTLS_SIGN_UNKNOWN;
-	if (est_span_eq(oid.body, CERT_OID_RSA_PSS))
-		return pss_algorithm(seq.body,
-			(gnutls_pk_algorithm_t)gnutls_pubkey_get_pk_algorithm(key, NULL));
-	return gnutls_oid_to_sign(dotted);
 }
 
 bool crl_may_sign(const struct cert_view *issuer)
@@ -145,23 +100,5 @@ bool crl_may_sign(const struct cert_view *issuer)
 
 bool crl_signed_by(const struct crl_view *view, const struct cert_view *issuer, bool any)
 {
-	const unsigned flags = any ? GNUTLS_VERIFY_ALLOW_BROKEN | GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1
-				   : 0;
-	gnutls_datum_t spki = { (unsigned char *)issuer->spki.p, (unsigned)issuer->spki.n };
-	gnutls_datum_t tbs = { (unsigned char *)view->tbs.p, (unsigned)view->tbs.n };
-	gnutls_datum_t signature = { (unsigned char *)view->signature.p,
-		(unsigned)view->signature.n };
-	gnutls_sign_algorithm_t algorithm;
-	gnutls_pubkey_t key = NULL;
-	bool verified = false;
-
-	if (gnutls_pubkey_init(&key) >= 0 &&
-		gnutls_pubkey_import(key, &spki, GNUTLS_X509_FMT_DER) >= 0) {
-		algorithm = algorithm_of(view, key);
-		verified = algorithm != GNUTLS_SIGN_UNKNOWN &&
-			   (any || !priority_bad_signature(algorithm)) &&
-			   gnutls_pubkey_verify_data2(key, algorithm, flags, &tbs, &signature) >= 0;
-	}
-	gnutls_pubkey_deinit(key);
-	return verified;
+	return signed_by(view->der, issuer->spki, any);
 }

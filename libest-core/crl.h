@@ -12,9 +12,7 @@ struct crl_view {
 	struct est_span issuer;        /* whole Name TLV */
 	struct est_span revoked;       /* contents of revokedCertificates; empty: none */
 	struct est_span extensions;    /* contents of the SEQUENCE OF; empty: none */
-	struct est_span algorithm;     /* whole AlgorithmIdentifier */
 	struct est_span signature_oid; /* OID contents */
-	struct est_span signature;     /* BIT STRING contents, without the octet in front */
 	time_t this_update, next_update;
 	bool has_next_update;
 	int version;

@@ -45,7 +45,7 @@ static enum est_code read_crl(struct est_span der, struct est_crl_info *info, st
 	if (rc == EST_OK)
 		rc = read_number(&view, info, err);
 	if (rc == EST_OK)
-		rc = x509_oid(view.signature_oid, &text, err);
+		rc = x509_signature(view.signature_oid, der, &text, err);
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->signature, err);
 	est_buf_free(&text);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What people ask of a certification request (RFC 2986). */
-#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "cert.h"
 #include "csr_parts.h"
+#include "signed.h"
 #include "x509_text.h"
 
 #define WHAT "certification request"
@@ -59,20 +59,6 @@ enum est_code csr_parts(struct est_span der, struct csr_parts *out, struct est_e
 		return malformed(der, csr.body.p, "not one signature at the end", err);
 	rc = cert_check_name(out->subject, WHAT ": subject", err);
 	return rc == EST_OK ? cert_check_spki(out->spki, WHAT ": public key", err) : rc;
-}
-
-static bool verifies(struct est_span der)
-{
-	gnutls_datum_t in = { (unsigned char *)der.p, (unsigned)der.n };
-	gnutls_x509_crq_t crq = NULL;
-	bool verified = false;
-
-	if (gnutls_x509_crq_init(&crq) < 0)
-		return false;
-	if (gnutls_x509_crq_import(crq, &in, GNUTLS_X509_FMT_DER) >= 0)
-		verified = gnutls_x509_crq_verify(crq, GNUTLS_VERIFY_ALLOW_BROKEN) >= 0;
-	gnutls_x509_crq_deinit(crq);
-	return verified;
 }
 
 /* The extensions of one extensionRequest value that are lists of words. */
@@ -139,8 +125,8 @@ static enum est_code read_attributes(struct est_span in, struct est_csr_info *in
 	return rc;
 }
 
-static enum est_code fill(const struct csr_parts *parts, struct est_csr_info *info,
-	struct est_error *err)
+static enum est_code fill(struct est_span der, const struct csr_parts *parts,
+	struct est_csr_info *info, struct est_error *err)
 {
 	struct x509_list lists[3] = { 0 }, names = { 0 };
 	struct est_buf text = { 0 };
@@ -154,7 +140,7 @@ static enum est_code fill(const struct csr_parts *parts, struct est_csr_info *in
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->key, err);
 	if (rc == EST_OK)
-		rc = x509_oid(parts->signature_oid, &text, err);
+		rc = x509_signature(parts->signature_oid, der, &text, err);
 	if (rc == EST_OK)
 		rc = x509_string(&text, &info->signature, err);
 	if (rc == EST_OK)
@@ -181,14 +167,14 @@ enum est_code est_csr_info(struct est_span der, struct est_csr_info *out, struct
 	rc = csr_parts(der, &parts, err);
 	if (rc != EST_OK)
 		return rc;
-	rc = fill(&parts, &info, err);
+	rc = fill(der, &parts, &info, err);
 	if (rc == EST_OK)
 		rc = x509_sha256(der, info.sha256, err);
 	if (rc != EST_OK) {
 		est_csr_info_wipe(&info);
 		return rc;
 	}
-	info.verified = verifies(der);
+	info.verified = signed_by(der, parts.spki, true);
 	*out = info;
 	return EST_OK;
 }

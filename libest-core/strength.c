@@ -96,22 +96,34 @@ unsigned x509_key_strength(struct est_span spki)
 }
 
 /* RSASSA-PSS-params name the hash in [0] (RFC 4055 section 3.1); without it, SHA-1. */
-static unsigned pss_strength(struct est_span oid, struct est_span der)
+static struct est_span pss_hash(struct est_span oid, struct est_span der)
 {
 	struct est_span rest = { oid.p + oid.n, (size_t)(der.p + der.n - (oid.p + oid.n)) };
+	static const uint8_t sha1[] = { 0x2b, 0x0e, 0x03, 0x02, 0x1a };
 	struct der_tlv params, outer, hash;
 
 	if (der_expect(&rest, DER_SEQUENCE, &params) &&
 		der_expect(&params.body, DER_CONTEXT_C(0), &outer) &&
 		der_expect(&outer.body, DER_SEQUENCE, &params) &&
 		der_expect(&params.body, DER_OID, &hash))
-		return oid_strength(hash.body);
-	return 61;
+		return hash.body;
+	return (struct est_span){ sha1, sizeof(sha1) };
 }
 
 unsigned x509_signature_strength(struct est_span oid, struct est_span der)
 {
-	return est_span_eq(oid, CERT_OID_RSA_PSS) ? pss_strength(oid, der) : oid_strength(oid);
+	return oid_strength(est_span_eq(oid, CERT_OID_RSA_PSS) ? pss_hash(oid, der) : oid);
+}
+
+enum est_code x509_signature(struct est_span oid, struct est_span der, struct est_buf *out,
+	struct est_error *err)
+{
+	enum est_code rc = x509_oid(oid, out, err);
+
+	if (rc != EST_OK || !est_span_eq(oid, CERT_OID_RSA_PSS))
+		return rc;
+	rc = est_buf_append(out, est_span_str(" with "), err);
+	return rc == EST_OK ? x509_oid(pss_hash(oid, der), out, err) : rc;
 }
 
 enum est_code est_cert_strength(struct est_span der, unsigned *key, unsigned *signature,

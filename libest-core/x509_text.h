@@ -42,6 +42,9 @@ size_t x509_rsa_bits(struct est_span key);
  * signature algorithm by OID contents that lie in der, its parameters behind them. */
 unsigned x509_key_strength(struct est_span spki);
 unsigned x509_signature_strength(struct est_span oid, struct est_span der);
+/* The same algorithm's name, "RSASSA-PSS with sha256". */
+enum est_code x509_signature(struct est_span oid, struct est_span der, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
 /* "dns:a.example" and so on of one GeneralName. */
 enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;

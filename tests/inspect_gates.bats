@@ -219,9 +219,15 @@ for i in range(1101):
 	openssl x509 -req -in y.csr -CA pss.pem -CAkey pss.key -sigopt rsa_padding_mode:pss -sha384 -days 3 \
 		-out y.pem 2>/dev/null
 	yes --min-strength 128 y.pem
+	# The salt is as long as fits, for openssl: still its own signature, and its issuer's.
+	openssl req -new -key pss.key -subj /CN=pss -sigopt rsa_padding_mode:pss -sha384 -out pss.csr
+	works inspect pss.pem pss.csr
+	[ "$(grep -cxE '(self-signed: {3}|verified: {6})yes|signature: {5}RSASSA-PSS with sha384' "$OUT")" = 4 ]
+	works inspect --tree pss.pem y.pem
+	grep -q '^2  end-entity .*    CN=y$' "$OUT"
 	openssl x509 -req -in y.csr -CA pss.pem -CAkey pss.key -sigopt rsa_padding_mode:pss -sha1 -days 3 \
 		-out y.pem 2>/dev/null
-	no 'RSASSA-PSS, has 61' weak --min-strength 80 y.pem
+	no 'RSASSA-PSS with sha1, has 61' weak --min-strength 80 y.pem
 }
 
 @test "gate: --has-root in any spelling, of a self-signed certificate only" {
