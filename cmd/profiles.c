@@ -119,6 +119,9 @@ __attribute__((noreturn)) static void become(struct run *r, int i)
 		argv[2] = path;
 		memcpy(argv + 3, cmd->argv + 1, (size_t)(cmd->argc - 1) * sizeof(*argv));
 		status = cmd_run(cmd->entry, cmd->argc + 2, argv, cmd->secrets, &profile);
+	} else {
+		cmd->v.quiet = false; /* an error, and of this process alone */
+		cmd_notice(cmd, "%s: out of memory", r->child[i].name);
 	}
 	(void)fflush(NULL);
 	_exit(status);

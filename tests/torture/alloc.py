@@ -39,6 +39,7 @@ COMMANDS = [
     ("reenroll, store", ["reenroll", "--force", "--store", "kept", "--verify-with", "true",
                          "--hook", "true", "--json"]),
     ("reenroll, not due", ["reenroll", "--cert", "dev.pem", "--key", "dev.key", "--json"]),
+    ("reenroll --status", ["reenroll", "--cert", "dev.pem", "--key", "dev.key", "--status"]),
     ("reenroll --config-dir", ["reenroll", "--config-dir", "conf", "--json"]),
     ("reenroll", ["reenroll", "--force", "--cert", "dev.pem", "--key", "dev.key", "--rekey",
                   "--keep", "2"]),

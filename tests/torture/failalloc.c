@@ -2,7 +2,8 @@
 /* LD_PRELOAD: lets the FAILALLOC_AT-th allocation since main() fail, once, and writes what came of
  * it to the file FAILALLOC_REPORT: "count N failed N leaked N", leaked being what the program, and
  * not a library, has allocated and not released when main() returns; or "crashed" and the objects
- * that were on the stack, innermost first. */
+ * that were on the stack, innermost first.  Processes that it forks count with it, and a crash
+ * of theirs is its own. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define OWNED_MAX (1u << 20) /* power of two */
@@ -38,8 +40,14 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 	int (*init)(int, char **, char **), void (*fini)(void), void (*rtld_fini)(void),
 	void *stack);
 
+struct tally {
+	unsigned long count, failed;
+	bool crashed;
+};
+
 static bool counting;
-static unsigned long count, fail_at, failed, leaked;
+static unsigned long fail_at, leaked;
+static struct tally *tally; /* of all processes */
 static uintptr_t program_from, program_to;
 static void *owned[OWNED_MAX];
 static const void *owners[OWNED_MAX];
@@ -79,9 +87,9 @@ static void disown(const void *p)
 
 static bool fails(void)
 {
-	if (!counting || ++count != fail_at)
+	if (!counting || ++tally->count != fail_at)
 		return false;
-	failed++;
+	tally->failed++;
 	errno = ENOMEM;
 	return true;
 }
@@ -202,7 +210,8 @@ static void crashed(int signal)
 	int fd = report_open();
 
 	counting = false;
-	dprintf(fd, "crashed %d count %lu\n", signal, count);
+	tally->crashed = true;
+	dprintf(fd, "crashed %d count %lu\n", signal, tally->count);
 	backtrace_symbols_fd(frames, backtrace(frames, FRAMES), fd);
 	_exit(128 + signal);
 }
@@ -238,11 +247,15 @@ static int counted_main(int argc, char **argv, char **envp)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		(void)signal(signals[i], crashed);
 	fail_at = at ? strtoul(at, NULL, 10) : 0;
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		0);
 	counting = true;
 	rc = real_main(argc, argv, envp);
 	counting = false;
+	if (tally->crashed)
+		return rc;
 	fd = report_open();
-	dprintf(fd, "count %lu failed %lu leaked %lu\n", count, failed, leaked);
+	dprintf(fd, "count %lu failed %lu leaked %lu\n", tally->count, tally->failed, leaked);
 	for (size_t i = 0; leaked > 0 && i < OWNED_MAX; i++) {
 		if ((uintptr_t)owned[i] > 1)
 			dprintf(fd, "by +0x%zx\n", (size_t)((uintptr_t)owners[i] - program_from));

@@ -9,8 +9,10 @@ has issued, and the next run must put everything in order.  -s: a sample of N po
 by --seed, or by the date.  Ends with the line `N points tried, N survived`.
 """
 import argparse
+import base64
 import concurrent.futures
 import datetime
+import hashlib
 import os
 import queue
 import random
@@ -58,7 +60,7 @@ SCENARIOS = [
              ("all.pem", "all.pem"), [r"all\.pem"], True),
     Scenario("renew", ["-o", "dev.pem", "--key-out", "dev.key"],
              ["reenroll", "--force", "--reuse-key", "--cert", "dev.pem", "--key",
-              "dev.key", "--fullchain"],
+              "dev.key", "--fullchain", "--hook", "echo $EST_FINGERPRINT >>../hooked"],
              ("dev.pem", "dev.key"), [r"dev\.(pem|key)"], True),
     Scenario("enroll", None, ["enroll", "--subject", "CN=dev", "--key-out", "dev.key", "-o",
                               "dev.pem", "--force"],
@@ -71,7 +73,6 @@ SCENARIOS = [
 
 def keys_in(data):
     """The public keys of what PEM blocks hold, whichever kind they are."""
-    import base64
     return {match.group(1) for block in PEM.finditer(data)
             for match in POINT.finditer(base64.b64decode(block.group(2)))}
 
@@ -145,8 +146,13 @@ class Place:
                     out += POINT.findall(read(self.ca, name.group(1)))
         return out
 
-    def fresh(self, scenario):
+    def empty(self):
         shutil.rmtree(self.work, ignore_errors=True)
+        with open(self.top + "/hooked", "w", encoding="ascii"):
+            pass
+
+    def fresh(self, scenario):
+        self.empty()
         shutil.copytree(scenario.home, self.work, symlinks=True)
 
     def run(self, args, strace=(), umask=0o022):
@@ -173,14 +179,25 @@ def due(condition, text, *args):
         raise Bad(text % args)
 
 
-def look(scenario, place, before, issued_before, umask_any=False):
-    """What holds at any time.  Returns the keys that are on disk."""
-    now, keys = snapshot(place.work), set()
+def keys_on_disk(place):
+    return {key for _, content in snapshot(place.work).values()
+            if isinstance(content, bytes) and b"PRIVATE KEY" in content
+            for block in PEM.finditer(content) if b"PRIVATE" in block.group(1)
+            for key in keys_in(block.group(0))}
+
+
+def last_kept(place, issued_before):
+    """Of several runs: earlier keys were replaced by right, the last one never."""
+    due(set(place.issued()[issued_before:][-1:]) <= keys_on_disk(place),
+        "the key of the last certificate that was issued is lost")
+
+
+def look(scenario, place, before, issued_before):
+    """What holds at any time."""
+    now, keys = snapshot(place.work), keys_on_disk(place)
     for name, (mode, content) in now.items():
         if isinstance(content, bytes) and b"PRIVATE KEY" in content:
-            due(stat.S_IMODE(mode) & ~0o640 == 0 or umask_any, "%s has mode %o", name, mode)
-            keys |= {key for block in PEM.finditer(content) if b"PRIVATE" in block.group(1)
-                     for key in keys_in(block.group(0))}
+            due(stat.S_IMODE(mode) & ~0o640 == 0, "%s has mode %o", name, mode)
     for name in before:
         due(name in now or not scenario.names.fullmatch(name) or "gen-" in name or ".prev" in name,
             "%s is gone", name)
@@ -188,7 +205,11 @@ def look(scenario, place, before, issued_before, umask_any=False):
         due(fits(place.work, scenario.pair), "key and certificate do not fit")
     lost = [key for key in place.issued()[issued_before:] if key not in keys]
     due(not lost, "the key of a certificate that was issued is lost")
-    return keys
+
+
+def fingerprint(home, name):
+    cert = PEM.search(read(home, name))
+    return hashlib.sha256(base64.b64decode(cert.group(2))).hexdigest().encode()
 
 
 def next_run(scenario, place, key=None):
@@ -203,6 +224,9 @@ def next_run(scenario, place, key=None):
         due(scenario.names.fullmatch(name), "the next run leaves %s", name)
     due(len([name for name in left if re.fullmatch(r"st/gen-\d{6}", name)]) <= 2,
         "the next run leaves more than two generations")
+    if "--hook" in scenario.args:
+        due(fingerprint(place.work, scenario.pair[0]) in read(place.top, "hooked").split(),
+            "the next run: the hook has never been run for the certificate that is in place")
     if key and any(name.endswith(".est-new") for name in waits):
         due(now == key, "the next run has another key than the one that waited")
 
@@ -214,7 +238,7 @@ def relevant(line, home):
 def prepare(scenario, place):
     """The files before the run, and the calls of a run from the first that changes something."""
     scenario.home = os.path.join(place.top, "home-" + scenario.name)
-    shutil.rmtree(place.work, ignore_errors=True)
+    place.empty()
     os.makedirs(place.work)
     if scenario.setup:
         status, err = place.run(["enroll", "--subject", "CN=dev", *scenario.setup])
@@ -268,7 +292,9 @@ def terminated(place, scenario, call):
     status, err = at_call(place, scenario, call, "signal=TERM")
     due(status in (0, 128 + signal.SIGTERM), "%d, %s", status, err)
     look(scenario, place, before, issued)
-    whole(scenario, place, before, status)
+    owed = "--hook" in scenario.args and any(  # the files are new, their hook was kept from its end
+        name.endswith(".est-journal") for name in snapshot(place.work))
+    whole(scenario, place, before, 0 if owed else status, owed)
     next_run(scenario, place)
 
 
@@ -290,7 +316,8 @@ def failed(place, scenario, call, error, onwards):
     issued, before = len(place.issued()), snapshot(scenario.home)
     when = (call[0], "%d%s" % (call[1], "+" if onwards else ""))
     status, err = at_call(place, scenario, when, "error=" + error)
-    due(status in (0, 3, 4), "%d, %s", status, err)
+    hook_failed = status == 16 and onwards and "--hook" in scenario.args
+    due(status in (0, 3, 4) or hook_failed, "%d, %s", status, err)
     due(status == 0 or err.startswith("est: ") or onwards and call[0] == "write",
         "%d without a word", status)
     look(scenario, place, before, issued)
@@ -310,21 +337,18 @@ def failed_onwards(place, scenario, call):
 
 
 def power_cut(place, scenario, cut):
-    shutil.rmtree(place.work, ignore_errors=True)
+    place.empty()
     os.makedirs(place.work)
     cut.write(place.work)
     if scenario.atomic and scenario.setup:
         due(fits(place.work, scenario.pair), "key and certificate do not fit")
-    keys = {key for mode, content in snapshot(place.work).values()
-            if isinstance(content, bytes) and b"PRIVATE KEY" in content
-            for key in keys_in(content)}
-    due(not cut.sent or scenario.key in keys, "the key of a request that was sent is lost")
+    due(not cut.sent or scenario.key in keys_on_disk(place), "the key of a request that was sent is lost")
     next_run(scenario, place, scenario.key if cut.sent and scenario.name != "renew" else None)
 
 
 def ten_crashes(place, scenario, _):
     """No run between them gets to its end."""
-    before, issued = snapshot(scenario.home), len(place.issued())
+    issued = len(place.issued())
     place.fresh(scenario)
     for _ in range(10):
         call = random.choice(scenario.trace)
@@ -332,14 +356,14 @@ def ten_crashes(place, scenario, _):
                                   (call[0], call[1])])
         due(not scenario.atomic or not scenario.setup or fits(place.work, scenario.pair),
             "key and certificate do not fit")
-    del before, issued  # earlier keys were replaced by right
+        last_kept(place, issued)
     next_run(scenario, place)
     next_run(scenario, place)
 
 
 def two_at_once(place, scenario, call):
     """One is killed, the other waits for it."""
-    issued, before = len(place.issued()), snapshot(scenario.home)
+    issued = len(place.issued())
     place.fresh(scenario)
     second = subprocess.Popen([place.est, scenario.args[0], *place.common, *scenario.args[1:],
                                "--lock-wait", "60"], cwd=place.work, stdin=subprocess.DEVNULL,
@@ -349,7 +373,8 @@ def two_at_once(place, scenario, call):
                "inject=%s:signal=KILL:when=%d" % (call[0], call[1])])
     err = second.communicate(timeout=120)[1].decode(errors="replace")
     due(second.returncode == 0, "the other run: %d, %s", second.returncode, err)
-    del issued, before
+    last_kept(place, issued)
+    due(fits(place.work, scenario.pair), "key and certificate do not fit")
     look(scenario, place, {}, len(place.issued()))
     next_run(scenario, place)
 
