@@ -281,6 +281,8 @@ int cmd_run(const struct cmd_entry *entry, int argc, char **argv, struct est_buf
 
 	if (!profile)
 		rc = cmd_take_secrets(secrets, &cmd.err);
+	else if (profile->refused)
+		rc = (cmd.err = *profile->refused).code;
 	if (rc == EST_OK)
 		rc = cmd_parse(entry->applet->groups, argc, argv, getenv, known_option, &parsed,
 			&cmd.err);

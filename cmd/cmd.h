@@ -21,6 +21,7 @@ struct cmd_profile {
 	const char *name; /* printable */
 	int lock;         /* of standard output: whole products, one after the other */
 	bool *skipped;    /* to tell the parent */
+	const struct est_error *refused; /* why it is not even read; NULL: it is */
 };
 
 /* One run of one applet. */

@@ -112,7 +112,7 @@ const struct cmd_option cmd_options_files[] = {
 		"key, certificate and chain in a folder DIR/current, replaced by one rename" },
 	{ "keep", 0, CMD_NUMBER, CMD_AT(keep), "N", NULL,
 		"old files that stay as FILE.prev and so on (default: 1 of a pair or store)" },
-	{ "lock-wait", 0, CMD_SECONDS, CMD_AT(lock_wait_ms), "SECONDS", NULL,
+	{ "lock-wait", 0, CMD_PAUSE, CMD_AT(lock_wait_ms), "SECONDS", NULL,
 		"wait while another run is at work on the same files" },
 	{ 0 },
 };

@@ -168,8 +168,9 @@ static enum est_code option_set(const struct cmd_option *o, const char *text, st
 	case CMD_LIST:
 		return list_add(o->name, value_at(v, o), text, err);
 	case CMD_SECONDS:
+	case CMD_PAUSE:
 	case CMD_WAIT:
-		return parse_seconds(o->name, text, o->kind == CMD_WAIT, value_at(v, o), err);
+		return parse_seconds(o->name, text, o->kind != CMD_SECONDS, value_at(v, o), err);
 	case CMD_NUMBER:
 		return parse_number(o->name, text, value_at(v, o), err);
 	case CMD_BYTES:

@@ -60,6 +60,7 @@ enum cmd_kind {
 	CMD_STRING,  /* const char * */
 	CMD_LIST,    /* struct cmd_list */
 	CMD_SECONDS, /* unsigned milliseconds from "10" or "0.5" */
+	CMD_PAUSE,   /* the same, 0 too */
 	CMD_WAIT,    /* the same, 0 too; the argument is optional: --wait, --wait=10 */
 	CMD_NUMBER,  /* unsigned, 0 to 1000 */
 	CMD_BYTES    /* size_t from "65536", "64K" or "4M" */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,10 +102,32 @@ static enum est_code check(struct cmd *cmd)
 	return rc;
 }
 
+/* A profile names commands that run as this user, so nobody else is to have a hand in it; and what
+ * is no file could keep the others waiting. */
+static enum est_code check_file(const char *dir, const char *path, struct est_error *err)
+{
+	struct stat st, in;
+
+	if (stat(path, &st) != 0 || stat(dir, &in) != 0 || S_ISDIR(st.st_mode))
+		return EST_OK; /* reading it says more */
+	if (!S_ISREG(st.st_mode))
+		return est_fail(err, EST_E_INPUT, "%s: not a file", path);
+	if (st.st_mode & S_IWOTH || (in.st_mode & (S_IWGRP | S_IWOTH) && st.st_uid != 0 &&
+					    st.st_uid != geteuid() && st.st_uid != in.st_uid)) {
+		est_fail(err, EST_E_INPUT,
+			"%s: others may write to it (user %ju, mode %04o), and it can name commands",
+			path, (uintmax_t)st.st_uid, (unsigned)st.st_mode & 07777);
+		return est_hint(err,
+			"look at it, then give it to the owner of %s and chmod go-w it", dir);
+	}
+	return EST_OK;
+}
+
 /* In the child: the same command line, with --config in front. */
 __attribute__((noreturn)) static void become(struct run *r, int i)
 {
-	const struct cmd_profile profile = { r->child[i].name, r->lock, &r->skipped[i] };
+	struct est_error refused = { 0 };
+	struct cmd_profile profile = { r->child[i].name, r->lock, &r->skipped[i], NULL };
 	struct cmd *cmd = r->cmd;
 	char **argv = calloc((size_t)cmd->argc + 3, sizeof(*argv));
 	char config[] = "--config";
@@ -114,6 +137,8 @@ __attribute__((noreturn)) static void become(struct run *r, int i)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* lines of several do not mix */
 	if (argv && asprintf(&path, "%s/%s", cmd->v.config_dir, r->files[i]->d_name) >= 0) {
+		if (check_file(cmd->v.config_dir, path, &refused) != EST_OK)
+			profile.refused = &refused;
 		argv[0] = cmd->argv[0];
 		argv[1] = config;
 		argv[2] = path;

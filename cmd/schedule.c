@@ -21,7 +21,7 @@
 const struct cmd_option cmd_options_schedule[] = {
 	{ "renew-before", 0, CMD_STRING, CMD_AT(renew_before), "TIME", NULL,
 		"renew when so much is left: 30d, 12h, or 33% of the lifetime (the default)" },
-	{ "jitter", 0, CMD_SECONDS, CMD_AT(jitter_ms), "SECONDS", NULL,
+	{ "jitter", 0, CMD_PAUSE, CMD_AT(jitter_ms), "SECONDS", NULL,
 		"wait a part of this, always the same on this device, before a renewal" },
 	{ "skip-status", 0, CMD_NUMBER, CMD_AT(skip_status), "N", NULL,
 		"exit status when nothing was due (default 0)" },

@@ -216,6 +216,9 @@ renewed() {
 	lasts 30 5
 	renewed "${renew[@]}" --jitter 86400 --force
 	lasts 30 5
+	printf 'jitter = 86400\n' >conf
+	renewed "${renew[@]}" --config conf --jitter 0
+	lasts 30 5
 	server_log_reset
 	: >dev.key.est-new # a run that failed has no other turn: its server may be overloaded
 	"$EST" "${renew[@]}" --jitter 86400 -v >"$OUT" 2>"$ERR" 3>&- &
@@ -398,6 +401,38 @@ fresh: CN=fresh: 29 days left, nothing pending, next: skip; it is valid until $(
 	run_est reenroll --config-dir etc --json
 	[ "$status" = 2 ]
 	jq -es 'length == 1 and .[0].profile == "a" and .[0].error.class == "usage"' "$OUT"
+}
+
+@test "profiles: what an editor, a tool or somebody else has left there harms none of the others" {
+	profile good 30 5
+	for name in old~ '#old.conf#' .old.conf.swp old.conf.dpkg-dist; do
+		cp etc/good.conf "etc/$name"
+	done
+	mkdir etc/dir.conf
+	ln -s nowhere etc/gone.conf
+	ln -s ../linked etc/linked.conf
+	cp etc/good.conf linked
+	mkfifo etc/pipe.conf
+	: >etc/empty.conf
+	printf 'cert = x\0y\n' >etc/nul.conf
+	install -m 666 etc/good.conf etc/open.conf
+	run_est reenroll --config-dir etc --json
+	[ "$status" = 3 ]
+		[ "$(jq -sc 'map([.profile, (.action // .error.class)]) | sort' "$OUT")" = \
+		'[["dir","input"],["empty","usage"],["gone","input"],["good","rekeyed"],["linked","skipped"],["nul","usage"],["open","input"],["pipe","input"]]' ]
+	stderr_has 'open: etc/open.conf: others may write to it \(user [0-9]+, mode 0666\)'
+	stderr_has 'pipe: etc/pipe.conf: not a file'
+	good_cert good.pem good.key
+	[ "$(id -u)" = 0 ] || return 0
+	rm -r etc/*.conf
+	profile good 30 5
+	chown 1234 etc/good.conf
+	chmod 1777 etc
+	run_est reenroll --config-dir etc
+	[ "$status" = 3 ]
+	chmod 755 etc
+	works reenroll --config-dir etc
+	good_cert good.pem good.key
 }
 
 @test "profiles: a signal ends all of them, and none is started after it" {

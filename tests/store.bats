@@ -282,7 +282,9 @@ killed() {
 	sleep 0.1
 	ONCE=1 refused 4 'another est is at work' reenroll --force "${trust[@]}" "${id[@]}"
 	stderr_has 'hint: --lock-wait'
-	ONCE=1 refused 4 'another est is at work' reenroll --force "${trust[@]}" "${id[@]}" --lock-wait 0.2
+	for wait in 0.2 0; do
+		ONCE=1 refused 4 'another est is at work' reenroll --force "${trust[@]}" "${id[@]}" --lock-wait $wait
+	done
 	nothing_sent
 	works reenroll --force "${trust[@]}" "${id[@]}" --lock-wait 10
 	wait
