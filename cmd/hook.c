@@ -50,6 +50,7 @@ static enum est_code run_with(struct cmd *cmd, const char *option, const char *c
 	struct est_cert_info info = { 0 };
 	struct est_error why = { 0 };
 	struct est_buf output = { 0 };
+	const bool quiet = cmd->v.quiet;
 	enum est_code rc = est_cert_words(est_certs_get(certs, 0), &info, &cmd->err);
 
 	if (rc != EST_OK)
@@ -67,7 +68,9 @@ static enum est_code run_with(struct cmd *cmd, const char *option, const char *c
 	};
 
 	rc = program_run(command, env, LIMIT_MS, &cmd_stop, &output, &why);
+	cmd->v.quiet &= rc == EST_OK; /* why it has failed is a part of the error */
 	repeat(cmd, option, est_buf_span(&output), rc != EST_OK);
+	cmd->v.quiet = quiet;
 	if (rc != EST_OK)
 		est_fail(&cmd->err, rc, "--%s: %s", option, why.msg);
 	est_buf_free(&output);

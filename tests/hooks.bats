@@ -44,7 +44,7 @@ setup() {
 
 @test "hook: its failure is exit 16, with the files installed and its words escaped" {
 	cp dev.pem old.pem
-	run_est "${renew[@]}" --hook 'printf "bad \033[31m news\n"; echo more >&2; exit 3' --json
+	run_est "${renew[@]}" --hook 'printf "bad \033[31m news\n"; echo more >&2; exit 3' --json -q
 	[ "$status" = 16 ]
 	no_control_bytes "$ERR"
 	stderr_has '^est: reenroll: hook: bad \\x1b\[31m news$'
