@@ -255,6 +255,7 @@ static enum est_code print(struct cmd *cmd, const struct delivery *d, const stru
 	return cmd_print(cmd, est_buf_span(&d->cert_text));
 }
 
+/* States received, in memory; verified, when try_pair() is content; then those of the swap. */
 enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
 	struct request *request, const char *done)
 {

@@ -28,7 +28,7 @@ static enum est_code check_owner(const struct est_newkey *nk, struct est_error *
 		target->exists ? target->old.st_uid : dir.st_uid, err);
 }
 
-/* On disk, name and all, before anything is sent. */
+/* State requested: on disk, name and all, before anything is sent. */
 static enum est_code write_key(struct est_newkey *nk, struct est_error *err)
 {
 	struct est_buf pem = { 0 };

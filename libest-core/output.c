@@ -15,6 +15,7 @@ struct est_output {
 	struct est_span content; /* borrowed between write and commit: compared with the target */
 };
 
+/* State prepare: what can fail for want of room or rights fails here. */
 static enum est_code make_temp(struct est_output *out, struct est_error *err)
 {
 	const struct store_target *target = &out->target;

@@ -185,7 +185,7 @@ static void set_times(struct est_pending *p, time_t now, time_t seconds)
 			p->path);
 }
 
-/* Rounded up, and at least a second: not earlier than told. */
+/* State pending.  Rounded up, and at least a second: not earlier than told. */
 void pending_told(struct est_pending *p, int64_t seconds)
 {
 	struct timespec now;
@@ -215,7 +215,8 @@ enum est_code est_pending_wait(struct est_pending *p, struct est_error *err)
 	return again_come_back(p->client, err);
 }
 
-/* Not truncated in place: what has the name may be a link that somebody else has put there. */
+/* State requested.  Not truncated in place: what has the name may be a link that somebody else has
+ * put there. */
 static enum est_code write_file(struct est_pending *p, struct est_span der, struct est_error *err)
 {
 	struct est_buf text = { 0 };

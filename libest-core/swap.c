@@ -33,8 +33,7 @@ static enum est_code no_memory(struct est_error *err)
 	return est_fail(err, EST_E_INTERNAL, "out of memory");
 }
 
-/* ---- Which of the generations is a pair -------------------------------------------------------
- */
+/* ---- Which of the generations is a pair ---- */
 
 /* Where an entry's content is in that view; free(). */
 static char *view_path(const struct journal_entry *e, enum view view)
@@ -115,8 +114,7 @@ out:
 	return good;
 }
 
-/* ---- Recovery
- * ------------------------------------------------------------------------------------ */
+/* ---- Recovery ---- */
 
 static enum est_code recover(struct est_swap *swap, struct journal *j, struct est_error *err)
 {
@@ -244,6 +242,7 @@ static enum est_code name_folder(struct est_swap *swap, struct est_error *err)
 	return EST_OK;
 }
 
+/* To prepare, from wherever the last run ended. */
 enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **out,
 	struct est_error *err)
 {
@@ -275,8 +274,7 @@ enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **
 	return rc;
 }
 
-/* ---- The swap
- * ------------------------------------------------------------------------------------ */
+/* ---- The swap ---- */
 
 /* By a name that holds wherever the next run is started; what is there now counts. */
 static enum est_code add(struct journal *j, enum journal_part part, const char *path,
@@ -357,6 +355,16 @@ static enum est_code write_journal(struct est_swap *swap, const struct journal *
 	return rc;
 }
 
+/* So that a kill leaves nothing to do; if it fails there is still est_swap_free(), which removes
+ * it. */
+static void empty_journal(const struct est_swap *swap)
+{
+	int ignored = ftruncate(swap->fd, 0);
+
+	(void)ignored;
+}
+
+/* From verified to swapping with the journal, to committed with the last rename, or back. */
 static enum est_code swap_all(struct est_swap *swap, const struct journal *j,
 	const struct est_swap_files *f, struct est_error *err)
 {
@@ -378,8 +386,8 @@ static enum est_code swap_all(struct est_swap *swap, const struct journal *j,
 	swap->broken = !steps_undo(j, true);
 	if (f->newkey)
 		newkey_unstage(f->newkey);
-	if (!swap->broken && ftruncate(swap->fd, 0) != 0)
-		swap->broken = false; /* it is about to be removed */
+	if (!swap->broken)
+		empty_journal(swap);
 	return rc;
 }
 
@@ -396,9 +404,8 @@ enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files
 		rc = swap_all(swap, &j, f, err);
 	if (rc == EST_OK && j.n > 0) {
 		swap->owed = f->hook;
-		/* A kill from now on leaves nothing to do; if it cannot be said, nothing new. */
-		if (!swap->owed && !swap->broken && ftruncate(swap->fd, 0) != 0)
-			swap->broken = false;
+		if (!swap->owed && !swap->broken)
+			empty_journal(swap);
 		if (f->newkey)
 			newkey_committed(f->newkey, f->keep);
 		if (f->generation)

@@ -93,8 +93,7 @@ EST_API enum est_code est_swap_commit(struct est_swap *swap, const struct est_sw
 	bool *changed, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_swap_free(struct est_swap *swap);
 
-/* ---- Stores: key.pem, cert.pem, chain.pem, fullchain.pem of a generation in a folder -----------
- */
+/* ---- Stores: key.pem, cert.pem, chain.pem, fullchain.pem of a generation in a folder ---- */
 
 struct est_generation;
 
