@@ -171,23 +171,23 @@ static enum est_code take_spki(const struct source *src, struct est_span *in, st
 }
 
 /* An encoded FALSE is not DER, but too many CAs write it to refuse it. */
-bool cert_next_extension(struct est_span *in, struct cert_ext *out)
+bool cert_next_extension(struct est_span *in, bool partial, struct cert_ext *out)
 {
 	struct der_tlv ext, oid, value, critical;
 	struct est_span rest = *in;
 
 	if (!der_expect(&rest, DER_SEQUENCE, &ext) || !der_expect(&ext.body, DER_OID, &oid))
 		return false;
-	out->critical = false;
+	*out = (struct cert_ext){ .oid = oid.body };
 	if (der_expect(&ext.body, DER_BOOLEAN, &critical)) {
 		if (critical.body.n != 1)
 			return false;
 		out->critical = critical.body.p[0] != 0;
 	}
-	if (!der_expect(&ext.body, DER_OCTET_STRING, &value) || ext.body.n > 0)
+	if (der_expect(&ext.body, DER_OCTET_STRING, &value))
+		out->value = value.body;
+	if (ext.body.n > 0 || (!out->value.p && !partial))
 		return false;
-	out->oid = oid.body;
-	out->value = value.body;
 	*in = rest;
 	return true;
 }
@@ -196,7 +196,7 @@ static bool oid_twice(struct est_span before, const struct cert_ext *ext)
 {
 	struct cert_ext other;
 
-	while (before.n > 0 && cert_next_extension(&before, &other)) {
+	while (before.n > 0 && cert_next_extension(&before, false, &other)) {
 		if (est_span_eq(other.oid, ext->oid))
 			return true;
 	}
@@ -256,7 +256,7 @@ static enum est_code take_extensions(const struct source *src, struct est_span i
 
 		if (n++ == EST_EXTENSIONS_MAX)
 			return too_many(src, "extensions", EST_EXTENSIONS_MAX);
-		if (!cert_next_extension(&rest, &ext))
+		if (!cert_next_extension(&rest, false, &ext))
 			return malformed(src, at, "no valid extension");
 		if (oid_twice(before, &ext))
 			return malformed(src, at, "an extension twice (section 4.2)");
@@ -402,7 +402,7 @@ bool cert_find_extension(struct est_span rest, struct est_span oid, bool *critic
 {
 	struct cert_ext ext;
 
-	while (rest.n > 0 && cert_next_extension(&rest, &ext)) {
+	while (rest.n > 0 && cert_next_extension(&rest, false, &ext)) {
 		if (!est_span_eq(ext.oid, oid))
 			continue;
 		if (critical)

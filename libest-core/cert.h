@@ -29,12 +29,13 @@ enum est_code cert_check_name(struct est_span name, const char *what,
 enum est_code cert_check_spki(struct est_span spki, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
 struct cert_ext {
-	struct est_span oid, value; /* contents */
+	struct est_span oid, value; /* contents; value.p NULL: absent, in an ExtensionTemplate */
 	bool critical;
 };
 
-/* Takes one Extension off *in; false: it is malformed. */
-bool cert_next_extension(struct est_span *in, struct cert_ext *out);
+/* Takes one Extension, or with partial one ExtensionTemplate (RFC 9908 section 3.4), off the front
+ * of *in.  False: it is malformed, *in is unchanged. */
+bool cert_next_extension(struct est_span *in, bool partial, struct cert_ext *out);
 /* The extension with these OID contents: extnValue's contents.  False: not there. */
 bool cert_extension(const struct cert_view *view, struct est_span oid, bool *critical,
 	struct est_span *value);

@@ -72,31 +72,6 @@ unsigned csrattrs_demand(const char *oid)
 	return 0;
 }
 
-bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_extension *out)
-{
-	struct csrattrs_extension ext = { 0 };
-	struct der_tlv seq, oid, critical, value;
-	struct est_span rest = *in;
-
-	if (!der_expect(&rest, DER_SEQUENCE, &seq) || !der_expect(&seq.body, DER_OID, &oid))
-		return false;
-	ext.oid = oid.body;
-	if (der_expect(&seq.body, DER_BOOLEAN, &critical)) {
-		if (critical.body.n != 1)
-			return false;
-		ext.critical = critical.body.p[0] != 0;
-	}
-	if (der_expect(&seq.body, DER_OCTET_STRING, &value)) {
-		ext.has_value = true;
-		ext.value = value.body;
-	}
-	if (seq.body.n > 0 || (!ext.has_value && !partial))
-		return false;
-	*out = ext;
-	*in = rest;
-	return true;
-}
-
 /* The list of extensions in an Attribute of a template, if it is one. */
 static bool template_extensions(struct est_span oid, struct est_span values,
 	struct csrattrs_template *out, bool *twice)
@@ -294,13 +269,13 @@ static bool extensions_valid(struct est_span list, bool partial, enum est_code *
 	struct est_error *err)
 {
 	struct est_span seen[EST_EXTENSIONS_MAX];
-	struct csrattrs_extension ext;
+	struct cert_ext ext;
 	char dotted[DER_OID_TEXT_MAX];
 	size_t n = 0;
 
 	*rc = EST_OK;
 	while (list.n > 0) {
-		if (!csrattrs_extension_next(&list, partial, &ext))
+		if (!cert_next_extension(&list, partial, &ext))
 			return false;
 		for (size_t i = 0; i < n; i++) {
 			if (!est_span_eq(seen[i], ext.oid))

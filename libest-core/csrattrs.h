@@ -10,17 +10,6 @@
 #define CSRATTRS_EXT_REQ  "1.2.840.113549.1.9.14"
 #define CSRATTRS_TEMPLATE "1.2.840.113549.1.9.16.2.61"
 
-struct csrattrs_extension {    /* borrowed */
-	struct est_span oid;   /* contents */
-	struct est_span value; /* contents of extnValue */
-	bool critical;
-	bool has_value; /* false only in a template: the client provides one */
-};
-
-/* Takes one Extension, or with partial one ExtensionTemplate, off the front of the contents of a
- * list.  False: malformed, *in is unchanged. */
-bool csrattrs_extension_next(struct est_span *in, bool partial, struct csrattrs_extension *out);
-
 struct csrattrs_template {          /* borrowed; an empty span: absent */
 	struct est_span subject;    /* contents of the RDNSequenceTemplate */
 	struct est_span key;        /* contents of the SubjectPublicKeyInfoTemplate */

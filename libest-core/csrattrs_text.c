@@ -2,6 +2,8 @@
 /* Values of CSR attributes in words. */
 #include "csrattrs.h"
 
+#include "cert.h"
+
 #include <string.h>
 
 #include "x509_text.h"
@@ -15,12 +17,12 @@ static enum est_code put(struct est_buf *out, const char *s, struct est_error *e
 static enum est_code extensions_text(struct est_span list, bool partial, struct est_buf *out,
 	struct est_error *err)
 {
-	struct csrattrs_extension ext;
+	struct cert_ext ext;
 	enum est_code rc = EST_OK;
 	bool first = true;
 
 	while (rc == EST_OK && list.n > 0) {
-		if (!csrattrs_extension_next(&list, partial, &ext))
+		if (!cert_next_extension(&list, partial, &ext))
 			return put(out, "; malformed", err);
 		if (!first)
 			rc = put(out, "; ", err);
@@ -30,8 +32,8 @@ static enum est_code extensions_text(struct est_span list, bool partial, struct 
 		if (rc == EST_OK && ext.critical)
 			rc = put(out, " critical", err);
 		if (rc == EST_OK)
-			rc = put(out, ext.has_value ? " " : " (to be filled in)", err);
-		if (rc == EST_OK && ext.has_value)
+			rc = put(out, ext.value.p ? " " : " (to be filled in)", err);
+		if (rc == EST_OK && ext.value.p)
 			rc = x509_extension_value(ext.oid, ext.value, out, err);
 	}
 	return rc;

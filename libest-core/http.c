@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "http_lex.h"
 #include "quirk.h"
 
 #define RECORD_MAX 16384 /* plaintext of one TLS record */
@@ -18,16 +19,10 @@ static enum est_code request_text(const struct http_request *r, struct est_buf *
 		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: est/" EST_VERSION
 		"\r\nAccept: %s\r\nAccept-Encoding: identity\r\n",
 		r->method, r->target, r->host, r->accept);
-	if (rc == EST_OK && r->authorization.n) {
-		rc = est_buf_append(out, est_span_str("Authorization: "), err);
-		if (rc == EST_OK)
-			rc = est_buf_append(out, r->authorization, err);
-		if (rc == EST_OK)
-			rc = est_buf_append(out, est_span_str("\r\n"), err);
-	}
+	if (rc == EST_OK && r->authorization.n)
+		rc = http_put_field(out, "Authorization", r->authorization, err);
 	if (rc == EST_OK && r->content_type && r->base64_field)
-		rc = est_buf_append(out, est_span_str("Content-Transfer-Encoding: base64\r\n"),
-			err);
+		rc = http_put_field(out, "Content-Transfer-Encoding", est_span_str("base64"), err);
 	if (rc == EST_OK && r->content_type)
 		rc = est_buf_printf(out, err, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 			r->content_type, r->body.n);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "http_lex.h"
+#include "span.h"
 
 bool http_field(const struct http_response *response, const char *name, size_t i,
 	struct est_span *value)
@@ -75,26 +76,21 @@ bool http_media_is(const struct http_media_type *media, const char *type, const 
 	return http_is(media->type, type) && http_is(media->subtype, subtype);
 }
 
-/* Days and months are written one way only, case-sensitively (RFC 9110 section 5.6.7). */
-static bool take_name(struct est_span *in, const char *const *names, size_t n_names, int *index)
+/* Days and months are written one way only, case-sensitively (RFC 9110 section 5.6.7), in whole or
+ * by their first three letters. */
+static bool take_name(struct est_span *in, const char (*names)[10], int n_names, bool whole,
+	int *index)
 {
-	for (size_t i = 0; i < n_names; i++) {
-		size_t n = strlen(names[i]);
+	for (int i = 0; i < n_names; i++) {
+		size_t n = whole ? strlen(names[i]) : 3;
 
 		if (in->n < n || memcmp(in->p, names[i], n) != 0)
 			continue;
-		*in = (struct est_span){ in->p + n, in->n - n };
-		*index = (int)i;
+		*in = span_after(*in, n);
+		*index = i;
 		return true;
 	}
 	return false;
-}
-
-static bool take_text(struct est_span *in, const char *text)
-{
-	int index;
-
-	return take_name(in, &text, 1, &index);
 }
 
 /* Exactly n digits; with blank also a space before one digit, as asctime() pads. */
@@ -113,24 +109,47 @@ static bool take_number(struct est_span *in, size_t n, bool blank, int *out)
 			return false;
 		value = value * 10 + (c - '0');
 	}
-	*in = (struct est_span){ in->p + n, in->n - n };
+	*in = span_after(*in, n);
 	*out = value;
 	return true;
 }
 
-static bool take_month(struct est_span *in, struct tm *tm)
+/* As strptime(), but of one width each and in no locale. */
+static bool take_part(struct est_span *in, char what, struct tm *tm)
 {
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-		"Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char days[][10] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday",
+		"Friday", "Saturday" };
+	static const char months[][10] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec" };
 
-	return take_name(in, months, 12, &tm->tm_mon);
+	switch (what) {
+	case 'A':
+	case 'a':
+		return take_name(in, days, 7, what == 'A', &tm->tm_wday);
+	case 'b':
+		return take_name(in, months, 12, true, &tm->tm_mon);
+	case 'd':
+	case 'e':
+		return take_number(in, 2, what == 'e', &tm->tm_mday);
+	case 'H':
+		return take_number(in, 2, false, &tm->tm_hour);
+	case 'M':
+		return take_number(in, 2, false, &tm->tm_min);
+	case 'S':
+		return take_number(in, 2, false, &tm->tm_sec);
+	default: /* a year, which stays as it is written */
+		return take_number(in, what == 'Y' ? 4 : 2, false, &tm->tm_year);
+	}
 }
 
-static bool take_clock(struct est_span *in, struct tm *tm)
+static bool take_date(struct est_span in, const char *form, struct tm *tm)
 {
-	return take_number(in, 2, false, &tm->tm_hour) && take_text(in, ":") &&
-	       take_number(in, 2, false, &tm->tm_min) && take_text(in, ":") &&
-	       take_number(in, 2, false, &tm->tm_sec);
+	bool good = true;
+
+	for (; good && *form; form++)
+		good = *form == '%' ? take_part(&in, *++form, tm)
+				    : http_skip_char(&in, (uint8_t)*form);
+	return good && in.n == 0;
 }
 
 /* Checks the ranges first: timegm() would turn 31 February into 3 March. */
@@ -151,6 +170,7 @@ static bool tm_to_time(struct tm tm, time_t *out)
 static bool rfc850_to_time(struct tm tm, int yy, time_t now, time_t *out)
 {
 	struct tm ahead;
+	time_t when;
 	int last;
 
 	if (!gmtime_r(&now, &ahead))
@@ -158,54 +178,28 @@ static bool rfc850_to_time(struct tm tm, int yy, time_t now, time_t *out)
 	ahead.tm_year += 50;
 	last = ahead.tm_year + 1900;
 	tm.tm_year = last - (last - yy) % 100 - 1900;
-	if (!tm_to_time(tm, out))
+	if (!tm_to_time(tm, &when))
 		return false;
-	if (*out <= timegm(&ahead))
-		return true;
-	tm.tm_year -= 100;
-	return tm_to_time(tm, out);
+	if (when > timegm(&ahead)) {
+		tm.tm_year -= 100;
+		return tm_to_time(tm, out);
+	}
+	*out = when;
+	return true;
 }
 
 bool http_date(struct est_span text, time_t now, time_t *out)
 {
-	static const char *const long_days[] = { "Sunday", "Monday", "Tuesday", "Wednesday",
-		"Thursday", "Friday", "Saturday" };
-	static const char *const short_days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
 	struct tm tm = { 0 };
-	time_t when;
-	int day, year;
 
-	if (take_name(&text, long_days, 7, &day)) { /* Sunday, 06-Nov-94 08:49:37 GMT */
-		if (!take_text(&text, ", ") || !take_number(&text, 2, false, &tm.tm_mday) ||
-			!take_text(&text, "-") || !take_month(&text, &tm) ||
-			!take_text(&text, "-") || !take_number(&text, 2, false, &year) ||
-			!take_text(&text, " ") || !take_clock(&text, &tm) ||
-			!take_text(&text, " GMT") || text.n != 0 ||
-			!rfc850_to_time(tm, year, now, &when))
-			return false;
-		*out = when;
-		return true;
-	}
-	if (!take_name(&text, short_days, 7, &day))
+	if (take_date(text, "%A, %d-%b-%y %H:%M:%S GMT", &tm)) /* Sunday, 06-Nov-94 08:49:37 GMT */
+		return rfc850_to_time(tm, tm.tm_year, now, out);
+	if (!take_date(text, "%a, %d %b %Y %H:%M:%S GMT",
+		    &tm) &&                                    /* Sun, 06 Nov 1994 08:49:37 GMT */
+		!take_date(text, "%a %b %e %H:%M:%S %Y", &tm)) /* Sun Nov  6 08:49:37 1994 */
 		return false;
-	if (take_text(&text, ", ")) { /* Sun, 06 Nov 1994 08:49:37 GMT */
-		if (!take_number(&text, 2, false, &tm.tm_mday) || !take_text(&text, " ") ||
-			!take_month(&text, &tm) || !take_text(&text, " ") ||
-			!take_number(&text, 4, false, &year) || !take_text(&text, " ") ||
-			!take_clock(&text, &tm) || !take_text(&text, " GMT"))
-			return false;
-	} else { /* Sun Nov  6 08:49:37 1994 */
-		if (!take_text(&text, " ") || !take_month(&text, &tm) || !take_text(&text, " ") ||
-			!take_number(&text, 2, true, &tm.tm_mday) || !take_text(&text, " ") ||
-			!take_clock(&text, &tm) || !take_text(&text, " ") ||
-			!take_number(&text, 4, false, &year))
-			return false;
-	}
-	tm.tm_year = year - 1900;
-	if (text.n != 0 || !tm_to_time(tm, &when))
-		return false;
-	*out = when;
-	return true;
+	tm.tm_year -= 1900;
+	return tm_to_time(tm, out);
 }
 
 int64_t http_retry_after(const struct http_response *response, time_t now)

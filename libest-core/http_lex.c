@@ -129,3 +129,23 @@ bool http_list_next(struct est_span *in, struct est_span *out)
 	}
 	return false;
 }
+
+int http_hex(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum est_code http_put_field(struct est_buf *out, const char *name, struct est_span value,
+	struct est_error *err)
+{
+	enum est_code rc = est_buf_append(out, est_span_str(name), err);
+
+	if (rc == EST_OK)
+		rc = est_buf_append(out, est_span_str(": "), err);
+	if (rc == EST_OK)
+		rc = est_buf_append(out, value, err);
+	return rc == EST_OK ? est_buf_append(out, est_span_str("\r\n"), err) : rc;
+}

@@ -23,4 +23,11 @@ bool http_digits(struct est_span *in, uint64_t max, uint64_t *out);
  * is left.  For lists whose elements have no quoted strings. */
 bool http_list_next(struct est_span *in, struct est_span *out);
 
+/* One hexadecimal digit; -1: none. */
+int http_hex(uint8_t c);
+
+/* Appends "Name: value" and CRLF, without a copy: the value may be a secret. */
+enum est_code http_put_field(struct est_buf *out, const char *name, struct est_span value,
+	struct est_error *err) EST_MUST_CHECK;
+
 #endif

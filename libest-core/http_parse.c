@@ -377,24 +377,16 @@ static enum est_code close_step(struct http_parser *parser, struct est_span *in,
 	return rc;
 }
 
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* chunk-size [ chunk-ext ], RFC 9112 section 7.1; extensions are bounded and ignored (H-16). */
 static bool chunk_size(struct est_span line, uint64_t *out)
 {
 	uint64_t size = 0;
 	size_t n = 0;
 
-	while (n < line.n && hex_value(line.p[n]) >= 0) {
+	while (n < line.n && http_hex(line.p[n]) >= 0) {
 		if (n == 15)
 			return false; /* so that 60 bits hold it */
-		size = size << 4 | (unsigned)hex_value(line.p[n++]);
+		size = size << 4 | (unsigned)http_hex(line.p[n++]);
 	}
 	if (n == 0)
 		return false;

@@ -92,7 +92,7 @@ static enum est_code check_critical(const struct cert_view *cert, const char *wh
 	char oid[DER_OID_TEXT_MAX];
 	struct cert_ext ext;
 
-	while (rest.n > 0 && cert_next_extension(&rest, &ext)) {
+	while (rest.n > 0 && cert_next_extension(&rest, false, &ext)) {
 		if (!ext.critical || is_known(&ext))
 			continue;
 		est_fail(err, EST_E_UNTRUSTED,

@@ -388,7 +388,7 @@ static enum est_code merge_names(struct planner *p, struct est_span value,
  */
 
 /* A CA's certificate is nothing that is asked for here; true also for what nobody can read. */
-static bool is_for_ca(const struct csrattrs_extension *ext)
+static bool is_for_ca(const struct cert_ext *ext)
 {
 	struct est_span value = ext->value;
 	struct der_tlv tlv, ca;
@@ -420,7 +420,7 @@ static bool holds_all(struct est_span a, struct est_span b)
 	return found;
 }
 
-static bool same_extension(const struct csrattrs_extension *a, const struct csrattrs_extension *b)
+static bool same_extension(const struct cert_ext *a, const struct cert_ext *b)
 {
 	return est_span_eq(a->value, b->value) ||
 	       (est_span_eq(a->oid, CERT_OID_EXT_KEY_USAGE) && holds_all(a->value, b->value) &&
@@ -438,7 +438,7 @@ static const char *extension_option(struct est_span oid)
 	return "an option that est has not";
 }
 
-static enum est_code want_extension(struct planner *p, const struct csrattrs_extension *ext,
+static enum est_code want_extension(struct planner *p, const struct cert_ext *ext,
 	struct est_error *err)
 {
 	enum est_code rc = x509_oid(ext->oid, &p->wants, err);
@@ -450,8 +450,7 @@ static enum est_code want_extension(struct planner *p, const struct csrattrs_ext
 		       : rc;
 }
 
-static enum est_code conflict(struct planner *p, const struct csrattrs_extension *own,
-	struct est_error *err)
+static enum est_code conflict(struct planner *p, const struct cert_ext *own, struct est_error *err)
 {
 	struct est_buf shown = { 0 };
 	enum est_code rc = x509_extension_value(own->oid, own->value, &shown, err);
@@ -464,7 +463,7 @@ static enum est_code conflict(struct planner *p, const struct csrattrs_extension
 	return rc;
 }
 
-static enum est_code put_extension(struct planner *p, const struct csrattrs_extension *ext,
+static enum est_code put_extension(struct planner *p, const struct cert_ext *ext,
 	struct est_buf *list, struct est_error *err)
 {
 	struct est_span value = ext->value;
@@ -477,11 +476,11 @@ static enum est_code put_extension(struct planner *p, const struct csrattrs_exte
 }
 
 /* One extension that the CA wants; own: the operator's of the same kind, or NULL. */
-static enum est_code follow_extension(struct planner *p, const struct csrattrs_extension *ext,
-	const struct csrattrs_extension *own, struct est_buf *list, struct est_error *err)
+static enum est_code follow_extension(struct planner *p, const struct cert_ext *ext,
+	const struct cert_ext *own, struct est_buf *list, struct est_error *err)
 {
 	const bool san = est_span_eq(ext->oid, CERT_OID_SAN);
-	struct csrattrs_extension out = *ext;
+	struct cert_ext out = *ext;
 	struct est_buf names = { 0 };
 	enum est_code rc = EST_OK;
 
@@ -523,7 +522,7 @@ enum est_code plan_extensions(struct planner *p, struct est_span list, bool part
 	struct est_error *err)
 {
 	const struct est_csr_spec none = { 0 };
-	struct csrattrs_extension ext, own[EST_EXTENSIONS_MAX];
+	struct cert_ext ext, own[EST_EXTENSIONS_MAX];
 	struct est_buf mine = { 0 }, all = { 0 };
 	bool used[EST_EXTENSIONS_MAX] = { 0 };
 	struct der_tlv seq = { 0 };
@@ -535,9 +534,9 @@ enum est_code plan_extensions(struct planner *p, struct est_span list, bool part
 	in = est_buf_span(&mine);
 	if (rc == EST_OK && in.n > 0)
 		(void)der_expect(&in, DER_SEQUENCE, &seq); /* just made */
-	while (n < EST_EXTENSIONS_MAX && csrattrs_extension_next(&seq.body, false, &own[n]))
+	while (n < EST_EXTENSIONS_MAX && cert_next_extension(&seq.body, false, &own[n]))
 		n++;
-	while (rc == EST_OK && csrattrs_extension_next(&list, partial, &ext)) {
+	while (rc == EST_OK && cert_next_extension(&list, partial, &ext)) {
 		for (i = 0; i < n && !est_span_eq(own[i].oid, ext.oid); i++)
 			;
 		if (i < n)

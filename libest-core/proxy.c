@@ -219,13 +219,9 @@ static enum est_code send_connect(const struct proxy *proxy, const char *to, int
 
 	rc = est_buf_printf(&text, err,
 		"CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: est/" EST_VERSION "\r\n", to, to);
-	if (rc == EST_OK && proxy->credentials.n > 0) {
-		rc = est_buf_append(&text, est_span_str("Proxy-Authorization: "), err);
-		if (rc == EST_OK)
-			rc = est_buf_append(&text, est_buf_span(&proxy->credentials), err);
-		if (rc == EST_OK)
-			rc = est_buf_append(&text, est_span_str("\r\n"), err);
-	}
+	if (rc == EST_OK && proxy->credentials.n > 0)
+		rc = http_put_field(&text, "Proxy-Authorization", est_buf_span(&proxy->credentials),
+			err);
 	if (rc == EST_OK)
 		rc = est_buf_append(&text, est_span_str("\r\n"), err);
 	if (rc == EST_OK)

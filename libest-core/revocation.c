@@ -47,7 +47,7 @@ static bool entries_known(struct est_span revoked)
 		if (!der_expect(&entry.body, DER_SEQUENCE, &tlv))
 			continue;
 		while (tlv.body.n > 0) {
-			if (!cert_next_extension(&tlv.body, &ext) ||
+			if (!cert_next_extension(&tlv.body, false, &ext) ||
 				(ext.critical && id_ce(ext.oid) != 21 && id_ce(ext.oid) != 24))
 				return false;
 		}
@@ -96,7 +96,7 @@ static const char *find_fault(struct crl *crl)
 	struct cert_ext ext;
 
 	while (!fault && rest.n > 0) {
-		if (!cert_next_extension(&rest, &ext))
+		if (!cert_next_extension(&rest, false, &ext))
 			return "has an extension that cannot be read";
 		if (id_ce(ext.oid) == 28)
 			fault = limit_scope(crl, ext.value);

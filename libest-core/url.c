@@ -23,14 +23,6 @@ static bool is_unreserved(uint8_t c) /* RFC 3986 section 2.3 */
 	       c == '_' || c == '~';
 }
 
-static int hex_value(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* ---- Authority ---------------------------------------------------------------------------------
  */
 
@@ -80,7 +72,7 @@ static bool ends_in_number(struct est_span label)
 	bool hex = label.n >= 2 && label.p[0] == '0' && (label.p[1] | 0x20) == 'x';
 
 	for (size_t i = hex ? 2 : 0; i < label.n; i++)
-		if (hex ? hex_value(label.p[i]) < 0 : !is_digit(label.p[i]))
+		if (hex ? http_hex(label.p[i]) < 0 : !is_digit(label.p[i]))
 			return false;
 	return true;
 }
@@ -209,11 +201,11 @@ enum est_code url_percent_decode(struct est_span in, struct est_buf *out, struct
 	while (rc == EST_OK && in.n > 0) {
 		c = in.p[0];
 		if (c == '%') {
-			if (in.n < 3 || hex_value(in.p[1]) < 0 || hex_value(in.p[2]) < 0)
+			if (in.n < 3 || http_hex(in.p[1]) < 0 || http_hex(in.p[2]) < 0)
 				return est_fail(err, EST_E_USAGE,
 					"the URL has a \"%%\" without two hexadecimal digits "
 					"(RFC 3986 section 2.1)");
-			c = (uint8_t)(hex_value(in.p[1]) << 4 | hex_value(in.p[2]));
+			c = (uint8_t)(http_hex(in.p[1]) << 4 | http_hex(in.p[2]));
 			in = span_after(in, 2);
 		}
 		in = span_after(in, 1);

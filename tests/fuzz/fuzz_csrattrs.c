@@ -45,7 +45,7 @@ static void check_names(struct est_span value)
 static void check_plan(const struct est_plan *plan)
 {
 	struct est_span in = est_buf_span(&plan->extensions), value, bits;
-	struct csrattrs_extension ext;
+	struct cert_ext ext;
 	struct der_tlv list = { 0 }, tlv;
 	struct est_error err;
 
@@ -54,7 +54,7 @@ static void check_plan(const struct est_plan *plan)
 	FUZZ_ASSERT(cert_check_name(est_buf_span(&plan->subject), "", &err) == EST_OK);
 	FUZZ_ASSERT(in.n == 0 || (der_expect(&in, DER_SEQUENCE, &list) && in.n == 0));
 	while (list.body.n > 0) {
-		FUZZ_ASSERT(csrattrs_extension_next(&list.body, false, &ext));
+		FUZZ_ASSERT(cert_next_extension(&list.body, false, &ext));
 		value = ext.value;
 		if (est_span_eq(ext.oid, CERT_OID_SAN))
 			check_names(value);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "cert.h"
 #include "csr.h"
 #include "csrattrs.h"
 #include "forge.h"
@@ -168,12 +169,12 @@ static inline struct est_csrattrs *vector(const char *name)
 static inline void extensions_text(const struct est_plan *plan, struct est_buf *out)
 {
 	struct est_span in = est_buf_span(&plan->extensions);
-	struct csrattrs_extension ext;
+	struct cert_ext ext;
 	struct est_error err;
 	struct der_tlv list;
 
 	while (in.n > 0 && der_expect(&in, DER_SEQUENCE, &list)) {
-		while (csrattrs_extension_next(&list.body, false, &ext)) {
+		while (cert_next_extension(&list.body, false, &ext)) {
 			if (out->n)
 				forge_append(out, est_span_str("; "));
 			assert_int_equal(x509_oid(ext.oid, out, &err), EST_OK);
