@@ -25,8 +25,8 @@ EST_API enum est_code est_fingerprint_check(const char *text, struct est_error *
  * which nothing of ours is shown, a decision on its root certificates by fingerprint
  * ("sha256:HEX", "sha512:HEX"; NULL-terminated) or, when none is given, by accept, and a new
  * session in which the server is verified and authorised under the roots accepted.  After EST_OK
- * they are the client's explicit anchors.  EST_E_UNTRUSTED with reason no-fingerprint, fingerprint
- * or one of a server that is not to be trusted. */
+ * they are the client's explicit anchors, and *out is owned, est_anchors_wipe().  EST_E_UNTRUSTED
+ * with reason no-fingerprint, fingerprint or one of a server that is not to be trusted. */
 EST_API enum est_code est_bootstrap(struct est_client *client, const char *const *fingerprints,
 	est_accept_fn *accept, void *ctx, struct est_anchors *out,
 	struct est_error *err) EST_MUST_CHECK;
@@ -52,12 +52,12 @@ EST_API void est_update_wipe(struct est_update *update);
  * alone: GET /cacerts, and which anchors follow.  A new root is taken only when a stored anchor
  * vouches for it; EST_E_UNTRUSTED, reason not-vouched, when none does for the current root.
  * Expired and retired anchors leave when the server can be verified without them.  After EST_OK
- * the client trusts the new set. */
+ * the client trusts the new set, and *out is owned, est_update_wipe(). */
 EST_API enum est_code est_update_anchors(struct est_client *client, struct est_update *out,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* Which certificates of an answer to est_cacerts() lead neither to an explicit anchor of the client
- * nor to the current root of the answer. */
+ * nor to the current root of the answer.  *out is owned, est_certs_free(). */
 EST_API enum est_code est_find_strays(struct est_client *client, const struct est_certs *certs,
 	struct est_certs **out, struct est_error *err) EST_MUST_CHECK;
 

@@ -15,14 +15,17 @@ struct est_csrattr {      /* borrowed from the list */
 	size_t n_values;
 };
 
-/* DER of CsrAttrs; an empty SEQUENCE is a list of none. */
+/* DER of CsrAttrs; an empty SEQUENCE is a list of none.  *out is owned, est_csrattrs_free().
+ * EST_E_PROTOCOL, for what breaks the rules of RFC 9908 section 3.2 too. */
 EST_API enum est_code est_csrattrs_decode(struct est_span der, struct est_quirks *quirks,
 	struct est_csrattrs **out, struct est_error *err) EST_MUST_CHECK;
 EST_API size_t est_csrattrs_count(const struct est_csrattrs *attrs);
+/* Borrowed; i < est_csrattrs_count(). */
 EST_API const struct est_csrattr *est_csrattrs_get(const struct est_csrattrs *attrs, size_t i);
 /* The DER it was made from; borrowed. */
 EST_API struct est_span est_csrattrs_der(const struct est_csrattrs *attrs);
-/* One value in words ("secp384r1", "4096", "subjectAltName critical ..."); appends. */
+/* One value in words ("secp384r1", "4096", "subjectAltName critical ..."), safe to print; value <
+ * n_values. */
 EST_API enum est_code est_csrattr_value_text(const struct est_csrattr *attr, size_t value,
 	struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_csrattrs_free(struct est_csrattrs *attrs);

@@ -63,9 +63,9 @@ enum est_recovered {
 /* Whether a journal stands beside the file (in the folder, for a store). */
 EST_API bool est_swap_unfinished(const char *file, unsigned flags);
 /* Locks the files that change with this one and recovers.  By convention it is the certificate, or
- * else what holds it, or else the key: one run finds what the other left by that name. EST_E_OUTPUT
- * for what no output can be, or with reason locked; EST_E_INPUT, reason no-pair, when no two of the
- * files fit. */
+ * else what holds it, or else the key: one run finds what the other left by that name.  *out is
+ * owned, est_swap_free().  EST_E_OUTPUT for what no output can be, or with reason locked;
+ * EST_E_INPUT, reason no-pair, when no two of the files fit. */
 EST_API enum est_code est_swap_open(const char *file, unsigned flags, struct est_swap **out,
 	struct est_error *err) EST_MUST_CHECK;
 EST_API enum est_recovered est_swap_recovered(const struct est_swap *swap);
@@ -88,7 +88,8 @@ struct est_swap_files { /* borrowed; NULL: none of this kind */
 };
 
 /* All or nothing: after a failure every file is what it was before, KEY.est-new among them.
- * *changed (may be NULL) says whether anything was not equal; if nothing was, no hook is owed. */
+ * *changed (may be NULL) says whether anything was not equal; if nothing was, no hook is owed.
+ * EST_E_OUTPUT. */
 EST_API enum est_code est_swap_commit(struct est_swap *swap, const struct est_swap_files *files,
 	bool *changed, struct est_error *err) EST_MUST_CHECK;
 EST_API void est_swap_free(struct est_swap *swap);
@@ -98,7 +99,7 @@ EST_API void est_swap_free(struct est_swap *swap);
 struct est_generation;
 
 /* Within a swap of the same folder: makes the next generation's folder, with room for 64 KiB.
- * EST_E_OUTPUT. */
+ * *out is owned, est_generation_free().  EST_E_OUTPUT, below too. */
 EST_API enum est_code est_generation_open(const char *dir, struct est_generation **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Writes and syncs the four files; mode and owner are those of the generation in use. */

@@ -29,7 +29,7 @@
 struct est_pending;
 
 /* Reads what an unfinished run left; *found: something was there.  The client says which server
- * this run asks, and has to live as long. */
+ * this run asks, and has to live as long.  *out is owned, est_pending_free(). */
 EST_API enum est_code est_pending_open(struct est_client *client, const char *name,
 	struct est_pending **out, bool *found, struct est_error *err) EST_MUST_CHECK;
 /* EST_OK when the server may be asked: now, or after a wait for which wait_ms of the client's
@@ -38,7 +38,7 @@ EST_API enum est_code est_pending_open(struct est_client *client, const char *na
 EST_API enum est_code est_pending_wait(struct est_pending *pending,
 	struct est_error *err) EST_MUST_CHECK;
 /* On disk when this returns: the request in *der.  An unfinished run's takes its place, signature
- * and all, when it asks for the same; *same says so. */
+ * and all, when it asks for the same; *same says so.  EST_E_OUTPUT. */
 EST_API enum est_code est_pending_request(struct est_pending *pending, struct est_buf *der,
 	bool *same, struct est_error *err) EST_MUST_CHECK;
 /* A 202 has come meanwhile. */

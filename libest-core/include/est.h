@@ -8,6 +8,14 @@
  * otherwise, and until when.  The library never prints, exits, reads the environment or installs
  * a signal handler.  Objects are not thread-safe; different objects may be used in different
  * threads.
+ *
+ * An output that is a struct est_buf is appended to; after a failure it may hold a part.  Moments
+ * are POSIX times, and intervals have their unit in their name.
+ *
+ * Errors: EST_E_INTERNAL may come from every fallible function.  What talks to the server may also
+ * return EST_E_NETWORK, EST_E_TIMEOUT, EST_E_INTERRUPTED, EST_E_TLS, EST_E_UNTRUSTED, EST_E_AUTH,
+ * EST_E_REFUSED, EST_E_SERVER, EST_E_PENDING and EST_E_PROTOCOL, and what a secret function or
+ * another callback of est_config returns.  Other codes stand where they come from.
  */
 #ifndef EST_H
 #define EST_H
@@ -113,12 +121,15 @@ struct est_buf { /* owned bytes; zero-initialised is empty */
 	size_t n, cap;
 };
 
+/* The bytes of a string without its NUL, and of a buffer until it changes: both borrowed. */
 EST_API struct est_span est_span_str(const char *s);
-EST_API bool est_span_eq(struct est_span a, struct est_span b);
 EST_API struct est_span est_buf_span(const struct est_buf *buf);
+/* Not in constant time. */
+EST_API bool est_span_eq(struct est_span a, struct est_span b);
 /* Old storage is wiped before it is freed, so a buffer may hold secrets. */
 EST_API enum est_code est_buf_append(struct est_buf *buf, struct est_span in,
 	struct est_error *err) EST_MUST_CHECK;
+/* Without the NUL. */
 EST_API enum est_code est_buf_printf(struct est_buf *buf, struct est_error *err, const char *fmt,
 	...) EST_PRINTF(3, 4) EST_MUST_CHECK;
 /* Wipes, frees and empties. */
@@ -151,6 +162,7 @@ struct est_quirks {
 	bool strict;   /* every deviation is EST_E_PROTOCOL */
 };
 
+/* Both static. */
 EST_API const char *est_quirk_id(enum est_quirk quirk);
 EST_API const char *est_quirk_text(enum est_quirk quirk);
 
@@ -167,10 +179,11 @@ struct est_output;
 #define EST_OUTPUT_SECRET 1u /* a key: mode 0600, never wider than 0640 */
 #define EST_OUTPUT_NEW    2u /* EST_E_OUTPUT when something is there already */
 
-/* Resolves symbolic links, refuses what is no regular file, and proves that the directory can be
- * written and has room for 64 KiB by making the temporary file now, before anything is sent.
- * Without EST_OUTPUT_SECRET a file that holds a private key is refused, reason holds-key.  Nothing
- * visible changes until est_output_commit(). */
+/* *out is owned, est_output_free().  Resolves symbolic links, refuses what is no regular file, and
+ * proves that the directory can be written and has room for 64 KiB by making the temporary file
+ * now, before anything is sent. Without EST_OUTPUT_SECRET a file that holds a private key is
+ * refused, reason holds-key.  Nothing visible changes until est_output_commit().  EST_E_OUTPUT,
+ * here and below. */
 EST_API enum est_code est_output_open(const char *path, unsigned flags, struct est_output **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Writes and syncs the temporary file; content is borrowed until the commit.  Several files can be
@@ -201,12 +214,13 @@ EST_API void est_certs_free(struct est_certs *certs);
 EST_API enum est_code est_certs_spans(const struct est_certs *certs, struct est_span **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Certs-only SignedData (RFC 5652 section 5, RFC 8951 section 3), DER or BER, as the decoded body
- * of a response; a bare certificate is EST_Q_BARE_CERT.  At least one certificate, at most
- * EST_CERTS_MAX, each within the limits above; in server order, not yet trusted. */
+ * of a response; a bare certificate is EST_Q_BARE_CERT.  *out is owned, est_certs_free(): at least
+ * one certificate, at most EST_CERTS_MAX, each within the limits above; in server order, not yet
+ * trusted.  EST_E_PROTOCOL. */
 EST_API enum est_code est_certs_decode(struct est_span cms, struct est_quirks *quirks,
 	struct est_certs **out, struct est_error *err) EST_MUST_CHECK;
-/* A local file: PEM certificates, DER, base64, certs-only in any of these; or a pkcs11: URL.
- * EST_E_INPUT. */
+/* A local file: PEM certificates, DER, base64, certs-only in any of these; or a pkcs11: URL.  *out
+ * is owned, est_certs_free().  EST_E_INPUT. */
 EST_API enum est_code est_certs_load(const char *path, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
 /* Certs-only SignedData in DER with the n certificates as they are (SET OF order). */
@@ -243,6 +257,8 @@ struct est_cert_info {
 	char sha256[EST_SHA256_HEX]; /* of the whole DER certificate, lower-case hex */
 };
 
+/* *out is owned, est_cert_info_wipe().  EST_E_PROTOCOL when der is not one certificate (RFC 5280
+ * section 4.1). */
 EST_API enum est_code est_cert_info(struct est_span der, struct est_cert_info *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* The same without a look at the signature: self_signed stays false. */
@@ -256,21 +272,24 @@ EST_API void est_cert_info_wipe(struct est_cert_info *info);
 
 struct est_key;
 
-/* type: ec:p256 ec:p384 ec:p521 rsa:2048 ... rsa:8192 ed25519 ed448; EST_E_USAGE for another. */
+/* type: ec:p256 ec:p384 ec:p521 rsa:2048 ... rsa:8192 ed25519 ed448; EST_E_USAGE for another.  *out
+ * is owned, est_key_free(). */
 EST_API enum est_code est_key_generate(const char *type, struct est_key **out,
 	struct est_error *err) EST_MUST_CHECK;
-/* Fetches a secret when it is needed.  EST_E_INPUT when there is none. */
+/* Fetches a secret when it is needed: what names it for people ("password of NAME at HOST"), out is
+ * empty and wiped by the caller.  EST_E_INPUT when there is none. */
 typedef enum est_code est_secret_fn(void *ctx, const char *what, struct est_buf *out,
 	struct est_error *err);
 /* Whether a name is a pkcs11: URL (RFC 7512) and no file; NULL is neither. */
 EST_API bool est_is_token_url(const char *name);
 /* PKCS#8, encrypted PKCS#8, SEC 1, PKCS#1; PEM or DER.  ask is called only for an encrypted key.
  * path is "-" for stdin.  A pkcs11: URL names a key in a token, ask is for its PIN, ctx has to live
- * as long as the key, which can sign and not be written. */
+ * as long as the key, which can sign and not be written.  *out is owned, est_key_free().
+ * EST_E_INPUT. */
 EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
 /* PKCS#8 PEM, unencrypted, or as it was when a passphrase was needed; the buffer holds the private
- * key. */
+ * key.  EST_E_INPUT for a key in a token. */
 EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 /* False for a key that a token keeps: est_key_pem() and est_p12_encode() refuse it. */
@@ -358,6 +377,8 @@ struct est_csr_spec {        /* borrowed */
 /* Whether a secret can stand in a request; EST_E_INPUT, the message begins with what. */
 EST_API enum est_code est_csr_check_secret(struct est_span text, const char *what,
 	struct est_error *err) EST_MUST_CHECK;
+/* A CertificationRequest (RFC 2986 section 4.2), signed with key.  EST_E_USAGE for a spec that
+ * contradicts itself or that has no meaning, EST_E_INPUT for a secret that cannot stand in it. */
 EST_API enum est_code est_csr_build(const struct est_csr_spec *spec, const struct est_key *key,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 /* A local file, PEM, DER or base64: decoded, its own signature verified.  EST_E_INPUT. */
@@ -380,12 +401,13 @@ struct est_csr_info {
 	char sha256[EST_SHA256_HEX]; /* of the whole DER */
 };
 
+/* *out is owned, est_csr_info_wipe().  EST_E_PROTOCOL when der is not one request. */
 EST_API enum est_code est_csr_info(struct est_span der, struct est_csr_info *out,
 	struct est_error *err) EST_MUST_CHECK;
 EST_API void est_csr_info_wipe(struct est_csr_info *info);
 
 /* Key and certificates, the key's first, as PKCS #12 (RFC 7292): PBES2 with AES-256 for both, a MAC
- * with SHA-256.  password is UTF-8. */
+ * with SHA-256.  password is UTF-8.  EST_E_INPUT for a key in a token. */
 EST_API enum est_code est_p12_encode(const struct est_key *key, const struct est_certs *certs,
 	const char *password, struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 
@@ -402,7 +424,7 @@ EST_API const char *est_oid_name(const char *dotted);
 EST_API const char *est_oid_dotted(const char *name);
 
 /* Base64, PEM or DER by its content, never by Content-Transfer-Encoding (RFC 8951 section 3); the
- * deviations go to quirks. */
+ * deviations go to quirks.  EST_E_PROTOCOL. */
 EST_API enum est_code est_body_decode(struct est_span body, struct est_quirks *quirks,
 	struct est_buf *der, struct est_error *err) EST_MUST_CHECK;
 
@@ -516,19 +538,24 @@ struct est_session_info {        /* borrowed, of the last connection */
 	unsigned connections; /* made so far */
 };
 
-/* Checks the options and loads every file named; nothing is sent. */
+/* Checks the options and loads every file named; nothing is sent.  *out is owned,
+ * est_client_free().  EST_E_USAGE, EST_E_INPUT. */
 EST_API enum est_code est_client_new(const struct est_config *config, struct est_client **out,
 	struct est_error *err) EST_MUST_CHECK;
+/* Closes the connection and writes session_cache. */
 EST_API void est_client_free(struct est_client *client);
+/* Both borrowed until est_client_free(), and up to date after each operation. */
 EST_API const struct est_session_info *est_client_session(const struct est_client *client);
 EST_API const struct est_quirks *est_client_quirks(const struct est_client *client);
 
 #include "est-pending.h" /* a request that a server has, and when it may be asked again */
 
-/* GET /cacerts (RFC 7030 section 4.1.2).  At least one self-signed certificate (4.1.3). */
+/* GET /cacerts (RFC 7030 section 4.1.2).  *out is owned, est_certs_free(): in server order, at
+ * least one self-signed certificate (4.1.3), none of them trusted by that. */
 EST_API enum est_code est_cacerts(struct est_client *client, struct est_certs **out,
 	struct est_error *err) EST_MUST_CHECK;
-/* GET /csrattrs (section 4.5).  204, 404 and an empty body set *out to NULL: no demands. */
+/* GET /csrattrs (section 4.5).  *out is owned, est_csrattrs_free(); NULL after 204, 404 and an
+ * empty body: no demands. */
 EST_API enum est_code est_csrattrs(struct est_client *client, struct est_csrattrs **out,
 	struct est_error *err) EST_MUST_CHECK;
 
@@ -549,17 +576,17 @@ struct est_issued {
 	struct est_certs *chain; /* [0] is the issued certificate, then up to, not with, the root */
 };
 
-/* POST /simpleenroll or /simplereenroll (section 4.2).  The answer is checked before it is handed
- * over: our public key, a chain to the anchors in use, valid now within 30 minutes, not a CA;
- * else EST_E_REJECTED.  After a 202 the same request is sent again, not earlier than the server
- * says and while wait_ms lasts (section 4.2.3); then EST_E_PENDING.  A request that may have
- * reached the server is not repeated under retries, unless the server has answered 5xx or 429.
- * *maybe_issued becomes true when a failure does not mean that nothing was issued: a request may
- * have reached the server, and not every answer was a redirect, 4xx or 501.
- * Linking (section 3.5): EST_E_USAGE or EST_E_INPUT, reason linking, when what the configuration
- * and the server ask for cannot be had with this request; EST_E_TLS, reason no-binding, when the
- * session has no binding and one is required; nothing is sent then.  Reason binding-refused: the
- * server has refused, and speaks of it. */
+/* POST /simpleenroll or /simplereenroll (section 4.2).  *out is owned, est_issued_wipe(), and the
+ * answer is checked before it is handed over: our public key, a chain to the anchors in use, valid
+ * now within 30 minutes, not a CA; else EST_E_REJECTED.  After a 202 the same request is sent
+ * again, not earlier than the server says and while wait_ms lasts (section 4.2.3); then
+ * EST_E_PENDING.  A request that may have reached the server is not repeated under retries, unless
+ * the server has answered 5xx or 429. *maybe_issued becomes true when a failure does not mean that
+ * nothing was issued: a request may have reached the server, and not every answer was a redirect,
+ * 4xx or 501. Linking (section 3.5): EST_E_USAGE or EST_E_INPUT, reason linking, when what the
+ * configuration and the server ask for cannot be had with this request; EST_E_TLS, reason
+ * no-binding, when the session has no binding and one is required; nothing is sent then.  Reason
+ * binding-refused: the server has refused, and speaks of it. */
 EST_API enum est_code est_enroll(struct est_client *client, const struct est_enrollment *ask,
 	struct est_issued *out, bool *maybe_issued, struct est_error *err) EST_MUST_CHECK;
 /* That a renewal is one: EST_E_REJECTED when the certificate issued is the old one, reason
