@@ -21,11 +21,6 @@ bool est_span_eq(struct est_span a, struct est_span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-struct est_span est_buf_span(const struct est_buf *buf)
-{
-	return (struct est_span){ buf->p, buf->n };
-}
-
 /* Room for n more bytes.  Not realloc(): it would leave an unwiped copy of a secret behind. */
 static enum est_code buf_reserve(struct est_buf *buf, size_t n, struct est_error *err)
 {

@@ -121,9 +121,16 @@ struct est_buf { /* owned bytes; zero-initialised is empty */
 	size_t n, cap;
 };
 
-/* The bytes of a string without its NUL, and of a buffer until it changes: both borrowed. */
+/* The bytes of a string without its NUL. */
 EST_API struct est_span est_span_str(const char *s);
-EST_API struct est_span est_buf_span(const struct est_buf *buf);
+/* The bytes of a buffer, until it changes. */
+static inline struct est_span est_buf_span(const struct est_buf *buf)
+{
+	struct est_span span = { buf->p, buf->n };
+
+	return span;
+}
+
 /* Not in constant time. */
 EST_API bool est_span_eq(struct est_span a, struct est_span b);
 /* Old storage is wiped before it is freed, so a buffer may hold secrets. */
