@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* One place that waits between attempts, by what the last one has said and what is allowed. */
 #include "again.h"
 
 #include "pending.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Everything that waits does so in slices, to notice the deadline and a signal. */
 #include "deadline.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's state, and one EST operation over HTTP: connections, keep-alive, 401. */
+/* The client's state, and one EST operation over HTTP.  A request is sent on a connection that is
+ * there or is made; what its answer says decides whether that is all, or the request is sent again
+ * with what a 401 asks for, or to where a redirect leads. */
 #ifndef EST_EXCHANGE_H
 #define EST_EXCHANGE_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The hashes of RFC 7616 section 3.4, over what authenticate.c keeps. */
 #include "http_digest.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Where two parties could read two lengths out of one header section, it is refused. */
 #include "http_framing.h"
 
 #include "http_lex.h"

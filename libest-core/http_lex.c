@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Steps over tokens, blanks, quoted strings and lists; no step reads beyond its span. */
 #include "http_lex.h"
 
 #include <string.h>

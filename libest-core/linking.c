@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The body of an enrolment, made anew for each session that is to carry it. */
 #include "linking.h"
 
 #include <string.h>

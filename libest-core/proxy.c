@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Where the proxy is, whom it is not for, and the CONNECT that asks it for a tunnel. */
 #include "proxy.h"
 
 #include <arpa/inet.h>

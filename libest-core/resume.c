@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What a session is bound to, the sessions in memory, and the file they are kept in. */
 #include "resume.h"
 
 #include <errno.h>

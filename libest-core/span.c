@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The steps that are more than a line. */
 #include "span.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Host, port and label, each refused unless it can be read in one way only. */
 #include "url.h"
 
 #include <arpa/inet.h>
