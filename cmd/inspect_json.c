@@ -67,6 +67,8 @@ struct json_object *json_entry(const struct est_crl_entry *entry)
 	json_object_object_add(o, "revoked", cmd_json_time(entry->revoked));
 	jsonc_string(o, "reason", entry->reason);
 	json_object_object_add(o, "since", entry->has_since ? cmd_json_time(entry->since) : NULL);
+	if (entry->n_extensions > 0)
+		add_extensions(o, "extensions", entry->extension, entry->n_extensions);
 	return o;
 }
 

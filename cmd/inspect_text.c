@@ -142,13 +142,18 @@ enum est_code text_cert(const struct est_cert_info *info, struct est_buf *out,
 	return t.rc;
 }
 
+static void extension(struct text *t, const struct est_extension *e)
+{
+	word(t, e->name ? e->name : e->oid);
+	word(t, e->critical ? ", critical: " : ": ");
+	word(t, e->value);
+}
+
 static void extensions(struct text *t, const char *name, const struct est_extension *e, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		begin(t, name);
-		word(t, e[i].name ? e[i].name : e[i].oid);
-		word(t, e[i].critical ? ", critical: " : ": ");
-		word(t, e[i].value);
+		extension(t, &e[i]);
 		word(t, "\n");
 	}
 }
@@ -222,6 +227,10 @@ enum est_code text_entry(const struct est_crl_entry *entry, struct est_buf *out,
 		(void)cmd_time_text(entry->since, text, sizeof(text));
 		word(&t, ", invalid since ");
 		word(&t, text);
+	}
+	for (size_t i = 0; i < entry->n_extensions; i++) {
+		word(&t, ", ");
+		extension(&t, &entry->extension[i]);
 	}
 	word(&t, "\n");
 	return t.rc;

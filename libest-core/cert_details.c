@@ -9,7 +9,7 @@
 #include "x509_text.h"
 
 /* One Extension into the list. */
-static enum est_code read_extension(const struct der_tlv *ext, struct est_extension *out,
+static enum est_code read_extension(const struct der_tlv *ext, bool hex, struct est_extension *out,
 	struct est_error *err)
 {
 	struct est_span in = ext->body;
@@ -22,7 +22,8 @@ static enum est_code read_extension(const struct der_tlv *ext, struct est_extens
 	out->critical = der_expect(&in, DER_BOOLEAN, &tlv) && tlv.body.n == 1 && tlv.body.p[0];
 	if (!der_expect(&in, DER_OCTET_STRING, &tlv))
 		return est_fail(err, EST_E_PROTOCOL, "an extension without a value");
-	rc = x509_extension_value(oid.body, tlv.body, &text, err);
+	rc = x509_extension_value(hex ? (struct est_span){ oid.body.p, 0 } : oid.body, tlv.body,
+		&text, err);
 	if (rc == EST_OK)
 		rc = details_name(oid.body, out, err);
 	if (rc == EST_OK)
@@ -42,7 +43,7 @@ enum est_code details_name(struct est_span oid, struct est_extension *out, struc
 	return out->oid ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory");
 }
 
-enum est_code details_extensions(struct est_span in, struct est_cert_details *d,
+enum est_code details_extensions(struct est_span in, bool hex, struct est_cert_details *d,
 	struct est_error *err)
 {
 	enum est_code rc = EST_OK;
@@ -56,7 +57,7 @@ enum est_code details_extensions(struct est_span in, struct est_cert_details *d,
 		if (d->n_extensions == EST_EXTENSIONS_MAX || !der_expect(&in, DER_SEQUENCE, &ext))
 			return est_fail(err, EST_E_PROTOCOL,
 				"a malformed extension, or more than %d", EST_EXTENSIONS_MAX);
-		rc = read_extension(&ext, &d->extension[d->n_extensions++], err);
+		rc = read_extension(&ext, hex, &d->extension[d->n_extensions++], err);
 	}
 	return rc;
 }
@@ -75,7 +76,7 @@ enum est_code est_cert_details(struct est_span der, struct est_cert_details *out
 	if (rc != EST_OK)
 		return rc;
 	d.version = view.version;
-	rc = details_extensions(view.extensions, &d, err);
+	rc = details_extensions(view.extensions, false, &d, err);
 	if (rc == EST_OK)
 		*out = d;
 	else

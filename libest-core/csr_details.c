@@ -116,7 +116,7 @@ static enum est_code read_attribute(struct est_span *in, struct est_cert_details
 			rc = put(&text, ", ", err);
 		if (rc == EST_OK && est_span_eq(oid.body, OID_EXT_REQ) &&
 			der_expect(&rest, DER_SEQUENCE, &list)) {
-			rc = details_extensions(list.body, d, err);
+			rc = details_extensions(list.body, false, d, err);
 			if (rc == EST_OK)
 				rc = est_buf_printf(&text, err, "%zu extension%s, shown below",
 					d->n_extensions, d->n_extensions == 1 ? "" : "s");

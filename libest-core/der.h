@@ -13,11 +13,13 @@
 #define DER_NULL         0x05
 #define DER_OID          0x06
 #define DER_UTF8         0x0c
+#define DER_NUMERIC      0x12
 #define DER_PRINTABLE    0x13
 #define DER_IA5          0x16
 #define DER_UTCTIME      0x17
 #define DER_GENTIME      0x18
 #define DER_VISIBLE      0x1a
+#define DER_GENERAL      0x1b
 #define DER_BMP          0x1e
 #define DER_SEQUENCE     0x30
 #define DER_SET          0x31

@@ -55,7 +55,7 @@ static void put_name(struct writer *w, const struct der_tlv *name)
 static void put_value(struct writer *w, struct est_span der)
 {
 	if (w->rc == EST_OK)
-		w->rc = x509_value(der, w->out, w->err);
+		w->rc = x509_values(der, w->out, w->err);
 }
 
 /* A small INTEGER under any tag. */
@@ -317,6 +317,8 @@ static void distribution_points(struct writer *w, struct est_span value)
 	struct der_tlv point, part;
 
 	while (more(w, in) && take(w, &in, DER_SEQUENCE, &point)) {
+		put(w, w->items > 0 ? "; " : "");
+		w->items = 0;
 		if (der_expect(&point.body, DER_CONTEXT_C(0), &part))
 			point_name(w, part.body);
 		if (der_expect(&point.body, DER_CONTEXT(1), &part))
@@ -343,6 +345,37 @@ static void access_descriptions(struct writer *w, struct est_span value)
 	}
 }
 
+static void put_time(struct writer *w, time_t when)
+{
+	char text[40] = "";
+	struct tm tm;
+
+	w->valid &= gmtime_r(&when, &tm) && tm.tm_year < 8100 &&
+		    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
+	put(w, text);
+}
+
+/* SignedCertificateTimestamp (RFC 6962 section 3.2): version, log, milliseconds. */
+static void put_timestamp(struct writer *w, struct est_span in)
+{
+	uint64_t ms = 0;
+
+	w->valid &= in.n > 0 && (in.p[0] != 0 || in.n > 40);
+	if (!w->valid)
+		return;
+	next(w, "");
+	if (in.p[0] != 0) {
+		put(w, "of another version");
+		return;
+	}
+	put(w, "log ");
+	put_hex(w, (struct est_span){ in.p + 1, 32 });
+	for (size_t i = 33; i < 41; i++)
+		ms = ms << 8 | in.p[i];
+	put(w, " at ");
+	put_time(w, (time_t)(ms / 1000));
+}
+
 /* SignedCertificateTimestampList (RFC 6962 section 3.3): lengths of two octets. */
 static void timestamps(struct writer *w, struct est_span value)
 {
@@ -354,12 +387,18 @@ static void timestamps(struct writer *w, struct est_span value)
 		return;
 	in = tlv.body;
 	w->valid &= in.n >= 2 && (size_t)(in.p[0] << 8 | in.p[1]) == in.n - 2;
-	for (size_t at = 2; w->valid && at < in.n; at += length + 2, n++) {
-		length = in.n - at >= 2 ? (size_t)(in.p[at] << 8 | in.p[at + 1]) : in.n;
-		w->valid &= length <= in.n - at - 2 && in.n - at >= 2;
+	for (int show = 0; show < 2 && w->valid; show++) {
+		for (size_t at = 2; w->valid && at < in.n; at += length + 2, n++) {
+			length = in.n - at >= 2 ? (size_t)(in.p[at] << 8 | in.p[at + 1]) : in.n;
+			w->valid &= length <= in.n - at - 2 && in.n - at >= 2;
+			if (w->valid && show)
+				put_timestamp(w, (struct est_span){ in.p + at + 2, length });
+		}
+		if (w->rc == EST_OK && !show)
+			w->rc = est_buf_printf(w->out, w->err,
+				"%zu signed certificate timestamp%s%s", n, n == 1 ? "" : "s",
+				n ? ": " : "");
 	}
-	if (w->rc == EST_OK)
-		w->rc = est_buf_printf(w->out, w->err, "%zu signed certificate timestamps", n);
 }
 
 /* SEQUENCE OF Attribute (section 4.2.1.8). */
@@ -413,19 +452,16 @@ static void usage_period(struct writer *w, struct est_span value)
 {
 	static const char *const words[] = { "not before ", "not after " };
 	struct est_span in = sequence(w, value);
-	char text[40] = "";
 	struct der_tlv tlv;
-	struct tm tm;
-	time_t when;
+	time_t when = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!der_expect(&in, DER_CONTEXT(i), &tlv))
 			continue;
 		tlv.tag = DER_GENTIME;
-		w->valid &= der_time(&tlv, &when) && gmtime_r(&when, &tm) &&
-			    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
+		w->valid &= der_time(&tlv, &when);
 		next(w, words[i]);
-		put(w, text);
+		put_time(w, when);
 	}
 	w->valid &= in.n == 0;
 }
@@ -501,8 +537,10 @@ static const struct {
 	{ "2.5.29.18", names },
 	{ "2.5.29.19", basic_constraints },
 	{ "2.5.29.20", serial },
+	{ "2.5.29.23", put_value },
 	{ "2.5.29.27", serial },
 	{ "2.5.29.28", issuing_point },
+	{ "2.5.29.29", names },
 	{ "2.5.29.30", name_constraints },
 	{ "2.5.29.31", distribution_points },
 	{ "2.5.29.32", policies },
@@ -513,12 +551,17 @@ static const struct {
 	{ "2.5.29.46", distribution_points },
 	{ "2.5.29.54", inhibit_any_policy },
 	{ "1.3.6.1.5.5.7.1.1", access_descriptions },
+	{ "1.3.6.1.5.5.7.1.3", put_value },
 	{ "1.3.6.1.5.5.7.1.11", access_descriptions },
 	{ "1.3.6.1.5.5.7.1.24", tls_features },
 	{ "1.3.6.1.5.5.7.48.1.5", put_value }, /* NULL */
 	{ "1.3.6.1.4.1.11129.2.4.2", timestamps },
+	{ "1.3.6.1.4.1.11129.2.4.3", put_value }, /* NULL */
 	{ "1.3.6.1.4.1.311.20.2", put_value },
+	{ "1.3.6.1.4.1.311.21.1", put_value },
 	{ "1.3.6.1.4.1.311.21.7", template },
+	{ "1.3.6.1.4.1.311.21.10", policies },
+	{ "2.16.840.1.113730.1.13", put_value },
 };
 
 enum est_code x509_extension_value(struct est_span oid, struct est_span value, struct est_buf *out,

@@ -11,7 +11,8 @@
 
 #include "cert.h"
 
-#define HEX_MAX 32 /* bytes of an opaque value that are shown */
+#define HEX_MAX      32 /* bytes of an opaque value that are shown */
+#define VALUES_DEPTH 4
 
 #define OID_EC   CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01)
 #define OID_P256 CERT_OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07)
@@ -167,26 +168,31 @@ static enum est_code ip_text(struct est_span ip, struct est_buf *out, struct est
 static enum est_code other_name(struct est_span body, struct est_buf *out, struct est_error *err)
 {
 	struct der_tlv oid, value;
-	char dotted[DER_OID_TEXT_MAX];
 	enum est_code rc;
 
-	if (!der_expect(&body, DER_OID, &oid) || !der_oid_text(oid.body, dotted) ||
-		!der_expect(&body, DER_CONTEXT_C(0), &value))
+	if (!der_expect(&body, DER_OID, &oid) || !der_expect(&body, DER_CONTEXT_C(0), &value))
 		return put(out, "malformed", err);
-	rc = est_buf_printf(out, err, "%s:", dotted);
-	return rc == EST_OK ? x509_value(value.body, out, err) : rc;
+	rc = x509_oid(oid.body, out, err);
+	if (rc == EST_OK)
+		rc = put(out, ":", err);
+	return rc == EST_OK ? x509_values(value.body, out, err) : rc;
 }
 
 static enum est_code directory_name(struct est_span body, struct est_buf *out,
 	struct est_error *err)
 {
+	struct est_error ignored;
 	struct der_tlv name;
+	enum est_code rc;
 
 	if (body.n == 0)
 		return EST_OK; /* RFC 9908 section 3.4: to be filled in */
 	if (!der_expect(&body, DER_SEQUENCE, &name) || body.n > 0)
 		return put(out, "malformed", err);
-	return x509_name(name.whole, out, err);
+	if (cert_check_name(name.whole, "name", &ignored) == EST_OK)
+		return x509_name(name.whole, out, err);
+	rc = put(out, "#", err);
+	return rc == EST_OK ? x509_hex(name.whole, HEX_MAX, out, err) : rc;
 }
 
 enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
@@ -284,8 +290,10 @@ enum est_code x509_value(struct est_span der, struct est_buf *out, struct est_er
 		switch (tlv.tag) {
 		case DER_UTF8:
 		case DER_PRINTABLE:
+		case DER_NUMERIC:
 		case DER_IA5:
 		case DER_VISIBLE:
+		case DER_GENERAL:
 			return est_buf_escape(out, tlv.body, X509_TEXT_MAX, err);
 		case DER_BMP:
 			return bmp_text(tlv.body, out, err);
@@ -303,6 +311,36 @@ enum est_code x509_value(struct est_span der, struct est_buf *out, struct est_er
 	}
 	rc = put(out, "#", err);
 	return rc == EST_OK ? x509_hex(der, HEX_MAX, out, err) : rc;
+}
+
+/* What is built of values, and of what is built of them. */
+static enum est_code values(struct est_span der, int depth, struct est_buf *out,
+	struct est_error *err)
+{
+	struct est_span in = der;
+	struct der_tlv tlv, part;
+	enum est_code rc;
+
+	if (!der_next(&in, &tlv) || in.n > 0 || depth == VALUES_DEPTH || !(tlv.tag & 0x20))
+		return x509_value(der, out, err);
+	rc = put(out, "{", err);
+	for (in = tlv.body; rc == EST_OK && in.n > 0;) {
+		if (in.p != tlv.body.p)
+			rc = put(out, ", ", err);
+		part = (struct der_tlv){ .whole = in };
+		if (!der_next(&in, &part))
+			in.n = 0; /* the rest as it is */
+		if (rc == EST_OK && part.tag == DER_OCTET_STRING)
+			rc = x509_hex(part.body, HEX_MAX, out, err);
+		else if (rc == EST_OK)
+			rc = values(part.whole, depth + 1, out, err);
+	}
+	return rc == EST_OK ? put(out, "}", err) : rc;
+}
+
+enum est_code x509_values(struct est_span der, struct est_buf *out, struct est_error *err)
+{
+	return values(der, 0, out, err);
 }
 
 enum est_code x509_string(struct est_buf *buf, char **out, struct est_error *err)

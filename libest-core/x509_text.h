@@ -53,6 +53,10 @@ enum est_code x509_general_name(const struct der_tlv *name, struct est_buf *out,
 enum est_code x509_value(struct est_span der, struct est_buf *out,
 	struct est_error *err) EST_MUST_CHECK;
 
+/* The same, and what is built of such values as "{1.2.3, text, 0c0d}". */
+enum est_code x509_values(struct est_span der, struct est_buf *out,
+	struct est_error *err) EST_MUST_CHECK;
+
 /* extnValue contents as lists of words; a malformed value leaves *out empty and returns false in
  * *valid. */
 enum est_code x509_sans(struct est_span value, struct x509_list *out, bool *valid,

@@ -10,6 +10,7 @@ load lib/est
 setup() {
 	est_setup
 	openssl ecparam -name prime256v1 -genkey -noout -out k
+	vectors=/usr/lib/python3/dist-packages/cryptography_vectors/x509
 }
 
 # made EXTENSION...: cert.pem with these.
@@ -48,7 +49,7 @@ shown() { # NAME: the value of an extension
 	[ "$(shown policyConstraints)" = 'explicit policy after 2, no mapping after 0' ]
 	[ "$(shown policyMappings)" = '1.2.3.4 = 1.2.3.5' ]
 	[ "$(shown inhibitAnyPolicy)" = 'after 7' ]
-	[ "$(shown cRLDistributionPoints)" = 'uri:http://crl.example/a, uri:ldap://x/y' ]
+	[ "$(shown cRLDistributionPoints)" = 'uri:http://crl.example/a; uri:ldap://x/y' ]
 	[ "$(shown freshestCRL)" = 'uri:http://crl.example/delta' ]
 	[ "$(shown authorityInfoAccess)" = 'ocsp uri:http://ocsp.example/, caIssuers uri:http://ca.example/ca.der' ]
 	[[ "$(shown subjectInfoAccess)" == *' uri:rsync://r.example/' ]]
@@ -87,11 +88,15 @@ shown() { # NAME: the value of an extension
 	run ! grep -q '^extension:' "$OUT"
 }
 
-@test "details: signed certificate timestamps are counted" {
-	# Two timestamps of three octets each.
-	made '1.3.6.1.4.1.11129.2.4.2=DER:04:0c:00:0a:00:03:01:02:03:00:03:04:05:06'
-	works inspect -v cert.pem
-	[ "$(shown signedCertificateTimestamps)" = '2 signed certificate timestamps' ]
+@test "details: signed certificate timestamps are counted, and each has its log and time, as openssl says" {
+	cert=$vectors/cryptography-scts.pem
+	works inspect -v "$cert"
+	openssl x509 -in "$cert" -noout -ext ct_precert_scts | tr -d '\n ' | tr A-F a-f >theirs
+	[[ "$(shown signedCertificateTimestamps)" =~ ^'2 signed certificate timestamps: log '([0-9a-f]{64})' at 2018-09-26T20:56:33Z, log '([0-9a-f]{64})' at 2018-09-26T20:56:33Z'$ ]]
+	for log in "${BASH_REMATCH[@]:1}"; do
+		tr -d : <theirs | grep -q "$log"
+	done
+	# The length of the second one is wrong.
 	made '1.3.6.1.4.1.11129.2.4.2=DER:04:0c:00:0a:00:03:01:02:03:00:04:04:05:06'
 	works inspect -v cert.pem
 	[[ "$(shown signedCertificateTimestamps)" == 'malformed #040c'* ]]
@@ -176,6 +181,12 @@ shown() { # NAME: the value of an extension
 	jq -r .type "$OUT" | diff - <(printf '%s\n' crls entries entries entries result)
 	works inspect crl
 	run ! grep -q '^entry' "$OUT"
+	# Of an indirect one each entry can be of another issuer; what is unknown and critical is not left out.
+	works inspect --json --entries "$vectors/custom/crl_all_reasons.pem"
+	jq -e '.crls[0].entries[7] | .reason == "certificateHold" and .since == "2015-01-01T00:00:00Z" and .extensions ==
+		[{oid: "2.5.29.29", name: "certificateIssuer", critical: false, value: "dirname:CN=cryptography.io,C=US"}]' "$OUT"
+	works inspect --entries "$vectors/custom/crl_md2_unknown_crit_entry_ext.pem"
+	grep -qx 'entry:         00  2015-01-01T00:00:00Z, 1.2.3.4, critical: #0a0100' "$OUT"
 }
 
 @test "details: of every certificate that Debian ships" {

@@ -55,6 +55,14 @@ setup() {
 		entry = lambda i: seq(tlv(2, i.to_bytes(8, "big")), tlv(0x17, b"250101000000Z"), seq(ext("551d15", b"\x0a\1\1")))
 		for n in 200000, 50000:
 		    save("crl%d" % n, seq(seq(tlv(2, b"\1"), ec, name, tlv(0x17, b"250101000000Z"), seq(b"".join(entry(i) for i in range(n)))), ec, tlv(3, b"\0\1")))
+		def crl(ext=b"", revoked=b""): return seq(seq(tlv(2, b"\1"), ec, name, tlv(0x17, b"250101000000Z"), revoked, tlv(0xa0, seq(ext)) if ext else b""), ec, tlv(3, b"\0\1\1"))
+		odd = lambda n: tlv(0xa4, seq(*[rdn(b"\xe2\x80\xae").replace(b"\x0c\3", b"\x14\3")] * n))
+		save("crl-name", crl(ext("551d23", seq(tlv(0xa1, odd(30000))))))
+		save("crl-names", crl(ext("551d12", seq(*[odd(120)] * 2000))))
+		save("crl-many", crl(ext("551d12", seq(*[odd(1)] * 3000))))
+		save("crl-values", crl(ext("2b06010505070103", seq(*[seq()] * 30000))))
+		by = lambda i: seq(tlv(2, i.to_bytes(8, "big")), tlv(0x17, b"250101000000Z"), seq(ext("551d1d", seq(odd(100 + i % 2)))))
+		save("crl-issuers", crl(revoked=seq(*[by(i) for i in range(6000)])))
 		p7 = "2a864886f70d0107"
 		def info(t, body): return seq(oid(p7 + t), tlv(0xa0, body))
 		big = seq(*[rdn(b"\x1b" * 90) for _ in range(120)])

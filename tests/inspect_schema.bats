@@ -59,6 +59,7 @@ valid() {
 	openssl pkcs12 -export -inkey k -in root.pem -name x -passout pass: -out p12
 	openssl pkey -in k -pubout -out pub
 	mkdir dir && echo text >dir/text && cp root.pem dir
+	cp /usr/lib/python3/dist-packages/cryptography_vectors/x509/custom/crl_all_reasons.pem dir
 	works inspect -r --json -v --entries csr crl root.pem message p12 pub dir
 	jq -e '(.messages | length == 1) and (.skipped | length == 1)' "$OUT"
 	valid object

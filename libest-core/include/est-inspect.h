@@ -123,6 +123,8 @@ struct est_crl_entry {         /* borrowed for the call */
 	const char *reason;    /* "keyCompromise"; NULL: none is given */
 	time_t revoked, since; /* revocationDate, invalidityDate */
 	bool has_since;
+	const struct est_extension *extension; /* all others, as certificateIssuer */
+	size_t n_extensions;
 };
 
 typedef enum est_code est_crl_entry_fn(void *ctx, const struct est_crl_entry *entry,

@@ -161,7 +161,7 @@ static void the_extension_of_rfc_9908_5_1_is_said_in_words(void **state)
 	(void)state;
 	ASSERT_LIST("rfc9908-5.1-acp-san", 0,
 		{ "1.2.840.113549.1.9.14", "extensionRequest",
-			{ "subjectAltName critical othername:1.3.6.1.5.5.7.8.10:"
+			{ "subjectAltName critical othername:acpNodeName:"
 			  "rfc8994+fd739fc23c3440112233445500000000+@acp.example.com" },
 			true });
 }

@@ -33,9 +33,8 @@ static void extensions_asked_for_in_full_are_put_in(void **state)
 	TRY(rows);
 	/* RFC 9908 section 5.1: the registrar alone knows this name. */
 	try_row(&(struct row){ "an ACP node name",
-			.extensions =
-				"subjectAltName critical othername:1.3.6.1.5.5.7.8.10:rfc8994+"
-				"fd739fc23c3440112233445500000000+@acp.example.com" },
+			.extensions = "subjectAltName critical othername:acpNodeName:rfc8994+"
+				      "fd739fc23c3440112233445500000000+@acp.example.com" },
 		vector("rfc9908-5.1-acp-san.der"));
 }
 
