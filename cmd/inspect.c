@@ -126,8 +126,7 @@ static enum est_code prepare(struct inspect *in)
 	in->tree = cmd->v.tree;
 	in->hold = !in->tree && !cmd->json && !in->silent && !cmd->v.verbose &&
 		   isatty(STDOUT_FILENO);
-	in->may_tell = cmd_may_count_down(cmd) &&
-		       (in->hold || in->tree || in->silent || !isatty(STDOUT_FILENO));
+	inspect_progress_begin(in);
 	in->keep = in->tree || in->hold || in->work || cmd->v.verify;
 	in->keep_crls = in->work ? edit_asked(cmd) && cmd->v.extract.n == 0
 				 : !in->silent && (in->tree || in->hold || cmd->v.verify ||

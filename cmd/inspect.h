@@ -78,6 +78,8 @@ struct inspect {
 	size_t n_broken;           /* in this file */
 	uint64_t *seen;            /* beginnings of this file's fingerprints */
 	size_t n_seen, cap_seen;
+	size_t announced; /* index of the object whose first lines are out before it is read */
+	enum est_file_kind announced_kind;
 	const char *streamed;            /* the list that --json has begun with; NULL: none yet */
 	const struct est_object *object; /* at hand */
 	struct json_object *entries;     /* where a CRL's go that are kept */
@@ -93,6 +95,8 @@ struct inspect {
 enum est_code inspect_operand(struct inspect *in, const char *path) EST_MUST_CHECK;
 /* An est_object_fn. */
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err);
+/* The same for the front of one that is still being read. */
+enum est_code inspect_begins(void *ctx, const struct est_object *object, struct est_error *err);
 /* The certificates held back, as a list; from now on each is shown as it comes. */
 enum est_code inspect_release(struct inspect *in, struct est_error *err) EST_MUST_CHECK;
 /* Into the array of this name, which may be on its way out already, or on a line of its own; takes
@@ -107,8 +111,9 @@ enum est_code inspect_json_entry(struct inspect *in, struct json_object *o,
 	struct est_error *err) EST_MUST_CHECK;
 enum est_code inspect_json_entries_end(struct inspect *in, enum est_code rc,
 	struct est_error *err) EST_MUST_CHECK;
-/* On a terminal that has waited for a second: how far it is.  Taken away by the second one, which
- * whoever prints calls first. */
+/* On a terminal that has waited for a second from the first on: how far it is.  Taken away by the
+ * last one, which whoever prints calls first. */
+void inspect_progress_begin(struct inspect *in);
 void inspect_progress(struct inspect *in, const char *fmt, ...) EST_PRINTF(2, 3);
 void inspect_progress_end(struct inspect *in);
 /* A failure of one object, file or question; the work goes on.  Every message but one is printed

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "jsonc.h"
 
@@ -32,6 +33,13 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+void inspect_progress_begin(struct inspect *in)
+{
+	in->may_tell = cmd_may_count_down(in->cmd) &&
+		       (in->hold || in->tree || in->silent || !isatty(STDOUT_FILENO));
+	in->begun_ms = now_ms();
+}
+
 void inspect_progress(struct inspect *in, const char *fmt, ...)
 {
 	char line[80];
@@ -41,8 +49,6 @@ void inspect_progress(struct inspect *in, const char *fmt, ...)
 	if (!in->may_tell || in->n_told++ % PROGRESS_OBJECTS != 0)
 		return;
 	now = now_ms();
-	if (in->begun_ms == 0)
-		in->begun_ms = now;
 	if (now < in->begun_ms + PROGRESS_AFTER_MS || now < in->told_ms + PROGRESS_EACH_MS)
 		return;
 	in->told_ms = now;
@@ -141,18 +147,30 @@ static bool names(const struct est_error *err, const char *file)
 	return strncmp(err->msg, file, n) == 0 && strncmp(err->msg + n, ": ", 2) == 0;
 }
 
+/* A pipe is silent: what is known is shown meanwhile. */
+static void waits(void *ctx)
+{
+	struct inspect *in = ctx;
+
+	(void)fflush(stdout); /* that it fails is found again at the end */
+	in->n_told = 0;
+	inspect_progress(in, "%zu objects, waiting for %s", in->n_objects, in->file);
+}
+
 /* EST_OK also when the file is bad, which in->rc then says; another code ends the run. */
 static enum est_code one_file(struct inspect *in, const char *path, bool named)
 {
 	struct est_error err = { 0 }, inner;
+	const struct est_reading reading = { in->password, inspect_begins, waits };
 	size_t before = in->n_objects;
 	enum est_code rc = name_file(in, path);
 
 	if (rc != EST_OK)
 		return rc;
+	in->announced = 0;
 	in->quirks = (struct est_quirks){ 0 };
 	in->n_seen = in->n_broken = 0;
-	rc = est_objects_file(path, INSPECT_FILE_MAX, in->password, &in->quirks, inspect_object, in,
+	rc = est_objects_file(path, INSPECT_FILE_MAX, &reading, &in->quirks, inspect_object, in,
 		&err);
 	if (rc == EST_E_PROTOCOL)
 		rc = EST_E_INPUT;

@@ -39,12 +39,19 @@ static void add_place(struct json_object *o, const struct inspect *in,
 	jsonc_number(o, "offset", object->offset);
 }
 
+static enum est_code flush_text(struct inspect *in, struct est_error *err);
+
 static void report_broken(struct inspect *in, const struct est_object *object,
 	const struct est_error *why)
 {
 	struct est_error err = { 0 };
 	struct json_object *o;
 
+	if (in->announced == object->index) { /* a full device is found again at the end */
+		in->text.n = 0;
+		(void)!text_line(&in->text, "broken", why->msg, &err);
+		(void)!flush_text(in, &err);
+	}
 	if (++in->n_broken > INSPECT_FAILURES_MAX)
 		return;
 	est_fail(&err, EST_E_INPUT, "%s: object %zu at offset %zu: %.480s", in->file, object->index,
@@ -61,7 +68,7 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 	o = json_object_new_object();
 	add_place(o, in, object);
 	jsonc_string(o, "message", why->msg);
-	(void)inspect_json(in, "broken", o, &err); /* a full device is found again at the end */
+	(void)inspect_json(in, "broken", o, &err);
 }
 
 /* The lines that say which object this is. */
@@ -218,6 +225,7 @@ enum est_code inspect_release(struct inspect *in, struct est_error *err)
 	enum est_code rc = EST_OK;
 	size_t from = 0;
 
+	inspect_progress_end(in);
 	for (size_t i = 0; rc == EST_OK && i < in->bag.n; i++) {
 		const struct bag_cert *cert = &in->bag.cert[i];
 
@@ -240,7 +248,7 @@ enum est_code inspect_release(struct inspect *in, struct est_error *err)
 			rc = put_others(in, &from, in->others.n - 1, err);
 	}
 	in->n_shown = in->bag.n + in->others.n > 0;
-	in->hold = false;
+	in->hold = in->may_tell = false; /* the terminal is written to from now on */
 	in->keep = in->cmd->v.verify || in->bag.n_crls > 0;
 	if (!in->keep) {
 		in->keep_cas = in->keep_crls = false;
@@ -374,8 +382,11 @@ static void wipe_info(enum est_file_kind kind, union info *info)
 static enum est_code info_text(struct inspect *in, const struct est_object *object,
 	const union info *info, const char *name, struct est_error *err)
 {
-	enum est_code rc = begin_text(in, in->file, object->index, name, err);
+	enum est_code rc = EST_OK;
 
+	in->text.n = 0;
+	if (in->announced != object->index || in->announced_kind != object->kind)
+		rc = begin_text(in, in->file, object->index, name, err);
 	if (rc != EST_OK)
 		return rc;
 	switch (object->kind) {
@@ -513,6 +524,24 @@ static enum est_code on_named(struct inspect *in, const struct est_object *objec
 		return end_object(in, object, o, "keys", err);
 	json_object_put(o);
 	return rc;
+}
+
+/* What is shown one after the other can begin before it is known to its end. */
+enum est_code inspect_begins(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	const char *name = object->kind == EST_FILE_CRL ? "crl" : "message";
+	struct inspect *in = ctx;
+	enum est_code rc;
+
+	if (in->cmd->json || in->silent || in->hold ||
+		(object->kind == EST_FILE_CRL && in->keep_crls))
+		return EST_OK;
+	rc = begin_text(in, in->file, object->index, name, err);
+	if (rc == EST_OK)
+		rc = flush_text(in, err);
+	in->announced = object->index;
+	in->announced_kind = object->kind;
+	return rc == EST_OK ? cmd_flush(err) : rc;
 }
 
 enum est_code inspect_object(void *ctx, const struct est_object *object, struct est_error *err)

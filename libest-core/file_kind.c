@@ -52,22 +52,27 @@ static bool is_one_byte(const struct der_tlv *tlv, uint8_t max)
 	return tlv->body.n == 1 && tlv->body.p[0] <= max;
 }
 
+/* A version, which may be left out, an algorithm, a name, a time. */
+static bool tbs_is_crl(const struct shape *s)
+{
+	const size_t i = s->n > 0 && s->child[0].tag == DER_INTEGER;
+
+	return s->n >= i + 3 && s->child[i].tag == DER_SEQUENCE &&
+	       s->child[i + 1].tag == DER_SEQUENCE &&
+	       (s->child[i + 2].tag == DER_UTCTIME || s->child[i + 2].tag == DER_GENTIME);
+}
+
 /* SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }: something signed; its first part tells what. */
 static enum est_file_kind signed_kind(const struct der_tlv *tbs)
 {
 	struct shape s;
-	size_t i;
 
 	if (!shape_read(tbs->body, &s))
 		return EST_FILE_CERT; /* broken inside: the likeliest, and the reader says where */
 	if (SHAPE_IS(&s, DER_INTEGER, DER_SEQUENCE, DER_SEQUENCE) &&
 		(s.n == 3 || s.child[3].tag == DER_CONTEXT_C(0)))
 		return EST_FILE_CSR;
-	i = s.n > 0 && s.child[0].tag == DER_INTEGER;
-	if (s.n >= i + 3 && s.child[i].tag == DER_SEQUENCE && s.child[i + 1].tag == DER_SEQUENCE &&
-		(s.child[i + 2].tag == DER_UTCTIME || s.child[i + 2].tag == DER_GENTIME))
-		return EST_FILE_CRL;
-	return EST_FILE_CERT;
+	return tbs_is_crl(&s) ? EST_FILE_CRL : EST_FILE_CERT;
 }
 
 /* SEQUENCE { OBJECT IDENTIFIER, ... }: a ContentInfo or a list of attributes. */
@@ -141,6 +146,37 @@ enum est_file_kind file_kind_der(struct est_span data)
 	default:
 		return EST_FILE_UNKNOWN;
 	}
+}
+
+/* The contents of a SEQUENCE, as far as they are there. */
+static bool open_front(struct est_span *in)
+{
+	struct der_tlv tlv;
+	bool indefinite;
+
+	if (in->n == 0 || in->p[0] != DER_SEQUENCE || !ber_open(*in, &tlv, &indefinite))
+		return false;
+	*in = span_after(*in, (size_t)(tlv.body.p - in->p));
+	return true;
+}
+
+enum est_file_kind file_kind_front(struct est_span front)
+{
+	struct est_span in = front;
+	struct shape s = { 0 };
+	bool cms;
+
+	if (!open_front(&in) || in.n == 0)
+		return EST_FILE_UNKNOWN;
+	cms = in.p[0] == DER_OID;
+	if (!cms && !open_front(&in))
+		return EST_FILE_UNKNOWN;
+	while (s.n < CHILDREN && ber_next(&in, &s.child[s.n]))
+		s.n++;
+	if (cms)
+		return s.n > 0 && oid_kind(&s) == EST_FILE_OTHER_CMS ? EST_FILE_OTHER_CMS
+								     : EST_FILE_UNKNOWN;
+	return s.n > 0 && tbs_is_crl(&s) ? EST_FILE_CRL : EST_FILE_UNKNOWN;
 }
 
 enum est_file_kind file_kind_label(const struct pem_block *block)

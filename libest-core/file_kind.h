@@ -7,6 +7,9 @@
 
 /* Of one DER or BER value, by its shape. */
 enum est_file_kind file_kind_der(struct est_span data);
+/* Of one whose front alone is there, if it is a CRL or a CMS message that is no bag, which alone
+ * may be large; else EST_FILE_UNKNOWN. */
+enum est_file_kind file_kind_front(struct est_span front);
 /* What a PEM label promises; EST_FILE_OTHER_PEM: nothing. */
 enum est_file_kind file_kind_label(const struct pem_block *block);
 /* As est_file_kind(); with EST_ENCODING_BASE64 der holds what was decoded to find out. */

@@ -24,6 +24,20 @@ enum est_code walk_emit(struct walk *walk, enum est_file_kind kind, struct est_s
 	return walk->fn(walk->ctx, &object, walk->err);
 }
 
+enum est_code walk_begins(struct walk *walk, enum est_file_kind kind, size_t offset)
+{
+	const struct est_object object = {
+		.kind = kind,
+		.index = walk->index + 1,
+		.offset = walk->offset + offset,
+	};
+
+	if (!walk->reading->begins || walk->begun == object.index)
+		return EST_OK;
+	walk->begun = object.index;
+	return walk->reading->begins(walk->ctx, &object, walk->err);
+}
+
 enum est_code walk_emit_broken(struct walk *walk, enum est_file_kind kind, size_t offset,
 	const struct est_error *why)
 {
@@ -222,7 +236,11 @@ enum est_code walk_bag_stream(struct walk *walk, struct certs_iter *iter, size_t
 	rc = walk_members(walk, iter, &more);
 	if (rc != EST_OK || !more)
 		return rc;
-	rc = walk_all(walk, at, &all);
+	/* A set of CRLs alone, of which one may be large. */
+	if (iter->n == 0 && !s->end && s->p + s->filled > tail->p && *tail->p == DER_CONTEXT_C(1))
+		rc = walk_begins(walk, EST_FILE_CRL, (size_t)(tail->p - iter->message.p));
+	if (rc == EST_OK)
+		rc = walk_all(walk, at, &all);
 	if (rc == EST_OK && tail->p + tail->n == s->p + s->room) /* until its end is found */
 		tail->n = (size_t)(all.p + all.n - tail->p);
 	if (rc == EST_OK)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* Files and memory as sources; what lies in another source is in source_inside.c. */
 #include "source.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -51,23 +53,6 @@ static enum est_code room_for(struct source *s, struct est_error *err)
 	return s->p ? EST_OK : est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s->room);
 }
 
-enum est_code source_open(const char *path, size_t max, size_t part, struct source *out,
-	struct est_error *err)
-{
-	struct source s = { .fd = -1, .part = part };
-	enum est_code rc = open_fd(path, max, &s, err);
-
-	if (rc == EST_OK)
-		rc = room_for(&s, err);
-	if (rc == EST_OK)
-		rc = source_fill(&s, s.regular ? part : 1, err); /* nobody knows what follows */
-	if (rc == EST_OK)
-		*out = s;
-	else
-		source_close(&s);
-	return rc;
-}
-
 struct source source_of(struct est_span data)
 {
 	return (struct source){
@@ -82,64 +67,50 @@ struct source source_of(struct est_span data)
 	};
 }
 
-enum est_code source_base64(struct source *text, size_t at, bool armoured,
-	struct est_quirks *quirks, struct source *out, struct est_error *err)
+enum est_code source_inside(struct source *s, struct source *text, size_t at, size_t room,
+	struct est_error *err)
 {
-	struct source s = {
-		.name = "base64",
-		.fd = -1,
-		.text = text,
-		.at = at,
-		.armoured = armoured,
-		.part = text->part,
-		.quirks = quirks,
-		.room = BASE64_ROOM(text->room - at),
-	};
-	enum est_code rc = room_for(&s, err);
+	enum est_code rc;
 
+	s->fd = -1;
+	s->text = text;
+	s->at = at;
+	s->part = text->part;
+	s->room = room;
+	rc = room_for(s, err);
 	if (rc == EST_OK)
-		rc = source_fill(&s, 1, err);
-	if (rc == EST_OK)
-		*out = s;
-	else
-		source_close(&s);
+		rc = source_fill(s, 1, err);
+	if (rc != EST_OK)
+		source_close(s);
 	return rc;
 }
 
-/* The next part of the text behind this one, decoded. */
-static enum est_code fill_base64(struct source *s, struct est_error *err)
+size_t source_left(const struct source *s, size_t at)
 {
-	struct source *text = s->text;
-	struct est_span in;
-	const uint8_t *dash;
-	enum est_code rc;
+	return (s->end ? s->filled : s->room) - at;
+}
 
-	rc = source_fill(text, s->at + 1, err);
-	if (rc != EST_OK)
-		return rc;
-	in = (struct est_span){ text->p + s->at, text->filled - s->at };
-	if (in.n > s->part)
-		in.n = s->part;
-	dash = s->armoured && in.n > 0 ? memchr(in.p, '-', in.n) : NULL;
-	if (dash)
-		in.n = (size_t)(dash - in.p);
-	if (BASE64_ROOM(in.n) > s->room - s->filled)
-		return est_fail(err, EST_E_INTERNAL, "out of memory (%zu bytes)", s->room);
-	rc = base64_more(&s->base64, in, s->name, s->p, &s->filled, err);
-	s->at += in.n;
-	s->end = rc != EST_OK || dash || (text->end && s->at == text->filled);
-	if (rc == EST_OK && s->end)
-		rc = base64_end(&s->base64, s->name, s->quirks, s->p, &s->filled, err);
-	if (rc != EST_OK) /* what is before it can be had */
-		s->broken = *err;
-	return EST_OK;
+/* Who waits for a pipe or a terminal is told so now and then. */
+static enum est_code wait_file(const struct source *s, struct est_error *err)
+{
+	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+	int n;
+
+	while ((n = poll(&fd, 1, SOURCE_WAIT_MS)) == 0)
+		s->waits(s->ctx);
+	return n < 0 && errno == EINTR
+		       ? est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", s->name)
+		       : EST_OK; /* read() has the better words */
 }
 
 static enum est_code fill_file(struct source *s, struct est_error *err)
 {
 	size_t n = s->room - s->filled < s->part ? s->room - s->filled : s->part;
-	ssize_t got = read(s->fd, s->p + s->filled, n);
+	ssize_t got;
 
+	if (s->waits && !s->regular && wait_file(s, err) != EST_OK)
+		return err->code;
+	got = read(s->fd, s->p + s->filled, n);
 	if (got < 0 && errno == EINTR)
 		return est_fail(err, EST_E_INTERRUPTED, "%s: interrupted", s->name);
 	if (got < 0)
@@ -152,12 +123,29 @@ static enum est_code fill_file(struct source *s, struct est_error *err)
 	return EST_OK;
 }
 
+enum est_code source_open(const char *path, size_t max, size_t part, source_waits_fn *waits,
+	void *ctx, struct source *out, struct est_error *err)
+{
+	struct source s = { .part = part, .fill = fill_file, .waits = waits, .ctx = ctx };
+	enum est_code rc = open_fd(path, max, &s, err);
+
+	if (rc == EST_OK)
+		rc = room_for(&s, err);
+	if (rc == EST_OK)
+		rc = source_fill(&s, s.regular ? part : 1, err); /* nobody knows what follows */
+	if (rc == EST_OK)
+		*out = s;
+	else
+		source_close(&s);
+	return rc;
+}
+
 enum est_code source_fill(struct source *s, size_t upto, struct est_error *err)
 {
 	enum est_code rc = EST_OK;
 
 	while (rc == EST_OK && !s->end && s->filled < upto)
-		rc = s->text ? fill_base64(s, err) : fill_file(s, err);
+		rc = s->fill(s, err);
 	if (rc == EST_OK && s->filled < upto && s->broken.code != EST_OK) {
 		*err = s->broken;
 		rc = err->code;

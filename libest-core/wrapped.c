@@ -5,8 +5,6 @@
 
 #include "span.h"
 
-#define BOUNDARY_MAX 70 /* characters, RFC 2046 section 5.1.1 */
-
 /* A line without its end, off the front of *in. */
 static struct est_span line_take(struct est_span *in)
 {
@@ -53,7 +51,7 @@ static struct est_span boundary_of(struct est_span value)
 		for (n = 0; n < value.n && !memchr("; \t\r\n", value.p[n], 5);)
 			n++;
 	}
-	return n <= BOUNDARY_MAX ? (struct est_span){ value.p, n } : (struct est_span){ 0 };
+	return n <= WRAPPED_BOUNDARY_MAX ? (struct est_span){ value.p, n } : (struct est_span){ 0 };
 }
 
 /* Length of the field's name; 0: the line is no field. */
@@ -130,39 +128,29 @@ bool wrapped_begins(struct est_span text)
 	return true;
 }
 
-/* The offset of the next line that begins with "--" and the boundary; in.n: none. */
-static size_t delimiter(struct est_span in, struct est_span boundary)
+bool wrapped_boundary(struct est_span boundary, struct wrapped_boundary *out)
 {
-	for (size_t i = 0; i < in.n; i++) {
-		const uint8_t *next = memchr(in.p + i, '\n', in.n - i);
-
-		if (in.n - i >= boundary.n + 2 && in.p[i] == '-' && in.p[i + 1] == '-' &&
-			memcmp(in.p + i + 2, boundary.p, boundary.n) == 0)
-			return i;
-		if (!next)
-			break;
-		i = (size_t)(next - in.p);
-	}
-	return in.n;
+	if (boundary.n == 0 || boundary.n > WRAPPED_BOUNDARY_MAX)
+		return false;
+	out->n = boundary.n + 3;
+	memcpy(out->text, "\n--", 3);
+	memcpy(out->text + 3, boundary.p, boundary.n);
+	return true;
 }
 
-bool wrapped_part(struct est_span *rest, struct est_span boundary, struct est_span *part)
+size_t wrapped_delimiter(struct est_span in, const struct wrapped_boundary *boundary)
 {
-	size_t at = delimiter(*rest, boundary);
-	struct est_span line, in;
+	const uint8_t *at = in.p, *end = in.p + in.n;
 
-	if (at == rest->n)
-		return false;
-	in = span_after(*rest, at);
-	line = line_take(&in);
-	if (line.n >= boundary.n + 4 && memcmp(line.p + boundary.n + 2, "--", 2) == 0)
-		return false; /* the last */
-	at = delimiter(in, boundary);
-	*rest = span_after(in, at);
-	if (at < in.n && at > 0) /* the line end before a delimiter belongs to it */
-		at -= at > 1 && in.p[at - 2] == '\r' ? 2 : 1;
-	*part = (struct est_span){ in.p, at };
-	return true;
+	while ((size_t)(end - at) >= boundary->n) {
+		at = memchr(at, '\n', (size_t)(end - at) - (boundary->n - 1));
+		if (!at)
+			break;
+		if (memcmp(at, boundary->text, boundary->n) == 0)
+			return (size_t)(at - in.p);
+		at++;
+	}
+	return in.n;
 }
 
 /* The size at the beginning of a chunk's line; false: none. */
@@ -178,24 +166,28 @@ static bool chunk_size(struct est_span line, size_t *out)
 	return i > 0 && (i == line.n || line.p[i] == ';' || line.p[i] == ' ');
 }
 
-bool wrapped_unchunk(struct est_span body, struct est_buf *out, struct est_error *err)
+size_t wrapped_chunk(struct est_span in, bool behind, size_t *size)
 {
-	struct est_buf all = { 0 };
-	size_t n;
+	const size_t n = in.n;
+	struct est_span line;
 
-	for (;;) {
-		if (body.n == 0 || !chunk_size(line_take(&body), &n) || n > body.n)
-			break;
-		if (n == 0) {
-			*out = all;
-			return true;
-		}
-		if (est_buf_append(&all, (struct est_span){ body.p, n }, err) != EST_OK)
-			break;
-		body = span_after(body, n);
-		if (line_take(&body).n > 0)
-			break;
-	}
-	est_buf_free(&all);
-	return false;
+	if (behind && line_take(&in).n > 0)
+		return 0;
+	if (in.n == 0 || !memchr(in.p, '\n', in.n < WRAPPED_CHUNK_LINE ? in.n : WRAPPED_CHUNK_LINE))
+		return 0;
+	line = line_take(&in);
+	return chunk_size(line, size) ? n - in.n : 0;
+}
+
+bool wrapped_in_chunks(struct est_span body)
+{
+	size_t size, n = wrapped_chunk(body, false, &size);
+
+	if (n == 0)
+		return false;
+	body = span_after(body, n);
+	if (size == 0 || size >= body.n)
+		return true;
+	body = span_after(body, size);
+	return body.p[0] == '\n' || body.p[0] == '\r';
 }

@@ -18,9 +18,25 @@ struct wrapped { /* borrowed */
 bool wrapped_read(struct est_span text, bool part, struct wrapped *out);
 /* Whether the text is the front of one whose fields go on behind it. */
 bool wrapped_begins(struct est_span text);
-/* The next part of a multipart body, off the front of *rest.  False: no other. */
-bool wrapped_part(struct est_span *rest, struct est_span boundary, struct est_span *part);
-/* Chunks put together; false: they are none, *out is as before (RFC 9112 section 7.1). */
-bool wrapped_unchunk(struct est_span body, struct est_buf *out, struct est_error *err);
+
+#define WRAPPED_BOUNDARY_MAX 70 /* characters, RFC 2046 section 5.1.1 */
+
+struct wrapped_boundary { /* the line end before a delimiter belongs to it */
+	uint8_t text[3 + WRAPPED_BOUNDARY_MAX];
+	size_t n;
+};
+
+/* False: an empty one, or one that is too long. */
+bool wrapped_boundary(struct est_span boundary, struct wrapped_boundary *out);
+/* The offset of the line feed before the next delimiter; in.n: there is none. */
+size_t wrapped_delimiter(struct est_span in, const struct wrapped_boundary *boundary);
+
+#define WRAPPED_CHUNK_LINE 1024 /* octets, with extensions that nobody sends */
+
+/* The line that begins a chunk of this size, or for 0 is the last (RFC 9112 section 7.1); behind
+ * another one its end comes first.  How much of in that is; 0: it is none, or not all there. */
+size_t wrapped_chunk(struct est_span in, bool behind, size_t *size);
+/* Whether the body begins with a chunk, as far as it is there. */
+bool wrapped_in_chunks(struct est_span body);
 
 #endif

@@ -374,6 +374,61 @@ shows() {
 	stderr_has 'cut short: it ends at offset'
 }
 
+# bats test_tags=once
+@test "files: of what is large the first line comes before its end is there, whatever it lies in" {
+	python3 - <<-'PY'
+		import base64
+		def tlv(tag, *parts):
+		    body = b"".join(parts)
+		    k = 0 if len(body) < 128 else (len(body).bit_length() + 7) // 8
+		    return bytes([tag] + [0x80 | k] * (k > 0)) + len(body).to_bytes(k or 1, "big") + body
+		def seq(*parts): return tlv(0x30, *parts)
+		def oid(text): return tlv(6, bytes.fromhex(text))
+		def info(t, body): return seq(oid("2a864886f70d0107" + t), tlv(0xa0, body))
+		alg, name = seq(oid("2a8648ce3d040302")), seq(tlv(0x31, seq(oid("550403"), tlv(0x0c, b"x"))))
+		entry = seq(tlv(2, b"\1"), tlv(0x17, b"250101000000Z"))
+		crl = seq(seq(tlv(2, b"\1"), alg, name, tlv(0x17, b"250101000000Z"), seq(entry * 30000)), alg, tlv(3, b"\0\1"))
+		pem, enc = open("one.pem", "rb").read() * 600, base64.encodebytes
+		http = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		multi = b"Content-Type: multipart/mixed; boundary=b\r\n\r\nx\r\n--b\r\n\r\nx\r\n--b\r\n"
+		who = seq(tlv(2, b"\0"), seq(name, tlv(2, b"\1")), alg, tlv(4, b"\1"))
+		for file, data in {
+		    "crl": crl, "crl.http": b"HTTP/1.1 200 OK\n\n" + enc(crl),
+		    "crl.pem": b"-----BEGIN X509 CRL-----\n" + enc(crl) + b"-----END X509 CRL-----\n",
+		    "crl.p7": info("02", seq(tlv(2, b"\1"), tlv(0x31), seq(oid("2a864886f70d010701")), tlv(0xa1, crl), tlv(0x31))),
+		    "sealed": info("03", seq(tlv(2, b"\0"), tlv(0x31, who), seq(oid("2a864886f70d010701"), alg, tlv(0x80, b"x" * 600000)))),
+		    "chunks": http + b"".join(b"400\r\n%s\r\n" % pem[i : i + 1024] for i in range(0, len(pem) & ~1023, 1024)),
+		    "mail": multi + b"X: y\r\n\r\n" + pem + b"\r\n--b--\r\n",
+		}.items():
+		    open("big." + file, "wb").write(data)
+	PY
+	mkfifo pipe
+	for file in big.*; do
+		"$EST" inspect pipe >out 2>err 3>&- &
+		pid=$!
+		exec 9>pipe
+		head -c 400000 "$file" >&9
+		eventually grep -q '^object:' out
+		grep -qE '^object: +(crl|certificate|message)$' out
+		tail -c +400001 "$file" >&9
+		exec 9>&-
+		wait $pid || [ $file = big.chunks ]
+		# Each object begins once, and has all it has when nobody waits for it.
+		run_est inspect "$file"
+		diff out <(sed "s/$file/pipe/" "$OUT")
+	done
+	# What breaks behind its front is said to, where it was begun.
+	head -c 500000 big.crl >cut
+	run_est inspect cut
+	[ "$status" = 3 ]
+	stderr_has 'cut: object 1 at offset 0: CRL: .*cut short'
+	[ "$(grep -c '^object:' "$OUT")" = 1 ]
+	grep -q '^broken: .*cut short' "$OUT"
+	run_est inspect big.chunks
+	[ "$status" = 3 ]
+	stderr_has 'chunks break off at offset'
+}
+
 @test "files: a terminal is told how far a long run is, once a second has passed" {
 	for _ in {1..80}; do cat one.pem; done >some.pem
 	mkfifo in
@@ -382,10 +437,11 @@ shows() {
 		feed "$1" >in 3>&- &
 		"$EST_LIB/on-terminal" '' '' "$EST" inspect --dedup -o out "${@:2}" in
 	}
-	told 1.2 | grep -qaE 'est: inspect: 1[0-9]+ objects, in'
+	# While nothing comes, too.
+	told 1.2 | grep -qaE 'est: inspect: [0-9]+ objects, waiting for in'
 	[ -s out ]
-	run ! grep -qa 'objects, in' <(told 0)
-	run ! grep -qa 'objects, in' <(told 1.2 -q)
+	run ! grep -qa 'objects, ' <(told 0)
+	run ! grep -qa 'objects, ' <(told 1.2 -q)
 	# Nobody is told in a file.
 	feed 1.2 | "$EST" inspect --dedup -o out - 2>err
 	[ ! -s err ]

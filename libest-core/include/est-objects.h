@@ -66,10 +66,20 @@ typedef enum est_code est_object_fn(void *ctx, const struct est_object *object,
  * for a file that holds none of this, named for what it looks like. */
 EST_API enum est_code est_objects(struct est_span data, struct est_quirks *quirks,
 	est_object_fn *fn, void *ctx, struct est_error *err) EST_MUST_CHECK;
+
+struct est_reading {          /* any may be NULL */
+	const char *password; /* opens PKCS #12 */
+	/* A large CRL or CMS message begins, of which kind, index and offset alone are known.  It
+	 * follows when it has been read, perhaps as a broken one. */
+	est_object_fn *begins;
+	/* Five times a second while a pipe or a terminal is silent. */
+	void (*waits)(void *ctx);
+};
+
 /* The same of a file as est_read_file() takes it, with the first objects before the last bytes
- * are read.  password (may be NULL) opens PKCS #12. */
-EST_API enum est_code est_objects_file(const char *path, size_t max, const char *password,
-	struct est_quirks *quirks, est_object_fn *fn, void *ctx,
+ * are read. */
+EST_API enum est_code est_objects_file(const char *path, size_t max,
+	const struct est_reading *reading, struct est_quirks *quirks, est_object_fn *fn, void *ctx,
 	struct est_error *err) EST_MUST_CHECK;
 
 /* What people ask of a CRL; its signature is not verified. */

@@ -152,7 +152,8 @@ def inspect_bags():
 
 
 def other_forms(bag):
-    """The bag as PEM, base64, BER with indefinite lengths, and as one PEM block: {name: file}."""
+    """The bag as PEM, base64, BER with indefinite lengths, one PEM block, mail, an HTTP response in
+    chunks: {name: file}."""
     with open(bag, "rb") as file:
         der = file.read()
 
@@ -175,7 +176,12 @@ def other_forms(bag):
     text = base64.encodebytes(der)
     found = {"PEM": [], "BER": [b"\x30\x80" + oid + b"\xa0\x80\x30\x80" + frame + b"\xa0\x80",
                                 certs, b"\0\0" + tail + b"\0" * 6], "base64": [text],
-             "PKCS7": [b"-----BEGIN PKCS7-----\n", text, b"-----END PKCS7-----\n"]}
+             "PKCS7": [b"-----BEGIN PKCS7-----\n", text, b"-----END PKCS7-----\n"],
+             "mail": [b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\n", text, b"--b--\n"],
+             "chunks": [b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"] +
+                       [b"2000\r\n%s\r\n" % text[i:i + 8192] for i in range(0, len(text) - 8191, 8192)] +
+                       [b"%x\r\n%s\r\n" % (len(text) % 8192, text[len(text) // 8192 * 8192:]),
+                        b"0\r\n\r\n" if len(text) % 8192 else b"\r\n"]}
     view, place = memoryview(der), at + size[0]
     end = place + size[1]
     while place < end:

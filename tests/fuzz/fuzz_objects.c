@@ -82,24 +82,75 @@ static void show_crl(struct est_span der)
 	est_crl_info_wipe(&info);
 }
 
+#define KEPT 8 /* of a kind: each pair may cost a signature */
+
+struct shelf {
+	struct est_buf buf[KEPT];
+	struct est_span span[KEPT];
+	size_t n;
+};
+
+struct shown {
+	size_t n;
+	struct shelf certs, crls;
+};
+
+static void keep(struct shelf *shelf, struct est_span der)
+{
+	struct est_error err;
+
+	if (shelf->n == KEPT || der.n > 65536)
+		return;
+	FUZZ_ASSERT(est_buf_append(&shelf->buf[shelf->n], der, &err) == EST_OK);
+	shelf->span[shelf->n] = est_buf_span(&shelf->buf[shelf->n]);
+	shelf->n++;
+}
+
+static void clear(struct shelf *shelf)
+{
+	while (shelf->n > 0)
+		est_buf_free(&shelf->buf[--shelf->n]);
+}
+
+/* Who has signed the lists of the file, among its certificates. */
+static void find_signers(const struct shelf *crls, const struct shelf *certs)
+{
+	struct est_crl_signer signer[KEPT];
+	struct est_error err = { 0 };
+	enum est_code rc = est_crl_signers(crls->span, crls->n, certs->span, certs->n, signer,
+		&err);
+
+	if (rc != EST_OK)
+		fuzz_assert_failed(rc, &err);
+	for (size_t i = 0; rc == EST_OK && i < crls->n; i++) {
+		FUZZ_ASSERT(signer[i].cert == EST_NO_ISSUER || signer[i].cert < certs->n);
+		FUZZ_ASSERT(signer[i].cert == EST_NO_ISSUER || signer[i].named);
+		FUZZ_ASSERT(!signer[i].may_not || signer[i].cert != EST_NO_ISSUER);
+	}
+}
+
 static enum est_code show(void *ctx, const struct est_object *object, struct est_error *err)
 {
 	struct est_cert_info info;
-	size_t *n = ctx;
+	struct shown *shown = ctx;
 
 	(void)err;
-	FUZZ_ASSERT(object->index == ++*n);
+	FUZZ_ASSERT(object->index == ++shown->n);
 	FUZZ_ASSERT(!object->broken || object->broken->msg[0]);
 	if (object->broken)
 		return EST_OK;
 	FUZZ_ASSERT(object->kind != EST_FILE_PRIVATE_KEY || object->der.n == 0);
 	if (object->kind == EST_FILE_CERT &&
-		est_cert_info(object->der, &info, &(struct est_error){ 0 }) == EST_OK)
+		est_cert_info(object->der, &info, &(struct est_error){ 0 }) == EST_OK) {
 		est_cert_info_wipe(&info);
+		keep(&shown->certs, object->der);
+	}
 	if (object->kind == EST_FILE_CSR)
 		show_csr(object->der);
-	if (object->kind == EST_FILE_CRL)
+	if (object->kind == EST_FILE_CRL) {
 		show_crl(object->der);
+		keep(&shown->crls, object->der);
+	}
 	return EST_OK;
 }
 
@@ -138,8 +189,8 @@ static void in_parts(const uint8_t *data, size_t size, struct sum *out, struct e
 		fd = memfd_create("parts", 0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	FUZZ_ASSERT(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
-	FUZZ_ASSERT(source_open(path, 1u << 20, 80, &source, err) == EST_OK);
-	err->code = objects_walk(&source, NULL, &quirks, add, out, err);
+	FUZZ_ASSERT(source_open(path, 1u << 20, 80, NULL, NULL, &source, err) == EST_OK);
+	err->code = objects_walk(&source, &(struct est_reading){ 0 }, &quirks, add, out, err);
 	source_close(&source);
 }
 
@@ -148,13 +199,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sum whole = { 0 }, parts = { 0 };
 	struct est_quirks quirks = { 0 };
 	struct est_error err = { 0 }, other = { 0 };
-	size_t n = 0;
+	struct shown shown = { 0 };
 	enum est_code rc;
 
-	rc = est_objects((struct est_span){ data, size }, &quirks, show, &n, &err);
+	rc = est_objects((struct est_span){ data, size }, &quirks, show, &shown, &err);
 	if (rc != EST_OK)
 		fuzz_assert_failed(rc, &err);
-	FUZZ_ASSERT(n <= size);
+	FUZZ_ASSERT(shown.n <= size);
+	if (shown.crls.n > 0)
+		find_signers(&shown.crls, &shown.certs);
+	clear(&shown.crls);
+	clear(&shown.certs);
 	if (size > 1u << 20)
 		return 0;
 	in_parts(data, size, &parts, &other);

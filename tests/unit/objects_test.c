@@ -313,7 +313,10 @@ static void messages_with_fields_are_opened(void **state)
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nMA\n2;a\nA=\n0\n", 1, 0 },
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nMAA=", 1, 0 },
 		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n0\nMAA=\n", 0, 0 },
-		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n9\r\nMAA=\r\n", 0, 0 },
+		/* What is there of a chunk that is cut short, and that it is. */
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n9\r\nMAA=\r\n", 2, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n4\nMAA=\nx\n", 2, 0 },
+		{ "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n4\nMAA=", 2, 0 },
 		{ "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nMAA=\n"
 		  "--b\nContent-Type: text/plain\n\nhello\n--b\nX: y\n\nMAA=\n--b--\nMAA=\n",
 			2, 0 },
@@ -321,6 +324,14 @@ static void messages_with_fields_are_opened(void **state)
 		{ "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; "
 		  "boundary=i\n\n--i\n\nMAA=\n--i--\n--b--",
 			1, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nMAA=\r\n--b--\r\n",
+			1, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\nMAA=\n--b\n--b\n\n--b\n\nMAA=\n--b--",
+			1, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\n--b", 0, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\n--b\n", 0, 0 },
+		{ "Content-Type: multipart/mixed; boundary=b\n\n --b\n\nMAA=", 0, 0 },
+		{ "Content-Type: multipart/mixed; boundary=\n\n--\n\nMAA=", 0, 0 },
 		{ "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b--", 0, 0 },
 		{ "Content-Type: multipart/mixed\n\nMAA=", 1, 0 },
 		{ "HTTP/1.1 200 OK\n\nHTTP/1.1 200 OK\n\nMAA=", 1, 0 },
