@@ -315,6 +315,8 @@ static enum est_file_kind magic_kind(struct est_span data)
 		{ "\x1f\x8b", 0, 2, EST_FILE_GZIP },
 		{ "\xff\xfe", 0, 2, EST_FILE_UTF16 },
 		{ "\xfe\xff", 0, 2, EST_FILE_UTF16 },
+		{ "-\0-", 0, 4, EST_FILE_UTF16 }, /* PEM without its mark */
+		{ "\0-\0-", 0, 4, EST_FILE_UTF16 },
 		{ "\xfe\xed\xfe\xed", 0, 4, EST_FILE_KEYSTORE },
 		{ "\xce\xce\xce\xce", 0, 4, EST_FILE_KEYSTORE },
 		{ "PK\x03\x04", 0, 4, EST_FILE_ARCHIVE },

@@ -8,6 +8,7 @@
 #include "cert.h"
 #include "file_kind.h"
 #include "quirk.h"
+#include "span.h"
 #include "trailing.h"
 
 /* What a PEM reader has to see behind a block to be sure of its end. */
@@ -196,9 +197,13 @@ enum est_code walk_pem(struct walk *walk, size_t at)
 			rc = pem_more(walk, &start, &more);
 			if (rc != EST_OK)
 				return rc;
-			if (more && (got != EST_OK || !found) &&
-				start.rest.n > 0) { /* what is before it is skipped again */
-				reader = start;
+			if (more && (got != EST_OK || !found) && start.rest.n > 0) {
+				/* The block is looked at again; text before one is not. */
+				size_t passed = got == EST_OK ? reader.offset - start.offset : 0;
+
+				passed = passed > PEM_TAIL ? passed - PEM_TAIL : 0;
+				reader = (struct pem_reader){ span_after(start.rest, passed),
+					start.offset + passed };
 				rc = block_begins(walk, &reader, offset);
 				if (rc != EST_OK)
 					return rc;

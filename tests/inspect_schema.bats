@@ -128,6 +128,32 @@ valid() {
 	run_est inspect --json --entries crl list.der crl
 	valid object
 	jq -e '(.crls | map(.entries | length)) as $n | $n[0] == 1 and $n[-1] == 1 and (.broken | length == 1)' "$OUT"
+	# Entries that have to wait for the end, behind another list, have a limit; printed at once, in lines
+	# and as text they have none.
+	python3 - <<-'PY'
+		def tlv(tag, body):
+		    k = 0 if len(body) < 128 else (len(body).bit_length() + 7) // 8
+		    return bytes([tag] + [0x80 | k] * (k > 0)) + len(body).to_bytes(k or 1, "big") + body
+		alg, name = bytes.fromhex("300a06082a8648ce3d040302"), bytes.fromhex("300c310a300806035504030c0178")
+		day = tlv(0x17, b"250101000000Z")
+		for n in 20000, 20001:
+		    entries = b"".join(tlv(0x30, tlv(2, (i + 1).to_bytes(4, "big")) + day) for i in range(n))
+		    tbs = tlv(0x30, tlv(2, b"\1") + alg + name + day + tlv(0x30, entries))
+		    open("crl%d" % n, "wb").write(tlv(0x30, tbs + alg + tlv(3, b"\0\1")))
+	PY
+	works inspect --json --entries root.pem crl20000
+	jq -e '.crls[0].entries | length == 20000' "$OUT"
+	run_est inspect --json --entries root.pem crl20001
+	[ "$status" = 3 ]
+	jq -e '.crls == [] and (.certificates | length == 1) and
+		(.broken[0].message | startswith("more than 20000 entries"))' "$OUT"
+	stderr_has '--json-lines'
+	works inspect --json --entries crl20001
+	jq -e '.crls[0] | .revoked == 20001 and (.entries | length == 20001)' "$OUT"
+	works inspect --json-lines --entries root.pem crl20001
+	[ "$(grep -c '"type":"entries"' "$OUT")" = 20001 ]
+	works inspect --entries root.pem crl20001
+	[ "$(grep -c '^entry:' "$OUT")" = 20001 ]
 	# The list that comes first is the one that is printed as it is read.
 	works inspect --json csr many.pem csr
 	valid object

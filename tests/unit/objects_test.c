@@ -96,6 +96,10 @@ static void other_files_are_named(void **state)
 		assert_int_equal(est_file_kind(est_span_str(files[i].text), NULL), files[i].kind);
 		assert_non_null(est_file_kind_text(files[i].kind));
 	}
+	/* UTF-16 without a mark. */
+	assert_int_equal(est_file_kind(BYTES('-', 0, '-', 0, '-', 0), NULL), EST_FILE_UTF16);
+	assert_int_equal(est_file_kind(BYTES(0, '-', 0, '-', 0, '-'), NULL), EST_FILE_UTF16);
+	assert_int_equal(est_file_kind(BYTES(0, '-', 0, 0), NULL), EST_FILE_UNKNOWN);
 	assert_non_null(est_file_kind_text((enum est_file_kind)999));
 }
 
