@@ -119,7 +119,7 @@ static enum est_code entry_extensions(struct est_span in, struct est_crl_entry *
 	while (rc == EST_OK && in.n > 0) {
 		struct est_span whole = in;
 
-		if (!cert_next_extension(&in, &ext))
+		if (!cert_next_extension(&in, false, &ext))
 			return est_fail(err, EST_E_PROTOCOL,
 				"CRL: a malformed extension of the entry %s (RFC 5280 section 5.3)",
 				out->serial);
