@@ -322,7 +322,8 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 		files = store_files(current, &store);
 	}
 	rc = hook_installed(cmd, action, &files, chain);
-	if (d->swap && v->hook && rc != EST_E_INTERRUPTED)
+	if (d->swap && v->hook &&
+		(rc == EST_OK || (rc == EST_E_HOOK && !est_has_reason(&cmd->err, "not-started"))))
 		est_swap_hook_done(d->swap);
 	return rc;
 }

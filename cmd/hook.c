@@ -71,8 +71,10 @@ static enum est_code run_with(struct cmd *cmd, const char *option, const char *c
 	cmd->v.quiet &= rc == EST_OK; /* why it has failed is a part of the error */
 	repeat(cmd, option, est_buf_span(&output), rc != EST_OK);
 	cmd->v.quiet = quiet;
-	if (rc != EST_OK)
+	if (rc != EST_OK) {
 		est_fail(&cmd->err, rc, "--%s: %s", option, why.msg);
+		est_reason(&cmd->err, why.reason);
+	}
 	est_buf_free(&output);
 	est_cert_info_wipe(&info);
 	return rc;

@@ -186,6 +186,12 @@ static enum est_code watch(pid_t pid, int fd, unsigned limit_ms, const volatile 
 	return EST_OK;
 }
 
+static enum est_code not_started(struct est_error *err)
+{
+	est_fail(err, EST_E_HOOK, "cannot be started: %s", strerror(errno));
+	return est_reason(err, "not-started");
+}
+
 enum est_code program_run(const char *command, const struct program_env *env, unsigned limit_ms,
 	const volatile sig_atomic_t *stop, struct est_buf *output, struct est_error *err)
 {
@@ -198,7 +204,7 @@ enum est_code program_run(const char *command, const struct program_env *env, un
 	if (rc != EST_OK)
 		goto out;
 	if (in < 0 || pipe2(out, O_CLOEXEC) != 0 || fcntl(out[0], F_SETFL, O_NONBLOCK) != 0) {
-		rc = est_fail(err, EST_E_HOOK, "cannot be started: %s", strerror(errno));
+		rc = not_started(err);
 		goto out;
 	}
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -207,7 +213,7 @@ enum est_code program_run(const char *command, const struct program_env *env, un
 	if (pid == 0)
 		become(command, environment, in, out[1]);
 	if (pid < 0) {
-		rc = est_fail(err, EST_E_HOOK, "cannot be started: %s", strerror(errno));
+		rc = not_started(err);
 		goto out;
 	}
 	(void)setpgid(pid, pid); /* whichever of us comes first */

@@ -16,7 +16,8 @@ struct program_env { /* borrowed */
  * and tokens, proxies with a password in their URL), then env, which ends with a NULL name and
  * leaves out NULL values.  What it prints is appended to output, up to PROGRAM_OUTPUT_MAX bytes;
  * the rest is read and dropped.  Its processes that outlive it are left alone when it ends in time;
- * after limit_ms all of them are ended.  EST_E_HOOK: another exit status than 0;
+ * after limit_ms all of them are ended.  EST_E_HOOK: another exit status than 0, or
+ * with reason not-started it has not been run;
  * EST_E_INTERRUPTED when *stop became non-zero. */
 enum est_code program_run(const char *command, const struct program_env *env, unsigned limit_ms,
 	const volatile sig_atomic_t *stop, struct est_buf *output,

@@ -118,6 +118,14 @@ setup() {
 	stderr_has skipped
 	[ ! -e ran ] && [ ! -e dry ]
 	nothing_sent
+	with_asan && return
+	# So is one that could not be started.
+	run -16 --separate-stderr strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pipe2 -e inject=pipe2:error=EMFILE \
+		"$EST" "${renew[@]}" --force --hook 'touch ran' --json
+	[ "$(jq -r '.hook + " " + .error.code' <<<"$output")" = 'failed not-started' ]
+	works "${renew[@]}" --hook 'touch ran'
+	stderr_has recovered
+	[ -e ran ]
 }
 
 @test "hook: est is killed while it runs: owed, with --store and --rekey too; one that fails is not" {
