@@ -247,8 +247,10 @@ static int counted_main(int argc, char **argv, char **envp)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		(void)signal(signals[i], crashed);
 	fail_at = at ? strtoul(at, NULL, 10) : 0;
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		0);
+	fd = memfd_create("tally", MFD_CLOEXEC);
+	(void)!ftruncate(fd, sizeof(*tally));
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void)close(fd);
 	counting = true;
 	rc = real_main(argc, argv, envp);
 	counting = false;
