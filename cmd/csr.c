@@ -77,6 +77,8 @@ static enum est_code write_request(struct cmd *cmd, struct request *request, str
 			 : cmd_print(cmd, est_buf_span(&text));
 	if (rc == EST_OK && request->newkey)
 		rc = est_newkey_commit(request->newkey, &cmd->err);
+	if (rc == EST_OK)
+		request->fate = REQUEST_USED;
 	est_buf_free(&text);
 	return rc;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* An issued certificate, its chain and its key on their way to files. */
 #include "request.h"
+#include "schedule.h"
 
 #include "jsonc.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -33,7 +33,7 @@ static enum est_code open_p12(struct cmd *cmd, struct delivery *d)
 	const char *file = cmd->v.p12_password_file;
 	enum est_code rc;
 
-	rc = open_with_key(cmd, "p12", cmd->v.p12, d, &d->p12);
+	rc = open_with_key(cmd, "p12", cmd->v.p12, d, &d->p12.file);
 	if (rc == EST_OK)
 		rc = cmd_secret_file(file, &d->p12_password, &cmd->err);
 	if (rc != EST_OK)
@@ -93,10 +93,16 @@ static enum est_code lock(struct cmd *cmd, const char *file, unsigned flags, str
 	return rc;
 }
 
-const char *delivery_file(const struct cmd_values *v, const char *cert)
+/* NULL: standard output, or there is no file of the certificate alone. */
+static const char *cert_file(const struct cmd_values *v)
 {
-	const char *const files[] = { v->store, cert && strcmp(cert, "-") != 0 ? cert : NULL,
-		v->combined, v->key_out, v->p12, v->chain_out };
+	return v->output && strcmp(v->output, "-") != 0 ? v->output : NULL;
+}
+
+const char *delivery_file(const struct cmd_values *v)
+{
+	const char *const files[] = { v->store, cert_file(v), v->combined, v->key_out, v->p12,
+		v->chain_out };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (files[i])
@@ -105,17 +111,17 @@ const char *delivery_file(const struct cmd_values *v, const char *cert)
 	return NULL;
 }
 
-bool delivery_unfinished(const struct cmd *cmd, const char *cert)
+bool delivery_unfinished(const struct cmd *cmd)
 {
-	const char *file = delivery_file(&cmd->v, cert);
+	const char *file = delivery_file(&cmd->v);
 
 	return file && est_swap_unfinished(file, cmd->v.store ? EST_SWAP_STORE : 0);
 }
 
-static enum est_code open_swap(struct cmd *cmd, const char *cert, struct delivery *d)
+static enum est_code open_swap(struct cmd *cmd, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = delivery_file(v, cert);
+	const char *file = delivery_file(v);
 	enum est_code rc;
 
 	if (!file)
@@ -137,24 +143,24 @@ static enum est_code open_swap(struct cmd *cmd, const char *cert, struct deliver
 	return EST_OK;
 }
 
-enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *d)
+enum est_code delivery_open(struct cmd *cmd, struct delivery *d)
 {
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc;
 
-	if (v->verify_with && !v->combined && !v->store && (!cert || strcmp(cert, "-") == 0))
+	if (v->verify_with && !v->combined && !v->store && !cert_file(v))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--verify-with needs a file to try: -o FILE, --combined FILE or --store DIR");
 	if (jsonc_lost())
 		return est_fail(&cmd->err, EST_E_INTERNAL, "out of memory");
-	rc = open_swap(cmd, cert, d);
+	rc = open_swap(cmd, d);
 	if (rc != EST_OK || d->finished)
 		return rc;
-	rc = cmd_output(cmd, cert, 0, &d->cert);
+	rc = cmd_output(cmd, v->output, 0, &d->cert.file);
 	if (rc == EST_OK && v->chain_out)
-		rc = est_output_open(v->chain_out, 0, &d->chain, &cmd->err);
+		rc = est_output_open(v->chain_out, 0, &d->chain.file, &cmd->err);
 	if (rc == EST_OK && v->combined)
-		rc = open_with_key(cmd, "combined", v->combined, d, &d->combined);
+		rc = open_with_key(cmd, "combined", v->combined, d, &d->combined.file);
 	if (rc == EST_OK && v->store)
 		rc = est_generation_open(v->store, &d->generation, &cmd->err);
 	return rc == EST_OK && v->p12 ? open_p12(cmd, d) : rc;
@@ -168,7 +174,7 @@ unsigned delivery_keep(const struct cmd_values *v)
 /* The certificate has no other place than standard output. */
 static bool prints(const struct delivery *d)
 {
-	return !d->cert && !d->combined && !d->p12 && !d->generation;
+	return !d->cert.file && !d->combined.file && !d->p12.file && !d->generation;
 }
 
 static enum est_code render(struct cmd *cmd, struct delivery *d, const struct request *request,
@@ -178,16 +184,16 @@ static enum est_code render(struct cmd *cmd, struct delivery *d, const struct re
 	struct est_error *err = &cmd->err;
 	enum est_code rc;
 
-	rc = est_certs_pem(chain, 0, cmd->v.fullchain ? n : 1, &d->cert_text, err);
-	if (rc == EST_OK && d->chain)
-		rc = est_certs_pem(chain, 1, n, &d->chain_text, err);
-	if (rc == EST_OK && d->combined)
-		rc = est_key_pem(request_key(request), &d->combined_text, err);
-	if (rc == EST_OK && d->combined)
-		rc = est_certs_pem(chain, 0, n, &d->combined_text, err);
-	if (rc == EST_OK && d->p12)
+	rc = est_certs_pem(chain, 0, cmd->v.fullchain ? n : 1, &d->cert.content, err);
+	if (rc == EST_OK && d->chain.file)
+		rc = est_certs_pem(chain, 1, n, &d->chain.content, err);
+	if (rc == EST_OK && d->combined.file)
+		rc = est_key_pem(request_key(request), &d->combined.content, err);
+	if (rc == EST_OK && d->combined.file)
+		rc = est_certs_pem(chain, 0, n, &d->combined.content, err);
+	if (rc == EST_OK && d->p12.file)
 		rc = est_p12_encode(request_key(request), chain, (const char *)d->p12_password.p,
-			&d->p12_bytes, err);
+			&d->p12.content, err);
 	return rc;
 }
 
@@ -197,32 +203,24 @@ static enum est_code render_key(struct cmd *cmd, struct delivery *d, const struc
 	const char *key_file = request->key_file;
 	char stored[PATH_MAX];
 
-	(void)snprintf(stored, sizeof(stored), "%s/current/key.pem", cmd->v.store);
+	request_stored(&cmd->v, "current/key.pem", stored);
 	if (!request->newkey && key_file && est_same_file(key_file, stored))
-		return est_read_file(key_file, EST_FILE_MAX, &d->key_text, &cmd->err);
-	return est_key_pem(request_key(request), &d->key_text, &cmd->err);
+		return est_read_file(key_file, EST_FILE_MAX, &d->stored_key, &cmd->err);
+	return est_key_pem(request_key(request), &d->stored_key, &cmd->err);
 }
 
 static enum est_code write_all(struct cmd *cmd, struct delivery *d, const struct est_certs *chain)
 {
-	const struct {
-		struct est_output *out;
-		const struct est_buf *content;
-	} files[] = {
-		{ d->cert, &d->cert_text },
-		{ d->chain, &d->chain_text },
-		{ d->combined, &d->combined_text },
-		{ d->p12, &d->p12_bytes },
-	};
+	const struct delivery_part *const parts[] = { &d->cert, &d->chain, &d->combined, &d->p12 };
 	enum est_code rc = EST_OK;
 
-	for (size_t i = 0; rc == EST_OK && i < sizeof(files) / sizeof(files[0]); i++) {
-		if (files[i].out)
-			rc = est_output_write(files[i].out, est_buf_span(files[i].content),
+	for (size_t i = 0; rc == EST_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i]->file)
+			rc = est_output_write(parts[i]->file, est_buf_span(&parts[i]->content),
 				&cmd->err);
 	}
 	if (rc == EST_OK && d->generation)
-		rc = est_generation_write(d->generation, est_buf_span(&d->key_text), chain,
+		rc = est_generation_write(d->generation, est_buf_span(&d->stored_key), chain,
 			&cmd->err);
 	return rc;
 }
@@ -231,13 +229,13 @@ static enum est_code write_all(struct cmd *cmd, struct delivery *d, const struct
 static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
 	const struct request *request, const struct est_certs *chain)
 {
-	const char *combined = d->combined ? est_output_temp(d->combined) : NULL;
+	const char *combined = d->combined.file ? est_output_temp(d->combined.file) : NULL;
 	struct hook_files files = {
-		.cert = d->cert ? est_output_temp(d->cert) : combined,
+		.cert = d->cert.file ? est_output_temp(d->cert.file) : combined,
 		.key = request->newkey ? est_newkey_path(request->newkey)
 		       : combined      ? combined
 				       : request->key_file,
-		.chain = d->chain ? est_output_temp(d->chain) : combined,
+		.chain = d->chain.file ? est_output_temp(d->chain.file) : combined,
 	};
 	struct store_files store = { 0 };
 
@@ -247,30 +245,28 @@ static enum est_code try_pair(struct cmd *cmd, const struct delivery *d,
 }
 
 /* Before the files change: a certificate that nobody has seen must not be all that is left. */
-static enum est_code print(struct cmd *cmd, const struct delivery *d, const struct request *request,
-	const char *done)
+static enum est_code print(struct cmd *cmd, const struct delivery *d, const char *action)
 {
-	(void)request_done(cmd, request, done);
+	cmd_json_string(cmd, "action", action);
 	cmd_json_bool(cmd, "changed", true);
-	return cmd_print(cmd, est_buf_span(&d->cert_text));
+	return cmd_print(cmd, est_buf_span(&d->cert.content));
 }
 
 /* States received, in memory; verified, when try_pair() is content; then those of the swap. */
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
-	struct request *request, const char *done)
+static enum est_code install(struct cmd *cmd, struct delivery *d, const struct est_certs *chain,
+	struct request *request, const char *action)
 {
-	const char *key_file = request->newkey ? NULL : request->key_file;
 	const struct cmd_values *v = &cmd->v;
 	const struct est_swap_files files = {
-		.cert = d->cert,
-		.combined = d->combined,
-		.others = { d->chain, d->p12 },
+		.cert = d->cert.file,
+		.combined = d->combined.file,
+		.others = { d->chain.file, d->p12.file },
 		.generation = d->generation,
 		.newkey = request->newkey,
 		.newkey_inside = !v->key_out,
-		.key_file = key_file,
+		.key_file = request->newkey ? NULL : request->key_file,
 		.keep = delivery_keep(v),
-		.hook = (v->hook && (d->cert || d->combined || d->generation)) ||
+		.hook = (v->hook && (d->cert.file || d->combined.file || d->generation)) ||
 			(d->swap && est_swap_hook_owed(d->swap)),
 	};
 	const bool printed = prints(d);
@@ -278,36 +274,38 @@ enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct
 	bool changed = true;
 	enum est_code rc;
 
-	rc = cmd_json_certs(cmd, issued->chain, printed);
+	rc = cmd_json_certs(cmd, chain, printed);
 	if (rc == EST_OK && jsonc_lost()) /* before anything changes */
 		rc = est_fail(err, EST_E_INTERNAL, "out of memory");
 	if (rc == EST_OK)
-		rc = render(cmd, d, request, issued->chain);
+		rc = render(cmd, d, request, chain);
 	if (rc == EST_OK && d->generation)
 		rc = render_key(cmd, d, request);
 	if (rc == EST_OK)
-		rc = write_all(cmd, d, issued->chain);
+		rc = write_all(cmd, d, chain);
 	if (rc == EST_OK)
-		rc = try_pair(cmd, d, request, issued->chain);
+		rc = try_pair(cmd, d, request, chain);
 	if (rc == EST_OK && printed && !(cmd->json && v->hook)) /* whose end the object tells */
-		rc = print(cmd, d, request, done);
+		rc = print(cmd, d, action);
 	if (rc == EST_OK && d->swap)
 		rc = est_swap_commit(d->swap, &files, &changed, err);
-	request->keep = rc != EST_OK; /* issued, and not in place */
 	if (rc != EST_OK)
 		return rc;
+	request->fate = REQUEST_USED;
 	cmd->installed = d->swap && changed;
 	cmd_json_bool(cmd, "changed", changed || printed);
-	(void)request_done(cmd, request, done);
+	cmd_json_string(cmd, "action", action);
 	return EST_OK;
 }
 
-enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
-	const char *cert, const char *key_file, const struct est_certs *chain)
+/* For what is in place now. */
+static enum est_code run_hook(struct cmd *cmd, struct delivery *d, const char *action,
+	const char *key_file, const struct est_certs *chain)
 {
 	const struct cmd_values *v = &cmd->v;
+	const char *cert = cert_file(v);
 	struct hook_files files = {
-		.cert = cert && strcmp(cert, "-") != 0 ? cert : v->combined,
+		.cert = cert ? cert : v->combined,
 		.key = v->key_out    ? v->key_out
 		       : v->combined ? v->combined
 				     : key_file,
@@ -317,10 +315,8 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 	char current[PATH_MAX];
 	enum est_code rc;
 
-	if (v->store) {
-		(void)snprintf(current, sizeof(current), "%s/current", v->store);
-		files = store_files(current, &store);
-	}
+	if (v->store)
+		files = store_files(request_stored(v, "current", current), &store);
 	rc = hook_installed(cmd, action, &files, chain);
 	if (d->swap && v->hook &&
 		(rc == EST_OK || (rc == EST_E_HOOK && !est_has_reason(&cmd->err, "not-started"))))
@@ -328,14 +324,71 @@ enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *act
 	return rc;
 }
 
-enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char *cert,
-	const char *key_file)
+/* The files are in place: nothing that goes wrong here changes that. */
+static void say_renewed(struct cmd *cmd, const char *action, const struct est_certs *chain)
+{
+	struct est_cert_info info;
+	struct est_error ignored;
+	char until[40];
+
+	if (est_cert_info(est_certs_get(chain, 0), &info, &ignored) != EST_OK) {
+		cmd_notice(cmd, "%s", action);
+		return;
+	}
+	(void)cmd_time_text(info.not_after, until, sizeof(until));
+	cmd_notice(cmd, "%s %s, valid until %s", action, schedule_name(&info), until);
+	schedule_installed(cmd, &info);
+	est_cert_info_wipe(&info);
+}
+
+static enum est_code dry_run(struct cmd *cmd, const struct request *request)
+{
+	cmd_notice(cmd, "dry run: would send a request of %zu bytes", request->csr.n);
+	cmd_json_string(cmd, "action", "dry-run");
+	return EST_OK;
+}
+
+enum est_code delivery_order(struct cmd *cmd, struct delivery *d, struct request *request,
+	struct est_span old, const char *done)
+{
+	const struct est_enrollment ask = {
+		.operation = old.n > 0 ? EST_SIMPLEREENROLL : EST_SIMPLEENROLL,
+		.csr = est_buf_span(&request->csr),
+		.key = request_key(request),
+		.demands = request->plan.demands,
+		.pending = request->pending,
+	};
+	const char *action = request->resumed ? "recovered" : done;
+	struct est_issued issued = { 0 };
+	bool maybe_issued = false;
+	enum est_code rc;
+
+	if (!request->client)
+		return dry_run(cmd, request);
+	rc = est_enroll(request->client, &ask, &issued, &maybe_issued, &cmd->err);
+	if (rc == EST_OK && old.n > 0)
+		rc = est_issued_renews(&issued, old, &cmd->err);
+	request_outcome(cmd, request, maybe_issued, rc);
+	cmd_report_session(cmd, request->client);
+	if (rc == EST_OK)
+		rc = install(cmd, d, issued.chain, request, action);
+	if (rc == EST_OK && old.n > 0)
+		say_renewed(cmd, action, issued.chain);
+	if (rc == EST_OK)
+		rc = run_hook(cmd, d, action, request->key_file, issued.chain);
+	est_issued_wipe(&issued);
+	return rc;
+}
+
+enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char *key_file)
 {
 	const struct cmd_values *v = &cmd->v;
-	const char *file = v->combined ? v->combined : cert && strcmp(cert, "-") != 0 ? cert : NULL;
 	struct est_certs *certs = NULL;
-	enum est_code rc;
 	char stored[PATH_MAX];
+	const char *file = v->store      ? request_stored(v, "current/cert.pem", stored)
+			   : v->combined ? v->combined
+					 : cert_file(v);
+	enum est_code rc;
 
 	if (v->dry_run) {
 		cmd_notice(cmd, "dry run: would first finish or undo what an unfinished run left");
@@ -348,10 +401,6 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	cmd_json_bool(cmd, "changed", d->recovered);
 	if (!est_swap_hook_owed(d->swap) || !v->hook)
 		return EST_OK;
-	if (v->store) {
-		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", v->store);
-		file = stored;
-	}
 	if (!file) {
 		cmd_notice(cmd,
 			"its hook has not been run, and this run has no file of a certificate");
@@ -360,24 +409,26 @@ enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char
 	}
 	rc = est_certs_load(file, &certs, &cmd->err);
 	if (rc == EST_OK)
-		rc = delivery_hook(cmd, d, "recovered", cert, key_file, certs);
+		rc = run_hook(cmd, d, "recovered", key_file, certs);
 	est_certs_free(certs);
 	return rc;
 }
 
+static void part_wipe(struct delivery_part *part)
+{
+	est_output_free(part->file);
+	est_buf_free(&part->content);
+}
+
 void delivery_wipe(struct delivery *d)
 {
-	est_output_free(d->cert);
-	est_output_free(d->chain);
-	est_output_free(d->combined);
-	est_output_free(d->p12);
+	part_wipe(&d->cert);
+	part_wipe(&d->chain);
+	part_wipe(&d->combined);
+	part_wipe(&d->p12);
 	est_generation_free(d->generation);
 	est_swap_free(d->swap); /* the lock, last */
-	est_buf_free(&d->cert_text);
-	est_buf_free(&d->chain_text);
-	est_buf_free(&d->combined_text);
-	est_buf_free(&d->key_text);
-	est_buf_free(&d->p12_bytes);
+	est_buf_free(&d->stored_key);
 	est_buf_free(&d->p12_password);
 	*d = (struct delivery){ 0 };
 }

@@ -35,7 +35,6 @@ static bool is_one_file(const struct cmd_values *v)
 	return !v->key || est_same_file(v->key, v->cert);
 }
 
-/* A new key is as open as its file: it does not take the place of an encrypted one unasked. */
 static bool is_encrypted(const char *file)
 {
 	static const char mark[] = "ENCRYPTED";
@@ -51,16 +50,17 @@ static bool is_encrypted(const char *file)
 }
 
 /* Without a word of the operator's the key is new where it has a place, one that changes together
- * with the certificate's; with -o alone it has none.  No file is looked at yet. */
+ * with the certificate's; with -o alone, or in one file with it, it has none. */
 static bool may_rekey(const struct cmd_values *v)
 {
 	const char *file = v->key ? v->key : v->cert;
 
 	return v->cert && !v->rekey && !v->reuse_key && !v->key_out && strcmp(file, "-") != 0 &&
-	       !est_is_token_url(file) && (v->combined || v->store || (v->key && !v->output));
+	       !est_is_token_url(file) &&
+	       (v->combined || v->store || (v->key && !v->output && !is_one_file(v)));
 }
 
-static enum est_code check_options(struct cmd *cmd)
+static enum est_code check_options(struct cmd *cmd, bool unasked)
 {
 	const struct cmd_values *v = &cmd->v;
 	enum est_code rc = cmd_no_operands(cmd);
@@ -81,9 +81,6 @@ static enum est_code check_options(struct cmd *cmd)
 	if (v->reuse_key && (v->rekey || v->new_key || v->key_out))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--reuse-key keeps the key: no --rekey, --new-key or --key-out with it");
-	if (v->new_key && !v->key_out && !v->rekey && !may_rekey(v))
-		return est_fail(&cmd->err, EST_E_USAGE,
-			"--new-key needs --rekey or --key-out FILE");
 	if (v->rekey && (v->key_out || (v->output && !v->combined)))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey replaces --key and --cert in place; for other places there are "
@@ -93,9 +90,14 @@ static enum est_code check_options(struct cmd *cmd)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--rekey of a key in a token replaces the file of --cert: no token, "
 			"--combined or --store takes its place");
-	if (v->rekey && !v->combined && !v->store && is_one_file(v))
+	if (!v->output && !v->combined && !v->store && !v->key_out && is_one_file(v) &&
+		(v->rekey || (v->new_key && v->key)))
 		return est_fail(&cmd->err, EST_E_USAGE,
-			"--rekey of certificate and key in one file needs --combined %s", v->cert);
+			"--%s of certificate and key in one file needs --combined %s",
+			v->rekey ? "rekey" : "new-key", v->cert);
+	if (v->new_key && !v->key_out && !v->rekey && !unasked)
+		return est_fail(&cmd->err, EST_E_USAGE,
+			"--new-key needs --rekey or --key-out FILE");
 	if (v->key_out && !v->output && !v->combined) {
 		est_fail(&cmd->err, EST_E_USAGE,
 			"--key-out needs -o FILE too: one of the pair alone would not fit the "
@@ -151,210 +153,176 @@ static enum est_code choose_identity(struct cmd *cmd, struct est_span old,
 	return EST_OK;
 }
 
-static const char *done_word(const struct cmd *cmd)
-{
-	return cmd->v.key_out || cmd->v.rekey ? "rekeyed" : "renewed";
-}
+/* One certificate on its way to its successor. */
+struct renewal {
+	struct schedule_files files;
+	const char *key_file;
+	char stored[2][PATH_MAX]; /* certificate and key of --store */
+	bool rekey_unasked;       /* nobody has said that the key is to be a new one */
+	struct est_certs *old;
+	bool changed; /* since the files were looked at first */
+	struct delivery delivery;
+	struct request request;
+};
 
-/* The files are in place: nothing that goes wrong here changes that. */
-static void say_done(struct cmd *cmd, const char *done, const struct est_issued *issued)
-{
-	struct est_cert_info info;
-	struct est_error ignored;
-	char until[40];
-
-	if (est_cert_info(est_certs_get(issued->chain, 0), &info, &ignored) != EST_OK) {
-		cmd_notice(cmd, "%s", done);
-		return;
-	}
-	(void)cmd_time_text(info.not_after, until, sizeof(until));
-	cmd_notice(cmd, "%s %s, valid until %s", done, schedule_name(&info), until);
-	schedule_installed(cmd, &info);
-	est_cert_info_wipe(&info);
-}
-
-static enum est_code reenroll(struct cmd *cmd, struct est_client *client, struct est_span old,
-	struct request *request, struct delivery *delivery)
-{
-	const struct est_enrollment ask = {
-		.operation = EST_SIMPLEREENROLL,
-		.csr = est_buf_span(&request->csr),
-		.key = request_key(request),
-		.demands = request->plan.demands,
-		.pending = request->pending,
-	};
-	struct est_issued issued = { 0 };
-	const char *done = NULL;
-	bool maybe_issued = false;
-	enum est_code rc;
-
-	rc = est_enroll(client, &ask, &issued, &maybe_issued, &cmd->err);
-	if (rc == EST_OK)
-		rc = est_issued_renews(&issued, old, &cmd->err);
-	request_outcome(cmd, request, maybe_issued, rc);
-	cmd_report_session(cmd, client);
-	if (rc == EST_OK)
-		rc = delivery_install(cmd, delivery, &issued, request, done_word(cmd));
-	if (rc == EST_OK)
-		say_done(cmd, done = request_done(cmd, request, done_word(cmd)), &issued);
-	if (rc == EST_OK)
-		rc = delivery_hook(cmd, delivery, done, cmd->v.output, request->key_file,
-			issued.chain);
-	est_issued_wipe(&issued);
-	return rc;
-}
-
-/* stored: certificate and key of --store; without --cert they are what is renewed. */
-static void name_stored(struct cmd_values *v, char stored[2][PATH_MAX])
+/* Without --cert, what is in the store is renewed. */
+static void name_stored(struct cmd_values *v, struct renewal *r)
 {
 	if (!v->store)
 		return;
-	(void)snprintf(stored[0], PATH_MAX, "%s/current/cert.pem", v->store);
-	(void)snprintf(stored[1], PATH_MAX, "%s/current/key.pem", v->store);
+	r->files.installed = request_stored(v, "current/cert.pem", r->stored[0]);
+	request_stored(v, "current/key.pem", r->stored[1]);
 	if (v->cert)
 		return;
-	v->cert = stored[0];
-	v->key = stored[1];
+	v->cert = r->stored[0];
+	v->key = r->stored[1];
 }
 
-static void name_outputs(struct cmd_values *v)
+/* Where certificate and key go when the options leave it open. */
+static void name_outputs(struct cmd_values *v, struct renewal *r)
 {
 	if (!v->output && !v->combined && !v->store)
 		v->output = v->cert;
-}
-
-/* Where a new key goes; the files are looked at when a certificate is due, and not before. */
-static enum est_code place_key(struct cmd *cmd, const char *key_file, bool unasked)
-{
-	struct cmd_values *v = &cmd->v;
-	const bool no_place = unasked && !v->combined && !v->store && is_one_file(v);
-
-	if (no_place && v->new_key)
-		return est_fail(&cmd->err, EST_E_USAGE,
-			"--new-key for certificate and key in one file needs --combined %s",
-			v->cert);
-	if (unasked && !no_place && !v->new_key && is_encrypted(key_file)) {
-		cmd_notice(cmd, "%s is encrypted, which a new key would not be: it is kept",
-			key_file);
-		v->rekey = false;
-	}
-	v->rekey &= !no_place;
+	if (!v->store)
+		r->files.installed = v->output ? v->output : v->combined;
+	r->files.cert = v->cert;
+	r->key_file = v->key ? v->key : v->cert;
+	v->rekey |= r->rekey_unasked;
 	if (v->rekey && !v->combined && !v->store)
 		v->key_out = v->key;
-	return EST_OK;
 }
 
-/* The old certificate is read when nobody else is at work on it, and nothing is left to repair.
- * *changed is set when another run has replaced it in the meantime. */
-static enum est_code open_files(struct cmd *cmd, struct est_certs **old, struct delivery *delivery,
-	bool *changed)
+/* A new key is as open as its file: it does not take the place of an encrypted one unasked. */
+static void spare_encrypted(struct cmd *cmd, struct renewal *r)
+{
+	if (!r->rekey_unasked || cmd->v.new_key || !is_encrypted(r->key_file))
+		return;
+	cmd_notice(cmd, "%s is encrypted, which a new key would not be: it is kept", r->key_file);
+	r->rekey_unasked = cmd->v.rekey = false;
+	cmd->v.key_out = NULL;
+}
+
+/* What an earlier run has left of a new key: its certificate is in place, and it is not. */
+static enum est_code repair_key(struct cmd *cmd, struct est_span cert, struct delivery *d)
+{
+	const struct cmd_values *v = &cmd->v;
+	enum est_code rc = EST_OK;
+
+	if (v->rekey && est_is_token_url(v->key)) {
+		if (d->finished || request_unfinished(cmd, NULL))
+			rc = est_newkey_token_repair(v->key, v->output, cmd_key_secret, cmd, cert,
+				delivery_keep(v), v->dry_run, &d->recovered, &cmd->err);
+	} else if (v->key) {
+		rc = est_newkey_repair(v->key, cert, v->cert, v->dry_run, &d->recovered, &cmd->err);
+	}
+	d->finished |= d->recovered;
+	return rc;
+}
+
+/* Locks the files, and puts in order what an earlier run has left.  Only then is the certificate
+ * the one to renew: another run may have replaced it. */
+static enum est_code open_files(struct cmd *cmd, struct renewal *r)
 {
 	const char *output = cmd->v.store || cmd->v.combined ? NULL : cmd->v.output;
 	const bool in_token = cmd->v.rekey && est_is_token_url(cmd->v.key);
 	struct est_certs *again = NULL;
 	enum est_code rc;
 
-	rc = est_certs_load(cmd->v.cert, old, &cmd->err);
+	rc = est_certs_load(cmd->v.cert, &r->old, &cmd->err);
 	if (rc == EST_OK)
-		rc = delivery_open(cmd, cmd->v.output, delivery);
+		rc = delivery_open(cmd, &r->delivery);
 	if (output && rc == EST_E_OUTPUT && est_has_reason(&cmd->err, "holds-key"))
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
+	r->files.locked = true;
 	if (rc != EST_OK || strcmp(cmd->v.cert, "-") == 0 ||
-		(delivery->finished && (!in_token || cmd->v.dry_run)))
+		(r->delivery.finished && (!in_token || cmd->v.dry_run)))
 		return rc;
 	rc = est_certs_load(cmd->v.cert, &again, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	*changed |= in_token || !est_span_eq(est_certs_get(*old, 0), est_certs_get(again, 0));
-	est_certs_free(*old);
-	*old = again;
-	if (in_token && (delivery->finished || request_unfinished(cmd, NULL)))
-		rc = est_newkey_token_repair(cmd->v.key, cmd->v.output, cmd_key_secret, cmd,
-			est_certs_get(*old, 0), delivery_keep(&cmd->v), cmd->v.dry_run,
-			&delivery->recovered, &cmd->err);
-	else if (cmd->v.key && !in_token)
-		rc = est_newkey_repair(cmd->v.key, est_certs_get(*old, 0), cmd->v.cert,
-			cmd->v.dry_run, &delivery->recovered, &cmd->err);
-	delivery->finished |= delivery->recovered;
+	r->changed = in_token || !est_span_eq(est_certs_get(r->old, 0), est_certs_get(again, 0));
+	est_certs_free(r->old);
+	r->old = again;
+	return repair_key(cmd, est_certs_get(again, 0), &r->delivery);
+}
+
+/* The old key has to be there even when a new one is made: the old certificate authenticates. */
+static enum est_code renew(struct cmd *cmd, struct renewal *r)
+{
+	const struct est_span old = est_certs_get(r->old, 0);
+	struct est_client *client = NULL;
+	struct est_key *key = NULL;
+	const char *new_type = NULL;
+	enum est_code rc;
+
+	rc = est_key_load(r->key_file, cmd_key_secret, cmd, &key, &cmd->err);
+	if (rc == EST_OK)
+		rc = est_key_match(key, r->key_file, old, r->files.cert, &cmd->err);
+	if (rc == EST_OK)
+		rc = choose_identity(cmd, old, key);
+	if (rc == EST_OK)
+		rc = cmd_client(cmd, &client);
+	if (rc != EST_OK)
+		goto out;
+	r->request.key_file = r->key_file;
+	if (cmd->v.key_out || cmd->v.rekey) {
+		new_type = est_key_type(key);
+	} else {
+		r->request.key = key;
+		key = NULL;
+	}
+	if (!cmd->v.dry_run)
+		r->request.client = client;
+	rc = request_make(cmd, old, new_type, &r->request);
+	if (rc == EST_OK)
+		rc = delivery_order(cmd, &r->delivery, &r->request, old,
+			new_type ? "rekeyed" : "renewed");
+out:
+	request_wipe(&r->request);
+	est_key_free(key);
+	est_client_free(client);
 	return rc;
+}
+
+/* What there is to do is decided before anything is locked, and again when another run, or the
+ * recovery, has changed what that was decided from. */
+static enum est_code renew_if_due(struct cmd *cmd, struct renewal *r)
+{
+	enum schedule_step step;
+	enum est_code rc;
+
+	if (request_unfinished(cmd, NULL)) /* is it for a key that this run would make? */
+		spare_encrypted(cmd, r);
+	rc = schedule_next(cmd, &r->files, &step);
+	if (rc != EST_OK || step == SCHEDULE_SKIP)
+		return rc;
+	spare_encrypted(cmd, r);
+	rc = open_files(cmd, r);
+	if (rc == EST_OK && r->delivery.finished)
+		return delivery_recovered(cmd, &r->delivery, r->key_file);
+	if (rc == EST_OK && (step == SCHEDULE_RECOVER || r->changed))
+		rc = schedule_next(cmd, &r->files, &step);
+	return rc == EST_OK && step != SCHEDULE_SKIP ? renew(cmd, r) : rc;
 }
 
 static enum est_code run(struct cmd *cmd)
 {
-	char stored[2][PATH_MAX];
-	struct est_client *client = NULL;
-	struct delivery delivery = { 0 };
-	struct request request = { .will_send = !cmd->v.dry_run };
-	const char *cert_file, *output;
-	struct est_certs *old = NULL;
-	struct est_key *key = NULL;
-	bool due = true, look_again, unasked;
+	struct renewal renewal = { 0 };
 	enum est_code rc;
 
 	if (cmd->v.config_dir && !cmd->profile)
 		return profiles_run(cmd);
-	name_stored(&cmd->v, stored);
-	unasked = may_rekey(&cmd->v);
-	rc = check_options(cmd);
+	name_stored(&cmd->v, &renewal);
+	renewal.rekey_unasked = may_rekey(&cmd->v);
+	rc = check_options(cmd, renewal.rekey_unasked);
 	if (rc == EST_OK && !cmd->v.status)
 		rc = cmd_check_network(cmd);
 	if (rc != EST_OK)
 		return rc;
-	name_outputs(&cmd->v);
-	cmd->v.rekey |= unasked;
-	cert_file = cmd->v.cert;
-	request.key_file = cmd->v.key ? cmd->v.key : cert_file;
-	output = cmd->v.store    ? (cert_file != stored[0] ? stored[0] : NULL)
-		 : cmd->v.output ? cmd->v.output
-				 : cmd->v.combined;
-	if (request_unfinished(cmd, NULL)) { /* does this run go on with it? */
-		place_key(cmd, request.key_file, unasked);
-		unasked = false;
-	}
-	look_again = !cmd->v.status && delivery_unfinished(cmd, cmd->v.output);
-	if (!look_again)
-		rc = schedule_due(cmd, cert_file, output, &due);
-	if (rc != EST_OK || !due)
-		return rc;
-	rc = place_key(cmd, request.key_file, unasked);
-	if (rc != EST_OK)
-		return rc;
-	rc = open_files(cmd, &old, &delivery, &look_again);
-	if (rc == EST_OK && delivery.finished) {
-		rc = delivery_recovered(cmd, &delivery, cmd->v.output, request.key_file);
-		goto out;
-	}
-	if (rc == EST_OK && look_again)
-		rc = schedule_due(cmd, cert_file, output, &due);
-	if (rc != EST_OK || !due)
-		goto out;
-	rc = est_key_load(request.key_file, cmd_key_secret, cmd, &key, &cmd->err);
-	if (rc == EST_OK)
-		rc = est_key_match(key, request.key_file, est_certs_get(old, 0), cert_file,
-			&cmd->err);
-	if (rc == EST_OK)
-		rc = choose_identity(cmd, est_certs_get(old, 0), key);
-	if (rc == EST_OK)
-		rc = cmd_client(cmd, &client);
-	if (rc == EST_OK && !cmd->v.key_out && !cmd->v.rekey) {
-		request.key = key;
-		key = NULL;
-	}
-	if (request.will_send)
-		request.client = client;
-	if (rc == EST_OK)
-		rc = request_make(cmd, est_certs_get(old, 0), key ? est_key_type(key) : NULL,
-			&request);
-	if (rc == EST_OK && cmd->v.dry_run)
-		request_dry_run(cmd, &request);
-	else if (rc == EST_OK)
-		rc = reenroll(cmd, client, est_certs_get(old, 0), &request, &delivery);
-out:
-	request_wipe(&request);
-	delivery_wipe(&delivery);
-	est_key_free(key);
-	est_certs_free(old);
-	est_client_free(client);
+	name_outputs(&cmd->v, &renewal);
+	rc = renew_if_due(cmd, &renewal);
+	delivery_wipe(&renewal.delivery);
+	est_certs_free(renewal.old);
 	return rc;
 }
 

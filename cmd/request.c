@@ -2,7 +2,6 @@
 /* The key and the request of csr, enroll and reenroll. */
 #include "request.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +14,17 @@ static bool any_name(const struct cmd_values *v)
 {
 	return request_has_name(v) || v->key_usage.n || v->ext_key_usage.n || v->hash ||
 	       v->challenge_file || v->otp_file || v->revocation_challenge_file;
+}
+
+const char *request_bundle(const struct cmd_values *v)
+{
+	return v->store ? "store" : v->combined ? "combined" : v->p12 ? "p12" : NULL;
+}
+
+const char *request_stored(const struct cmd_values *v, const char *name, char out[PATH_MAX])
+{
+	(void)snprintf(out, PATH_MAX, "%s/%s", v->store, name);
+	return out;
 }
 
 struct named { /* a file that an option names */
@@ -92,13 +102,10 @@ enum est_code request_check_files(struct cmd *cmd)
 				"--%s needs a file: standard output is for the certificate",
 				outputs[i].option);
 	}
-	if (cmd->v.output && strcmp(cmd->v.output, "-") == 0 &&
-		(cmd->v.store || cmd->v.combined || cmd->v.p12))
+	if (cmd->v.output && strcmp(cmd->v.output, "-") == 0 && request_bundle(&cmd->v))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"-o - is for a certificate that goes into no other file: not with --%s",
-			cmd->v.store      ? "store"
-			: cmd->v.combined ? "combined"
-					  : "p12");
+			request_bundle(&cmd->v));
 	for (size_t i = 0; cmd->v.store && i < n; i++) {
 		if (outputs[i].file && outputs[i].file != cmd->v.p12)
 			return est_fail(&cmd->err, EST_E_USAGE,
@@ -155,10 +162,9 @@ enum est_code request_check_name(struct cmd *cmd, bool named)
 /* Without --key-out the new key's only place is one file that is replaced as a whole. */
 static const char *key_file(const struct cmd_values *v, char stored[PATH_MAX])
 {
-	(void)snprintf(stored, PATH_MAX, "%s/key.pem", v->store ? v->store : "");
 	return v->key_out    ? v->key_out
 	       : v->combined ? v->combined
-	       : v->store    ? stored
+	       : v->store    ? request_stored(v, "key.pem", stored)
 	       : v->rekey    ? v->key
 			     : v->p12;
 }
@@ -196,8 +202,7 @@ static enum est_code try_key_file(struct cmd *cmd, const char *key_type)
 /* Without a new key, what the certificate goes to has the request beside it; NULL: no file does. */
 static const char *kept_file(const struct cmd_values *v, char stored[PATH_MAX])
 {
-	(void)snprintf(stored, PATH_MAX, "%s/current", v->store ? v->store : "");
-	return v->store ? stored : delivery_file(v, v->output);
+	return v->store ? request_stored(v, "current", stored) : delivery_file(v);
 }
 
 /* With one, the key has; one in a token has no file, and its certificate must have one. */
@@ -239,7 +244,7 @@ bool request_unfinished(const struct cmd *cmd, time_t *when)
 }
 
 /* Before anybody is asked anything: the server may have said when that is to be. */
-static enum est_code open_pending(struct cmd *cmd, struct request *r)
+static enum est_code open_pending(struct cmd *cmd, struct request *r, bool *found)
 {
 	const struct cmd_values *v = &cmd->v;
 	const bool new_key = !r->key && !v->csr;
@@ -247,9 +252,10 @@ static enum est_code open_pending(struct cmd *cmd, struct request *r)
 	const char *file = new_key ? beside_key(v, stored) : kept_file(v, stored);
 	enum est_code rc;
 
-	if (!r->will_send || !file)
+	if (!r->client || !file)
 		return EST_OK;
-	rc = est_pending_open(r->client, file, &r->pending, &r->unfinished, &cmd->err);
+	rc = est_pending_open(r->client, file, &r->pending, found, &cmd->err);
+	r->fate = *found ? REQUEST_KEPT : REQUEST_REMOVED;
 	if (rc != EST_OK || (new_key && !new_key_waits(v, stored)))
 		return rc; /* a request is worth nothing without its key */
 	rc = est_pending_wait(r->pending, &cmd->err);
@@ -270,6 +276,8 @@ static enum est_code make_key(struct cmd *cmd, const char *key_type, struct requ
 		rc = est_newkey_open(key_file(&cmd->v, stored), key_type,
 			key_flags(&cmd->v) | (r->plan.no_signatures ? EST_NEWKEY_NO_SIGNATURES : 0),
 			&r->newkey, &r->resumed, &cmd->err);
+	if (rc == EST_OK)
+		r->fate = r->resumed ? REQUEST_KEPT : REQUEST_REMOVED;
 	if (rc == EST_OK && r->resumed)
 		cmd_notice(cmd, "going on with the key of an unfinished run in %s",
 			est_newkey_path(r->newkey));
@@ -301,8 +309,8 @@ static enum est_code plan_request(struct cmd *cmd, const struct est_csr_spec *sp
 	return rc;
 }
 
-/* On disk before it leaves: the next run sends the same. */
-static enum est_code keep_request(struct cmd *cmd, struct request *r)
+/* On disk before it leaves: the next run sends the same.  found: one was there. */
+static enum est_code keep_request(struct cmd *cmd, struct request *r, bool found)
 {
 	bool same = true;
 	enum est_code rc;
@@ -312,10 +320,10 @@ static enum est_code keep_request(struct cmd *cmd, struct request *r)
 	rc = est_pending_request(r->pending, &r->csr, &same, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	if (!same && (r->resumed || r->unfinished))
+	if (!same && (r->resumed || found))
 		cmd_notice(cmd, "the unfinished run has left no such request: a new one is made");
-	r->unfinished &= same;
 	r->resumed |= same;
+	r->fate = r->resumed ? REQUEST_KEPT : REQUEST_REMOVED;
 	return EST_OK;
 }
 
@@ -324,14 +332,15 @@ static enum est_code keep_request(struct cmd *cmd, struct request *r)
 static enum est_code take_csr(struct cmd *cmd, struct request *r)
 {
 	enum est_code rc = est_csr_load(cmd->v.csr, &r->csr, &cmd->err);
+	bool found = false;
 
 	if (rc == EST_OK)
-		rc = open_pending(cmd, r);
+		rc = open_pending(cmd, r, &found);
 	if (rc == EST_OK && r->client)
 		rc = attrs_fetch(cmd, r->client, &r->attrs);
 	if (rc == EST_OK && r->attrs)
 		rc = est_plan_make(NULL, "ec:p256", false, r->attrs, &r->plan, &cmd->err);
-	return rc == EST_OK ? keep_request(cmd, r) : rc;
+	return rc == EST_OK ? keep_request(cmd, r, found) : rc;
 }
 
 struct secrets {
@@ -382,6 +391,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 		.plan = &r->plan,
 	};
 	enum est_code rc = EST_OK;
+	bool found = false;
 
 	if (v->csr)
 		return take_csr(cmd, r);
@@ -390,15 +400,11 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 		r->key_file = v->use_key;
 		rc = est_key_load(v->use_key, cmd_key_secret, cmd, &r->key, &cmd->err);
 	}
-	if (rc == EST_OK && r->key && (v->store || v->combined || v->p12) &&
-		!est_key_exportable(r->key))
+	if (rc == EST_OK && r->key && request_bundle(v) && !est_key_exportable(r->key))
 		rc = est_fail(&cmd->err, EST_E_USAGE,
-			"--%s needs the key, and a token does not give it away",
-			v->store      ? "store"
-			: v->combined ? "combined"
-				      : "p12");
+			"--%s needs the key, and a token does not give it away", request_bundle(v));
 	if (rc == EST_OK)
-		rc = open_pending(cmd, r);
+		rc = open_pending(cmd, r, &found);
 	if (rc == EST_OK)
 		rc = plan_request(cmd, &spec, key_type, r);
 	if (rc == EST_OK)
@@ -410,7 +416,7 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 	if (rc == EST_OK)
 		rc = est_csr_build(&spec, request_key(r), &r->csr, &cmd->err);
 	if (rc == EST_OK)
-		rc = keep_request(cmd, r);
+		rc = keep_request(cmd, r, found);
 	est_buf_free(&secrets.challenge);
 	est_buf_free(&secrets.otp);
 	est_buf_free(&secrets.revocation);
@@ -419,35 +425,25 @@ enum est_code request_make(struct cmd *cmd, struct est_span renew, const char *k
 
 void request_outcome(struct cmd *cmd, struct request *r, bool maybe_issued, enum est_code rc)
 {
-	r->keep = rc != EST_OK && maybe_issued;
-	r->unfinished = rc != EST_OK &&
-			(r->unfinished || (r->pending && est_pending_accepted(r->pending)));
+	/* An issued certificate is not in place yet, and nothing is if its key is lost; where the
+	 * key stays, only a request that the server has accepted is worth more than a new one. */
+	if (r->newkey ? maybe_issued
+		      : rc != EST_OK && r->pending && est_pending_accepted(r->pending))
+		r->fate = REQUEST_KEPT;
+	else if (rc == EST_OK)
+		r->fate = REQUEST_USED;
 	if (rc == EST_E_PENDING)
 		cmd_json_string(cmd, "action", "pending");
-	if (r->newkey && (r->keep || (r->resumed && rc != EST_OK)))
+	if (r->newkey && rc != EST_OK && r->fate == REQUEST_KEPT)
 		cmd_notice(cmd, "the new key is kept in %s: the same command goes on with it",
 			est_newkey_path(r->newkey));
 }
 
-const char *request_done(struct cmd *cmd, const struct request *r, const char *done)
-{
-	if (r->resumed)
-		done = "recovered";
-	cmd_json_string(cmd, "action", done);
-	return done;
-}
-
-void request_dry_run(struct cmd *cmd, const struct request *r)
-{
-	cmd_notice(cmd, "dry run: would send a request of %zu bytes", r->csr.n);
-	cmd_json_string(cmd, "action", "dry-run");
-}
-
 void request_wipe(struct request *r)
 {
-	if (r->newkey && !r->keep && !r->resumed)
+	if (r->newkey && r->fate == REQUEST_REMOVED)
 		est_newkey_discard(r->newkey);
-	if (r->pending && !r->newkey && !r->unfinished) /* without it nothing is lost */
+	if (r->pending && !r->newkey && r->fate != REQUEST_KEPT)
 		est_pending_remove(r->pending);
 	est_pending_free(r->pending);
 	est_newkey_free(r->newkey);

@@ -5,17 +5,24 @@
 
 #include "hook.h"
 
+#include <limits.h>
+
+/* What becomes of a new key and its request, or of a request alone, when the run ends. */
+enum request_fate {
+	REQUEST_REMOVED, /* nobody has certified it */
+	REQUEST_KEPT,    /* somebody may have: the next run goes on with it */
+	REQUEST_USED     /* the certificate is in place, and the new key with it */
+};
+
 struct request {
 	const char *key_file;        /* of a key that was there; NULL: none */
 	struct est_key *key;         /* --use-key, or the old key; NULL with --csr or a new key */
-	struct est_newkey *newkey;   /* --new-key: on disk already, under its temporary name */
-	bool resumed;                /* it is that of an unfinished run */
+	struct est_newkey *newkey;   /* on disk already, under its temporary name */
 	struct est_pending *pending; /* the request on disk; NULL: none is kept */
-	bool unfinished;             /* an earlier run has left one, or this one leaves it */
-	bool keep;                   /* the server may have certified it */
-	bool will_send;              /* then the request is kept on disk */
-	struct est_client *client;   /* to ask for CSR attributes; NULL: they are in attrs */
-	struct est_csrattrs *attrs;  /* NULL: the CA wants nothing */
+	bool resumed;                /* key or request are those of an unfinished run */
+	enum request_fate fate;
+	struct est_client *client;  /* whom to ask; NULL: nothing is sent, and kept on disk */
+	struct est_csrattrs *attrs; /* NULL: the CA wants nothing */
 	struct est_plan plan;
 	struct est_buf csr; /* DER */
 };
@@ -50,12 +57,18 @@ const struct est_key *request_key(const struct request *request);
 /* Whether this run would go on with the request of an earlier one, which does not know how that
  * ended; *when (may be NULL) is from when on the server may be asked again, 0: now. */
 bool request_unfinished(const struct cmd *cmd, time_t *when);
+/* The option, without dashes, whose file holds the key next to the certificate; NULL: none. */
+const char *request_bundle(const struct cmd_values *v);
+/* "DIR/NAME" of --store, in out. */
+const char *request_stored(const struct cmd_values *v, const char *name, char out[PATH_MAX]);
 /* After the POST: a new key that the server may have certified is kept; says where. */
 void request_outcome(struct cmd *cmd, struct request *request, bool maybe_issued, enum est_code rc);
-/* "action" in JSON, which it returns: done, or recovered when an earlier run had begun it. */
-const char *request_done(struct cmd *cmd, const struct request *request, const char *done);
-void request_dry_run(struct cmd *cmd, const struct request *request);
 void request_wipe(struct request *request);
+
+struct delivery_part {
+	struct est_output *file; /* NULL: it is not asked for */
+	struct est_buf content;
+};
 
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
@@ -64,30 +77,28 @@ struct delivery {
 	bool recovered;        /* an unfinished run's files are in place now */
 	bool finished; /* so, or its hook is owed: nothing else is open, delivery_recovered() next
 			*/
-	struct est_output *cert, *chain, *combined, *p12;
-	struct est_generation *generation;
-	struct est_buf cert_text, chain_text, combined_text, p12_bytes, key_text;
+	struct delivery_part cert, chain, combined, p12;
 	struct est_buf p12_password; /* with a NUL */
+	struct est_generation *generation;
+	struct est_buf stored_key; /* PEM, for the generation */
 };
 
-/* The file by whose name runs find each other; NULL: there is none.  cert as below. */
-const char *delivery_file(const struct cmd_values *v, const char *cert);
+/* The file by whose name runs find each other; NULL: there is none. */
+const char *delivery_file(const struct cmd_values *v);
 /* An earlier run has left something to repair or to finish; nothing is opened or written. */
-bool delivery_unfinished(const struct cmd *cmd, const char *cert);
-/* Locks, recovers, and opens every destination before anything is sent.  cert: NULL or "-" is
- * standard output. */
-enum est_code delivery_open(struct cmd *cmd, const char *cert, struct delivery *out) EST_MUST_CHECK;
+bool delivery_unfinished(const struct cmd *cmd);
+/* Locks, recovers, and opens every destination before anything is sent. */
+enum est_code delivery_open(struct cmd *cmd, struct delivery *out) EST_MUST_CHECK;
 /* --keep, or what it is by default. */
 unsigned delivery_keep(const struct cmd_values *v);
-/* Writes and syncs everything, tries it, then swaps.  done: for request_done(). */
-enum est_code delivery_install(struct cmd *cmd, struct delivery *d, const struct est_issued *issued,
-	struct request *request, const char *done) EST_MUST_CHECK;
-/* Runs the hook for what is in place now.  cert: where it goes without --combined or --store;
- * key_file: the key when no option of the output has it; either may be NULL. */
-enum est_code delivery_hook(struct cmd *cmd, struct delivery *d, const char *action,
-	const char *cert, const char *key_file, const struct est_certs *chain) EST_MUST_CHECK;
-/* When .finished is all that there was to do: says so, and runs the hook that is still owed. */
-enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d, const char *cert,
+/* Sends the request, puts the certificate in place and runs the hook.  old: the certificate that
+ * is renewed, or an empty span; done: what then was done, a word for "action".  Without
+ * request->client says only what would be sent. */
+enum est_code delivery_order(struct cmd *cmd, struct delivery *d, struct request *request,
+	struct est_span old, const char *done) EST_MUST_CHECK;
+/* When .finished is all that there was to do: says so, and runs the hook that is still owed.
+ * key_file: of the key, when no option of the output has it; may be NULL. */
+enum est_code delivery_recovered(struct cmd *cmd, struct delivery *d,
 	const char *key_file) EST_MUST_CHECK;
 void delivery_wipe(struct delivery *d);
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,6 +64,17 @@ enum est_code schedule_check(struct cmd *cmd)
 	return EST_OK;
 }
 
+/* What the next run is to do, and the certificate whose dates say so. */
+struct plan {
+	enum schedule_step step;
+	struct est_certs *certs; /* NULL with SCHEDULE_RECOVER unless --status asks */
+	const char *file;        /* they are in; borrowed */
+	struct est_cert_info info;
+	struct est_schedule when;
+	bool pending;        /* an earlier run has left something */
+	time_t ask_again_at; /* its server may be asked; 0: now */
+};
+
 const char *schedule_name(const struct est_cert_info *info)
 {
 	return *info->subject ? info->subject : info->n_sans ? info->sans[0] : info->serial;
@@ -72,26 +82,25 @@ const char *schedule_name(const struct est_cert_info *info)
 
 /* The certificate whose dates count: with -o, once it is there, the renewed one, else each run
  * would renew the old one again. */
-static enum est_code load(struct cmd *cmd, const char *cert_file, const char *output,
-	const char **file, struct est_certs **out)
+static enum est_code load(struct cmd *cmd, const struct schedule_files *files, struct plan *p)
 {
-	struct est_certs *old = NULL, *fresh = NULL;
+	const char *installed = files->installed;
+	struct est_certs *fresh = NULL;
 	struct est_error ignored;
-	enum est_code rc = est_certs_load(cert_file, &old, &cmd->err);
+	enum est_code rc = est_certs_load(files->cert, &p->certs, &cmd->err);
 
-	if (rc != EST_OK)
+	p->file = files->cert;
+	if (rc != EST_OK || !installed || strcmp(installed, "-") == 0 ||
+		strcmp(installed, files->cert) == 0 || access(installed, F_OK) != 0 ||
+		est_certs_load(installed, &fresh, &ignored) != EST_OK)
 		return rc;
-	if (output && strcmp(output, "-") != 0 && strcmp(output, cert_file) != 0 &&
-		access(output, F_OK) == 0 && est_certs_load(output, &fresh, &ignored) == EST_OK &&
-		est_cert_same_subject(est_certs_get(old, 0), est_certs_get(fresh, 0))) {
-		est_certs_free(old);
-		*out = fresh;
-		*file = output;
-		return EST_OK;
+	if (est_cert_same_subject(est_certs_get(p->certs, 0), est_certs_get(fresh, 0))) {
+		est_certs_free(p->certs);
+		p->certs = fresh;
+		p->file = installed;
+	} else {
+		est_certs_free(fresh);
 	}
-	est_certs_free(fresh);
-	*out = old;
-	*file = cert_file;
 	return EST_OK;
 }
 
@@ -124,10 +133,8 @@ void schedule_installed(struct cmd *cmd, const struct est_cert_info *info)
 	char stored[PATH_MAX], again[40];
 	struct est_schedule s;
 
-	if (cmd->v.store) {
-		(void)snprintf(stored, sizeof(stored), "%s/current/cert.pem", cmd->v.store);
-		file = stored;
-	}
+	if (cmd->v.store)
+		file = request_stored(&cmd->v, "current/cert.pem", stored);
 	est_schedule(info->not_before, info->not_after, time(NULL), &policy, &s);
 	if (s.due != EST_DUE_NOW || policy.percent == 100 ||
 		utimensat(AT_FDCWD, file, mark, 0) != 0)
@@ -140,24 +147,51 @@ void schedule_installed(struct cmd *cmd, const struct est_cert_info *info)
 		schedule_name(info), again);
 }
 
-static enum est_code decide(struct cmd *cmd, const struct est_certs *certs, const char *file,
-	struct est_cert_info *info, struct est_schedule *out)
+static enum est_code read_dates(struct cmd *cmd, struct plan *p)
 {
 	struct est_renew_policy policy = policy_of(cmd);
+	const struct est_span cert = est_certs_get(p->certs, 0);
 	enum est_code rc;
 
-	rc = est_cert_seed(est_certs_get(certs, 0), &policy.seed, &cmd->err);
+	rc = est_cert_seed(cert, &policy.seed, &cmd->err);
 	if (rc == EST_OK)
-		rc = est_cert_words(est_certs_get(certs, 0), info, &cmd->err);
+		rc = est_cert_words(cert, &p->info, &cmd->err);
 	if (rc != EST_OK)
 		return rc;
-	policy.installed = marked(file, info->not_before);
-	est_schedule(info->not_before, info->not_after, time(NULL), &policy, out);
-	if (cmd->v.force && out->due < EST_DUE_NOW)
-		out->due = EST_DUE_NOW;
+	policy.installed = marked(p->file, p->info.not_before);
+	est_schedule(p->info.not_before, p->info.not_after, time(NULL), &policy, &p->when);
+	if (cmd->v.force && p->when.due < EST_DUE_NOW)
+		p->when.due = EST_DUE_NOW;
 	if (cmd->v.force)
-		out->wait_ms = 0;
+		p->when.wait_ms = 0;
 	return EST_OK;
+}
+
+static void plan_wipe(struct plan *p)
+{
+	est_cert_info_wipe(&p->info);
+	est_certs_free(p->certs);
+	*p = (struct plan){ 0 };
+}
+
+/* From what is on disk, the options and the time; nothing is written, nobody is asked. */
+static enum est_code plan_make(struct cmd *cmd, const struct schedule_files *files, struct plan *p)
+{
+	const bool recover = !files->locked && delivery_unfinished(cmd);
+	const bool resume = request_unfinished(cmd, &p->ask_again_at);
+	enum est_code rc = EST_OK;
+
+	p->pending = recover || resume;
+	/* The certificate is read when it is whole again. */
+	if (!recover || cmd->v.status)
+		rc = load(cmd, files, p);
+	if (rc == EST_OK && p->certs)
+		rc = read_dates(cmd, p);
+	p->step = recover                                        ? SCHEDULE_RECOVER
+		  : resume                                       ? SCHEDULE_RESUME
+		  : p->when.due >= EST_DUE_NOW || cmd->v.dry_run ? SCHEDULE_RENEW
+								 : SCHEDULE_SKIP;
+	return rc;
 }
 
 /* "is valid until ..., and due from ... on" */
@@ -197,19 +231,18 @@ static void json_schedule(struct cmd *cmd, const struct est_schedule *s)
 			s->due == EST_DUE_NEVER ? NULL : cmd_json_time(s->due_at));
 }
 
-static enum est_code skip(struct cmd *cmd, const struct est_certs *certs,
-	const struct est_cert_info *info, const struct est_schedule *s)
+static enum est_code skip(struct cmd *cmd, const struct plan *p)
 {
 	char text[200];
 
-	explain(info, s, text, sizeof(text));
-	cmd_notice(cmd, "skipped: %s %s", schedule_name(info), text);
+	explain(&p->info, &p->when, text, sizeof(text));
+	cmd_notice(cmd, "skipped: %s %s", schedule_name(&p->info), text);
 	cmd->status = (int)cmd->v.skip_status;
 	cmd->skipped = true;
 	cmd_json_string(cmd, "action", "skipped");
 	cmd_json_bool(cmd, "changed", false);
-	json_schedule(cmd, s);
-	return cmd_json_certs(cmd, certs, false);
+	json_schedule(cmd, &p->when);
+	return cmd_json_certs(cmd, p->certs, false);
 }
 
 /* CLOCK_MONOTONIC, in pieces: a clock that jumps does not change it, a signal ends it. */
@@ -229,39 +262,36 @@ static enum est_code wait_turn(struct cmd *cmd, uint32_t ms)
 }
 
 /* --status: the line on standard output, or the names in JSON. */
-static enum est_code status(struct cmd *cmd, const struct est_certs *certs, const char *cert_file,
-	const struct est_cert_info *info, const struct est_schedule *s)
+static enum est_code status(struct cmd *cmd, const char *cert_file, const struct plan *p)
 {
-	const bool left = delivery_unfinished(cmd, cmd->v.output);
-	time_t when = 0;
-	const bool pending = request_unfinished(cmd, &when) || left;
-	const char *next = left                    ? "recover"
-			   : pending               ? "resume"
-			   : s->due >= EST_DUE_NOW ? "renew"
-						   : "skip";
-	int64_t left_s = (int64_t)info->not_after - time(NULL);
+	static const char *const steps[] = { [SCHEDULE_SKIP] = "skip",
+		[SCHEDULE_RENEW] = "renew",
+		[SCHEDULE_RESUME] = "resume",
+		[SCHEDULE_RECOVER] = "recover" };
+	int64_t left_s = (int64_t)p->info.not_after - time(NULL);
 	struct est_buf line = { 0 };
 	char text[200], ask[64] = "", at[40];
 	enum est_code rc;
 
 	/* The last second of a day belongs to it, before and after the end. */
 	left_s = left_s < 0 ? (left_s - DAY_S + 1) / DAY_S : left_s / DAY_S;
-	explain(info, s, text, sizeof(text));
 	cmd_json_string(cmd, "action", "status");
-	cmd_json_string(cmd, "next", next);
-	cmd_json_bool(cmd, "pending", pending);
-	if (cmd->json && when > 0)
-		json_object_object_add(cmd->json, "ask_again_at", cmd_json_time(when));
-	json_schedule(cmd, s);
+	cmd_json_string(cmd, "next", steps[p->step]);
+	cmd_json_bool(cmd, "pending", p->pending);
+	if (cmd->json && p->ask_again_at > 0)
+		json_object_object_add(cmd->json, "ask_again_at", cmd_json_time(p->ask_again_at));
+	json_schedule(cmd, &p->when);
 	if (cmd->json)
 		jsonc_number(cmd->json, "days_left", left_s);
 	if (cmd->json)
-		return cmd_json_certs(cmd, certs, false);
-	if (when > time(NULL) && cmd_time_text(when, at, sizeof(at)))
+		return cmd_json_certs(cmd, p->certs, false);
+	explain(&p->info, &p->when, text, sizeof(text));
+	if (p->ask_again_at > time(NULL) && cmd_time_text(p->ask_again_at, at, sizeof(at)))
 		(void)snprintf(ask, sizeof(ask), ", not before %s", at);
 	rc = est_buf_printf(&line, &cmd->err, "%s: %s: %lld days left, %s, next: %s%s; it %s",
-		cmd->profile ? cmd->profile->name : cert_file, schedule_name(info),
-		(long long)left_s, pending ? "pending" : "nothing pending", next, ask, text);
+		cmd->profile ? cmd->profile->name : cert_file, schedule_name(&p->info),
+		(long long)left_s, p->pending ? "pending" : "nothing pending", steps[p->step], ask,
+		text);
 	if (rc == EST_OK) /* the file's name came from outside */
 		rc = est_buf_printable(&cmd->product, est_buf_span(&line), 4 * line.n, &cmd->err);
 	if (rc == EST_OK)
@@ -270,37 +300,24 @@ static enum est_code status(struct cmd *cmd, const struct est_certs *certs, cons
 	return rc;
 }
 
-enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *output, bool *due)
+enum est_code schedule_next(struct cmd *cmd, const struct schedule_files *files,
+	enum schedule_step *step)
 {
-	bool wait = !cmd->v.dry_run && !cmd->v.status;
-	struct est_cert_info info = { 0 };
-	struct est_certs *certs = NULL;
-	const char *file = NULL;
-	struct est_schedule s;
-	enum est_code rc;
+	const bool waits = !cmd->v.dry_run && !cmd->v.status;
+	struct plan p = { 0 };
+	enum est_code rc = plan_make(cmd, files, &p);
 
-	for (;; wait = false) {
-		rc = load(cmd, cert_file, output, &file, &certs);
-		if (rc == EST_OK)
-			rc = decide(cmd, certs, file, &info, &s);
-		if (rc != EST_OK || !wait || s.due < EST_DUE_NOW || s.wait_ms == 0)
-			break;
-		rc = wait_turn(cmd, s.wait_ms);
-		if (rc != EST_OK)
-			break;
-		est_cert_info_wipe(&info); /* another run may have renewed it meanwhile */
-		est_certs_free(certs);
-		certs = NULL;
+	if (rc == EST_OK && waits && p.when.due >= EST_DUE_NOW && p.when.wait_ms > 0) {
+		rc = wait_turn(cmd, p.when.wait_ms);
+		plan_wipe(&p);
+		if (rc == EST_OK) /* another run may have renewed it meanwhile */
+			rc = plan_make(cmd, files, &p);
 	}
-	if (rc == EST_OK && cmd->v.status) {
-		*due = false;
-		rc = status(cmd, certs, cert_file, &info, &s);
-	} else if (rc == EST_OK) {
-		*due = s.due >= EST_DUE_NOW || cmd->v.dry_run || request_unfinished(cmd, NULL);
-		if (!*due)
-			rc = skip(cmd, certs, &info, &s);
-	}
-	est_cert_info_wipe(&info);
-	est_certs_free(certs);
+	*step = cmd->v.status ? SCHEDULE_SKIP : p.step;
+	if (rc == EST_OK && cmd->v.status)
+		rc = status(cmd, files->cert, &p);
+	else if (rc == EST_OK && p.step == SCHEDULE_SKIP)
+		rc = skip(cmd, &p);
+	plan_wipe(&p);
 	return rc;
 }

@@ -5,15 +5,27 @@
 
 #include "cmd.h"
 
+enum schedule_step {
+	SCHEDULE_SKIP,   /* nothing is due */
+	SCHEDULE_RENEW,  /* a certificate is */
+	SCHEDULE_RESUME, /* an earlier run does not know how its request ended: it is sent again */
+	SCHEDULE_RECOVER /* an earlier run ended while it changed the files */
+};
+
+struct schedule_files {
+	const char *cert;      /* the certificate that is renewed */
+	const char *installed; /* where the new one goes: its dates count when it is there already
+				* with the same subject; NULL: in the place of the old one */
+	bool locked;           /* they are this run's: nothing is left to recover */
+};
+
 /* What the options say is possible; nothing is looked at. */
 enum est_code schedule_check(struct cmd *cmd) EST_MUST_CHECK;
-/* Whether the certificate at cert_file is to be renewed now.  output: where the new one goes; when
- * a certificate of the same subject is there already, its dates count.  Waits for this device's
- * turn
- * (--jitter), then looks again.  *due false: says so, and the run ends well without a word to the
- * network.  With --status that is what it does in any case. */
-enum est_code schedule_due(struct cmd *cmd, const char *cert_file, const char *output,
-	bool *due) EST_MUST_CHECK;
+/* What is to be done now.  Waits for this device's turn (--jitter), then looks again.  With
+ * SCHEDULE_SKIP it has said so, and the run ends well without a word to the network; --status has
+ * that end in any case. */
+enum est_code schedule_next(struct cmd *cmd, const struct schedule_files *files,
+	enum schedule_step *step) EST_MUST_CHECK;
 /* Of a certificate that is in place now: by a clock that is fast it is due again at once.  Says so,
  * and gives its file the date of notBefore, by which the next runs know it. */
 void schedule_installed(struct cmd *cmd, const struct est_cert_info *info);
