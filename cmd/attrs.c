@@ -8,14 +8,14 @@
 
 enum est_code attrs_check(struct cmd *cmd)
 {
-	const char *how = cmd->v.csrattrs;
+	unsigned ignored;
+	enum est_code rc = cmd_choice(cmd, "csrattrs", cmd->v.csrattrs, "auto, ignore, require",
+		&ignored);
 
-	if (how && strcmp(how, "auto") && strcmp(how, "ignore") && strcmp(how, "require"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--csrattrs is auto, ignore or require");
-	if (cmd->v.csr && attrs_required(cmd))
+	if (rc == EST_OK && cmd->v.csr && attrs_required(cmd))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--csr is sent as it is: CSR attributes could not change it");
-	return EST_OK;
+	return rc;
 }
 
 bool attrs_required(const struct cmd *cmd)
@@ -26,6 +26,7 @@ bool attrs_required(const struct cmd *cmd)
 enum est_code attrs_from_file(struct cmd *cmd, struct est_csrattrs **out)
 {
 	struct est_quirks quirks = { .strict = cmd->v.strict };
+	struct est_error why;
 	struct est_buf text = { 0 }, der = { 0 };
 	enum est_code rc;
 
@@ -36,8 +37,12 @@ enum est_code attrs_from_file(struct cmd *cmd, struct est_csrattrs **out)
 		rc = est_body_decode(est_buf_span(&text), &quirks, &der, &cmd->err);
 	if (rc == EST_OK)
 		rc = est_csrattrs_decode(est_buf_span(&der), &quirks, out, &cmd->err);
-	if (rc == EST_E_PROTOCOL && !cmd->v.strict)
-		rc = cmd->err.code = EST_E_INPUT; /* it is a local file */
+	if (rc == EST_E_PROTOCOL) { /* it is a local file */
+		why = cmd->err;
+		rc = est_fail(&cmd->err, cmd->v.strict ? rc : EST_E_INPUT, "%s: %s", cmd->v.from,
+			why.msg);
+		est_reason(&cmd->err, why.reason);
+	}
 	cmd_json_quirks(cmd, &quirks);
 	est_buf_free(&der);
 	est_buf_free(&text);

@@ -20,8 +20,6 @@ static const struct cmd_option options[] = {
 		"with --update: only when the last time was that long ago, as 7d or 12h" },
 	{ "chain-out", 0, CMD_STRING, CMD_AT(chain_out), "FILE", NULL,
 		"where the intermediates go that lead to the anchors" },
-	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
-		"check options and files, send nothing" },
 	{ 0 },
 };
 
@@ -104,13 +102,13 @@ void cacerts_close(struct cacerts_files *files)
 static enum est_code check_options(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
+	unsigned ignored;
 	enum est_code rc = cmd_no_operands(cmd);
 
+	if (rc == EST_OK)
+		rc = cmd_choice(cmd, "outform", v->outform, "pem, der, p7", &ignored);
 	if (rc != EST_OK)
 		return rc;
-	if (v->outform && strcmp(v->outform, "pem") && strcmp(v->outform, "der") &&
-		strcmp(v->outform, "p7"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--outform is pem, der or p7");
 	if (v->ca_fingerprint.n > 0 && !v->bootstrap)
 		return est_fail(&cmd->err, EST_E_USAGE, "--ca-fingerprint goes with --bootstrap");
 	for (size_t i = 0; rc == EST_OK && i < v->ca_fingerprint.n; i++)
@@ -218,6 +216,6 @@ static enum est_code run(struct cmd *cmd)
 
 const struct cmd_applet cacerts_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, options, cmd_options_common },
+	.groups = { cmd_options_network, options, cmd_options_dry_run, cmd_options_common },
 	.run = run,
 };

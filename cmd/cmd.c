@@ -96,6 +96,26 @@ void cmd_verbose(const struct cmd *cmd, const char *fmt, ...)
 	va_end(ap);
 }
 
+enum est_code cmd_choice(struct cmd *cmd, const char *option, const char *value, const char *words,
+	unsigned *out)
+{
+	const char *word = words;
+	char shown[80];
+	unsigned i = 0;
+	size_t n;
+
+	for (; value && *word; word += n + strspn(word + n, ", "), i++) {
+		n = strcspn(word, ",");
+		if (strlen(value) == n && memcmp(value, word, n) == 0)
+			break;
+	}
+	if (!*word)
+		return est_fail(&cmd->err, EST_E_USAGE, "--%s: '%s' is none of %s", option,
+			est_escape(shown, sizeof(shown), est_span_str(value)), words);
+	*out = i;
+	return EST_OK;
+}
+
 enum est_code cmd_no_operands(struct cmd *cmd)
 {
 	char shown[80];

@@ -86,6 +86,10 @@ void cmd_verbose(const struct cmd *cmd, const char *fmt, ...) EST_PRINTF(2, 3);
  * they become printable, in place. */
 void cmd_printable(char *text, size_t size);
 
+/* Which of the words a value is; the first when there is none.  EST_E_USAGE names them all, as they
+ * stand: "auto, basic, none". */
+enum est_code cmd_choice(struct cmd *cmd, const char *option, const char *value, const char *words,
+	unsigned *out) EST_MUST_CHECK;
 /* The applet takes no operands. */
 enum est_code cmd_no_operands(struct cmd *cmd) EST_MUST_CHECK;
 /* Writes to stdout at once, for output too large to keep; EST_E_OUTPUT. */

@@ -24,15 +24,16 @@ static const struct cmd_option options[] = {
 static enum est_code check_options(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
+	unsigned der = 0;
 	enum est_code rc = cmd_no_operands(cmd);
 
 	if (rc == EST_OK)
 		rc = request_check(cmd);
+	if (rc == EST_OK)
+		rc = cmd_choice(cmd, "outform", v->outform, "pem, der", &der);
 	if (rc != EST_OK)
 		return rc;
-	if (v->outform && strcmp(v->outform, "pem") && strcmp(v->outform, "der"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--outform is pem or der");
-	if (v->json && !v->output && v->outform && strcmp(v->outform, "der") == 0)
+	if (v->json && !v->output && der)
 		return est_fail(&cmd->err, EST_E_USAGE, "--json with --outform der needs -o FILE");
 	if (!v->use_key && !v->key_out) {
 		est_fail(&cmd->err, EST_E_USAGE, "a new key needs --key-out FILE");

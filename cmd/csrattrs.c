@@ -13,8 +13,6 @@ static const struct cmd_option options[] = {
 	{ "output", 'o', CMD_STRING, CMD_AT(output), "FILE", NULL,
 		"where they go (default: standard output)" },
 	{ "outform", 0, CMD_STRING, CMD_AT(outform), "FORM", NULL, "text (default), der or b64" },
-	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
-		"check options and files, send nothing" },
 	{ 0 },
 };
 
@@ -117,12 +115,13 @@ static enum est_code explain(struct cmd *cmd, const struct est_csrattrs *attrs, 
 static enum est_code check_options(struct cmd *cmd)
 {
 	const char *form = cmd->v.outform;
+	unsigned ignored;
 	enum est_code rc = cmd_no_operands(cmd);
 
+	if (rc == EST_OK)
+		rc = cmd_choice(cmd, "outform", form, "text, der, b64", &ignored);
 	if (rc != EST_OK)
 		return rc;
-	if (form && strcmp(form, "text") && strcmp(form, "der") && strcmp(form, "b64"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--outform is text, der or b64");
 	if (form && cmd->v.explain)
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--explain is text of its own: no --outform with it");
@@ -173,6 +172,6 @@ out:
 
 const struct cmd_applet csrattrs_applet = {
 	.operands = "",
-	.groups = { cmd_options_network, options, cmd_options_common },
+	.groups = { cmd_options_network, options, cmd_options_dry_run, cmd_options_common },
 	.run = run,
 };

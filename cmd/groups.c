@@ -131,6 +131,12 @@ const struct cmd_option cmd_options_sending[] = {
 	{ 0 },
 };
 
+const struct cmd_option cmd_options_dry_run[] = {
+	{ "dry-run", 'n', CMD_FLAG, CMD_AT(dry_run), NULL, NULL,
+		"check options and files, send nothing" },
+	{ 0 },
+};
+
 const struct cmd_option cmd_options_common[] = {
 	{ "config", 0, CMD_STRING, CMD_AT(config), "FILE", NULL,
 		"options from FILE, one 'long-option = value' a line" },

@@ -49,8 +49,11 @@ static int install_links(const char *dir)
 	if (slash && strlen(dir) == (size_t)(slash - self) && !strncmp(dir, self, strlen(dir)))
 		target = slash + 1;
 	for (const struct cmd_entry *e = cmd_applets; e->name; e++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/est-%s", dir, e->name) >= sizeof(path))
+		if ((size_t)snprintf(path, sizeof(path), "%s/est-%s", dir, e->name) >=
+			sizeof(path)) {
+			fprintf(stderr, "est: --install: the folder's name is too long\n");
 			return EST_E_USAGE;
+		}
 		if (symlink(target, path) != 0 && (errno != EEXIST || !is_link(path))) {
 			fprintf(stderr, "est: --install: %s: %s\n", path, strerror(errno));
 			return EST_E_OUTPUT;
@@ -123,6 +126,9 @@ int main(int argc, char **argv)
 		return finish_stdout(list_applets());
 	if (strcmp(argv[1], "--install") == 0 && argc == 3)
 		return install_links(argv[2]);
-	fprintf(stderr, "est: no such applet: %s\n%s", argv[1], usage);
+	if (strcmp(argv[1], "--install") == 0)
+		fprintf(stderr, "est: --install needs one folder for the links\n%s", usage);
+	else
+		fprintf(stderr, "est: no such applet: %s\n%s", argv[1], usage);
 	return EST_E_USAGE;
 }

@@ -19,35 +19,18 @@ static void log_line(void *ctx, enum est_log_level level, const char *line)
 		cmd_verbose(cmd, "%s", line);
 }
 
-static enum est_code parse_auth(struct cmd *cmd, enum est_auth *out)
-{
-	static const char *const names[] = {
-		[EST_AUTH_AUTO] = "auto",
-		[EST_AUTH_BASIC] = "basic",
-		[EST_AUTH_DIGEST] = "digest",
-		[EST_AUTH_BEARER] = "bearer",
-		[EST_AUTH_NONE] = "none",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!cmd->v.auth || strcmp(cmd->v.auth, names[i]) == 0) {
-			*out = (enum est_auth)i;
-			return EST_OK;
-		}
-	}
-	return est_fail(&cmd->err, EST_E_USAGE, "--auth is auto, basic, digest, bearer or none");
-}
-
 /* A way to authenticate without its secret, and a secret without its way, are mistakes.  --user and
  * EST_TOKEN may stand in an environment that other runs share. */
 static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 {
 	const struct cmd_values *v = &cmd->v;
-	enum est_code rc = parse_auth(cmd, out);
-	const enum est_auth auth = *out;
+	unsigned auth; /* an enum est_auth: the words have its order */
+	enum est_code rc = cmd_choice(cmd, "auth", v->auth, "auto, basic, digest, bearer, none",
+		&auth);
 
 	if (rc != EST_OK)
 		return rc;
+	*out = (enum est_auth)auth;
 	if (v->srp_user && ((v->auth && auth != EST_AUTH_NONE) || v->token_file))
 		return est_fail(&cmd->err, EST_E_USAGE,
 			"--srp-user and --%s contradict each other: no HTTP credentials go to a server "
@@ -72,25 +55,15 @@ static enum est_code check_auth(struct cmd *cmd, enum est_auth *out)
 
 enum est_code cmd_pop(struct cmd *cmd, enum est_pop *out)
 {
-	static const struct {
-		const char *name;
-		enum est_pop pop;
-	} ways[] = {
-		{ "auto", EST_POP_AUTO },
-		{ "off", EST_POP_OFF },
-		{ "require", EST_POP_REQUIRE },
-		{ "tls-unique", EST_POP_REQUIRE },
-		{ "tls-exporter", EST_POP_TLS_EXPORTER },
-	};
+	static const enum est_pop ways[] = { EST_POP_AUTO, EST_POP_OFF, EST_POP_REQUIRE,
+		EST_POP_REQUIRE, EST_POP_TLS_EXPORTER };
+	unsigned i;
+	enum est_code rc = cmd_choice(cmd, "pop", cmd->v.pop,
+		"auto, off, require, tls-unique, tls-exporter", &i);
 
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		if (!cmd->v.pop || strcmp(cmd->v.pop, ways[i].name) == 0) {
-			*out = ways[i].pop;
-			return EST_OK;
-		}
-	}
-	return est_fail(&cmd->err, EST_E_USAGE,
-		"--pop is auto, off, require, tls-unique or tls-exporter");
+	if (rc == EST_OK)
+		*out = ways[i];
+	return rc;
 }
 
 static enum est_code parse_compat(struct cmd *cmd, unsigned *out)
@@ -160,13 +133,16 @@ static enum est_code check_proxy(struct cmd *cmd)
 static enum est_code check_network_options(struct cmd *cmd)
 {
 	const struct cmd_values *v = &cmd->v;
+	enum est_code rc;
+	unsigned ignored;
 
 	if (!v->server) {
 		est_fail(&cmd->err, EST_E_USAGE, "no server given");
 		return est_hint(&cmd->err, "name it with --server URL or EST_SERVER");
 	}
-	if (v->tls_min && strcmp(v->tls_min, "1.2") && strcmp(v->tls_min, "1.3"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--tls-min is 1.2 or 1.3");
+	rc = cmd_choice(cmd, "tls-min", v->tls_min, "1.2, 1.3", &ignored);
+	if (rc != EST_OK)
+		return rc;
 	if (v->ipv4 && v->ipv6)
 		return est_fail(&cmd->err, EST_E_USAGE, "-4 and -6 exclude each other");
 	if ((v->key || v->send_chain) && !v->cert)
@@ -185,14 +161,13 @@ static enum est_code check_network_options(struct cmd *cmd)
 /* Without a battery a device wakes up in 1970, and every certificate is not valid yet. */
 static enum est_code check_clock(struct cmd *cmd)
 {
-	const char *floor = cmd->v.clock_floor;
 	time_t now = time(NULL), built = (time_t)EST_BUILD_TIME;
 	char clock[40], build[40];
+	unsigned off = 0;
+	enum est_code rc = cmd_choice(cmd, "clock-floor", cmd->v.clock_floor, "on, off", &off);
 
-	if (floor && strcmp(floor, "on") && strcmp(floor, "off"))
-		return est_fail(&cmd->err, EST_E_USAGE, "--clock-floor is on or off");
-	if (now >= built || (floor && strcmp(floor, "off") == 0))
-		return EST_OK;
+	if (rc != EST_OK || now >= built || off)
+		return rc;
 	cmd_time_text(now, clock, sizeof(clock));
 	cmd_time_text(built, build, sizeof(build));
 	est_fail(&cmd->err, EST_E_CLOCK, "the clock says %s, which is before est was built (%s)",

@@ -374,7 +374,12 @@ static enum est_code fail_word(const struct cmd_option *const *groups, int value
 	est_escape(shown, sizeof(shown), word);
 	if (value == ':')
 		return est_fail(err, EST_E_USAGE, "%s: needs a value", shown);
-	return est_fail(err, EST_E_USAGE, "no such option: %s", shown);
+	est_fail(err, EST_E_USAGE, "no such option: %s", shown);
+	for (size_t i = 0; word.n > 4 && (o = option_at(groups, i)); i++) {
+		if (strncmp(o->name, (const char *)word.p + 2, word.n - 2) == 0)
+			return est_hint(err, "options are spelt out: --%s", o->name);
+	}
+	return err->code;
 }
 
 static enum est_code parse_argv(const struct cmd_option *const *groups, int argc, char **argv,

@@ -87,6 +87,7 @@ extern const struct cmd_option cmd_options_request[];
 extern const struct cmd_option cmd_options_files[];
 extern const struct cmd_option cmd_options_signing[];
 extern const struct cmd_option cmd_options_sending[];
+extern const struct cmd_option cmd_options_dry_run[]; /* of what only asks */
 extern const struct cmd_option cmd_options_common[];
 extern const struct cmd_option cmd_options_schedule[];
 extern const struct cmd_option cmd_options_hook[];

@@ -362,11 +362,13 @@ static enum est_code take_scheme(struct est_span *in, bool *full, struct est_err
 	if (!mark)
 		return EST_OK;
 	scheme = (struct est_span){ in->p, (size_t)(mark - in->p) };
-	if (!http_is(scheme, "https"))
-		return est_fail(err, EST_E_USAGE,
+	if (!http_is(scheme, "https")) {
+		est_fail(err, EST_E_USAGE,
 			"the URL's scheme is \"%s\", but EST runs over https only (RFC 7030 "
 			"section 3.3)",
 			est_escape(shown, sizeof(shown), scheme));
+		return est_hint(err, "write https://, or host[:port] alone");
+	}
 	*in = span_after(*in, scheme.n + 3);
 	return EST_OK;
 }

@@ -116,7 +116,7 @@ sys.stdout.buffer.write(b"\x30" + bytes([len(body)]) + body)' >a.der
 		printf '%s' "$hex" | xxd -r -p | base64 >bad.b64
 		wire bad.b64
 		ONCE=1 refused 13 . csrattrs "${raw[@]}" -l attrs -m 20
-		ONCE=1 refused 3 . csrattrs --from bad.b64
+		ONCE=1 refused 3 '^est: csrattrs: bad.b64: ' csrattrs --from bad.b64
 	done <<-'HEX'
 		3100
 		3003020101

@@ -162,8 +162,8 @@ ext_req() {
 	seen 5 '.operation == "csrattrs"'
 	[ "$(server_log 'select(.issued) | .csr' | wc -l)" = 2 ]
 	refused 2 'sent as it is' enroll "${trust[@]}" "${account[@]}" --csr dev.csr -o c --csrattrs require
-	refused 2 'csrattrs is auto' enroll "${me[@]}" --csrattrs sometimes
-	refused 2 'csrattrs is auto' reenroll "${trust[@]}" --cert cert.pem --key k --csrattrs no
+	refused 2 "csrattrs: '.*' is none of auto" enroll "${me[@]}" --csrattrs sometimes
+	refused 2 "csrattrs: '.*' is none of auto" reenroll "${trust[@]}" --cert cert.pem --key k --csrattrs no
 }
 
 @test "enroll: what is wrong here is found before the CA is asked" {

@@ -120,7 +120,13 @@ setup() {
 	[ "$(cat bin/est-enroll)" = mine ]
 	run -4 --separate-stderr "$EST" --install not-there
 	[[ "$stderr" == "est: "*not-there* ]]
-	run -2 "$EST" --install
+	for args in '' 'a b'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr "$EST" --install $args
+		[[ "$stderr" == 'est: --install needs one folder'* ]]
+	done
+	run -2 --separate-stderr "$EST" --install "$(printf 'a%.0s' {1..5000})"
+	[[ "$stderr" == *'too long'* ]]
 }
 
 # ---- Options of an applet ------------------------------------------------------------------------------
@@ -136,7 +142,10 @@ setup() {
 @test "options: long options are not abbreviated" {
 	for option in --serve --cacer --outpu --max-tim --stric --jso --dry; do
 		ONCE=1 refused 2 'no such option' cacerts "${trust[@]}" $option x
+		grep -q "^est: hint: options are spelt out: $option" "$ERR"
 	done
+	ONCE=1 refused 2 'no such option' cacerts "${trust[@]}" --severs x
+	grep -q '^est: hint: est help cacerts' "$ERR"
 	nothing_sent
 }
 
@@ -182,8 +191,19 @@ setup() {
 }
 
 @test "options: choices are checked" {
-	ONCE=1 refused 2 'outform' cacerts "${trust[@]}" --outform txt
-	ONCE=1 refused 2 'outform' csrattrs "${trust[@]}" --outform pem
+	while IFS='|' read -r pattern args; do
+		# shellcheck disable=SC2086
+		ONCE=1 refused 2 "$pattern" $args "${trust[@]}"
+	done <<-'CHOICES'
+		outform: 'txt' is none of pem, der, p7|cacerts --outform txt
+		outform: 'der,' is none of|cacerts --outform der,
+		outform: 'pem' is none of text, der, b64|csrattrs --outform pem
+		auth: 'kerberos' is none of auto, basic|cacerts --auth kerberos
+		auth: 'basic,' is none of|cacerts --auth basic,
+		tls-min: '1' is none of 1.2, 1.3|cacerts --tls-min 1
+		clock-floor: 'yes' is none of on, off|cacerts --clock-floor yes
+	CHOICES
+	ONCE=1 refused 2 'write https' cacerts "${anchor[@]}" -s http://localhost
 	ONCE=1 refused 2 'resolve' cacerts "${trust[@]}" --resolve nonsense
 	ONCE=1 refused 2 'resolve' cacerts "${trust[@]}" --resolve localhost:x:127.0.0.1
 	ONCE=1 refused 2 'resolve' cacerts "${trust[@]}" --resolve localhost:443:not-an-address

@@ -240,7 +240,7 @@ resigned() {
 	refused 2 '--priority' enroll "${trust[@]}" "${me[@]}" --pop require --priority -VERS-TLS1.2
 	refused 2 '--srp-user' enroll "${trust[@]}" "${new[@]}" --srp-user u --password-file \
 		"$BATS_FILE_TMPDIR/password" --pop require
-	refused 2 '--pop is auto' enroll "${trust[@]}" "${me[@]}" --pop nonsense
+	refused 2 "pop: 'nonsense' is none of auto" enroll "${trust[@]}" "${me[@]}" --pop nonsense
 	refused 2 'no such option' csr --subject CN=x --key-out k --pop require
 	nothing_sent
 }
