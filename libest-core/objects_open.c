@@ -106,6 +106,22 @@ static enum est_code walk_part(struct walk *walk, struct source *part, unsigned 
 	return rc;
 }
 
+/* What has been read to its end already needs no copy. */
+static enum est_code open_part(struct walk *walk, size_t at,
+	const struct wrapped_boundary *boundary, struct source *out)
+{
+	struct source *s = walk->source;
+	struct est_span in = { s->p + at, s->filled - at };
+	size_t n = wrapped_delimiter(in, boundary);
+
+	if (n == in.n)
+		return source_part(s, at, boundary, out, walk->err);
+	in.n = n > 0 && in.p[n - 1] == '\r' ? n - 1 : n;
+	*out = source_of(in);
+	out->at = at + n;
+	return EST_OK;
+}
+
 /* The parts of a multipart that hold something; the text between them is none of ours.  at: of the
  * line feed that may begin the first delimiter. */
 static enum est_code walk_parts(struct walk *walk, size_t at, struct est_span words, unsigned depth)
@@ -121,13 +137,14 @@ static enum est_code walk_parts(struct walk *walk, size_t at, struct est_span wo
 		rc = more ? next_part(walk, &boundary, &at, &more) : EST_OK;
 		if (rc != EST_OK || !more)
 			break;
-		rc = source_part(walk->source, at, &boundary, &part, walk->err);
+		rc = open_part(walk, at, &boundary, &part);
 		if (rc != EST_OK)
 			break;
 		walk->offset = offset + at;
 		rc = walk_part(walk, &part, depth);
 		at = part.at;
 		source_close(&part);
+		source_forget(walk->source, at);
 		why = rc != EST_OK ? *walk->err : why;
 		if (rc == EST_E_INPUT && why.reason && strcmp(why.reason, "other-kind") == 0)
 			rc = EST_OK; /* text, a picture */
