@@ -127,10 +127,6 @@ static enum est_code base64_bag(struct walk *walk, size_t at, bool *done)
 		return EST_OK;
 	walk->source = &octets;
 	*done = walk_bag_begins(walk, 0, &iter);
-	kind = *done ? EST_FILE_UNKNOWN
-		     : file_kind_front((struct est_span){ octets.p, octets.room });
-	if (kind != EST_FILE_UNKNOWN)
-		rc = walk_begins(walk, kind, 0);
 	if (*done && bom)
 		rc = quirk_note(walk->quirks, EST_Q_BOM, "base64", walk->err);
 	if (*done && rc == EST_OK)
@@ -138,6 +134,10 @@ static enum est_code base64_bag(struct walk *walk, size_t at, bool *done)
 	if (*done && rc == EST_OK && end != SIZE_MAX)
 		rc = walk_behind(walk, 0, end);
 	walk->source = s;
+	kind = *done ? EST_FILE_UNKNOWN
+		     : file_kind_front((struct est_span){ octets.p, octets.room });
+	if (kind != EST_FILE_UNKNOWN)
+		rc = walk_begins(walk, kind, 0);
 	source_close(&octets);
 	return rc;
 }

@@ -227,7 +227,7 @@ bool walk_bag_begins(struct walk *walk, size_t at, struct certs_iter *out)
 enum est_code walk_bag_stream(struct walk *walk, struct certs_iter *iter, size_t *end)
 {
 	struct source *s = walk->source;
-	struct est_span *tail = &iter->frame.tail, all;
+	struct est_span *tail = &iter->frame.tail, all = { 0 };
 	const size_t at = (size_t)(iter->message.p - s->p);
 	enum est_code rc;
 	bool more;

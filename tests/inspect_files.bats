@@ -412,16 +412,16 @@ shows() {
 		grep -qE '^object: +(crl|certificate|message)$' out
 		tail -c +400001 "$file" >&9
 		exec 9>&-
-		wait $pid || [ $file = big.chunks ]
+		wait $pid || [ "$file" = big.chunks ]
 		# Each object begins once, and has all it has when nobody waits for it.
 		run_est inspect "$file"
 		diff out <(sed "s/$file/pipe/" "$OUT")
 	done
 	# What breaks behind its front is said to, where it was begun.
-	head -c 500000 big.crl >cut
-	run_est inspect cut
+	head -c 500000 big.crl >short
+	run_est inspect short
 	[ "$status" = 3 ]
-	stderr_has 'cut: object 1 at offset 0: CRL: .*cut short'
+	stderr_has 'short: object 1 at offset 0: CRL: .*cut short'
 	[ "$(grep -c '^object:' "$OUT")" = 1 ]
 	grep -q '^broken: .*cut short' "$OUT"
 	run_est inspect big.chunks
