@@ -241,6 +241,10 @@ enum est_code diff_run(struct inspect *in)
 		rc = fill(&d, err);
 	if (rc != EST_OK)
 		goto out;
+	if (in->bag.n == 0) {
+		rc = est_fail(err, EST_E_INPUT, "no certificate to compare");
+		goto out;
+	}
 	drop_repeated(&d);
 	for (enum what what = WHOLE; what <= NAME; what++)
 		pair_by(&d, what);
@@ -251,6 +255,9 @@ enum est_code diff_run(struct inspect *in)
 		d.added += i >= d.n_first && d.entry[i].pair == NONE;
 	}
 	rc = show(&d, err);
+	if (rc == EST_OK && in->n_objects > in->bag.n)
+		cmd_notice(in->cmd, "certificates alone were compared, not %zu other object%s",
+			in->n_objects - in->bag.n, in->n_objects - in->bag.n == 1 ? "" : "s");
 	if (rc == EST_OK && d.added + d.removed + d.renewed > 0) {
 		est_fail(&no, EST_E_CONDITION, "%zu added, %zu removed, %zu renewed, %zu unchanged",
 			d.added, d.removed, d.renewed, d.same);

@@ -43,25 +43,17 @@ struct gates {
 /* "2031-01-31", "2031-01-31T00:00:00Z". */
 static bool parse_time(const char *text, time_t *out)
 {
-	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
-	const char *end;
-	int day, second;
-	struct tm tm;
+	const bool day = strlen(text) == strlen("2031-01-31");
+	struct tm tm = { 0 };
+	char again[40];
 
-	if (*text < '0' || *text > '9')
+	if (!strptime(text, day ? "%Y-%m-%d" : "%Y-%m-%dT%H:%M:%SZ", &tm))
 		return false;
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		tm = (struct tm){ 0 };
-		end = strptime(text, forms[i], &tm);
-		if (!end || *end)
-			continue;
-		day = tm.tm_mday;
-		second = tm.tm_sec;
-		*out = timegm(&tm);
-		/* No 30th of February, which strptime() takes. */
-		return tm.tm_mday == day && tm.tm_sec == second;
-	}
-	return false;
+	*out = timegm(&tm);
+	if (!cmd_time_text(*out, again, sizeof(again)))
+		return false;
+	/* strptime() takes blanks, single digits and the 30th of February. */
+	return strncmp(again, text, day ? strlen(text) : sizeof(again)) == 0;
 }
 
 /* Where and which, then what is wrong with it. */

@@ -18,17 +18,22 @@ void inspect_failure(struct inspect *in, const struct est_error *why)
 {
 	struct est_error err = *why;
 
-	if (in->rc == EST_OK) {
-		in->rc = why->code;
+	/* What cannot be read comes before an answer: it may be no for another reason. */
+	if (in->rc == EST_OK || (in->rc == EST_E_CONDITION && why->code != in->rc)) {
+		bool first = in->rc == EST_OK;
+
+		err = in->kept;
 		in->kept = *why;
-		return;
+		in->rc = why->code;
+		if (first)
+			return;
 	}
 	inspect_progress_end(in);
 	cmd_printable(err.msg, sizeof(err.msg));
 	/* Errors, not notices: --quiet does not hide them. */
 	fprintf(stderr, "est: %s: %s\n", cmd_name(in->cmd->applet), err.msg);
-	if (why->hint[0])
-		fprintf(stderr, "est: hint: %s\n", why->hint);
+	if (err.hint[0])
+		fprintf(stderr, "est: hint: %s\n", err.hint);
 }
 
 static void add_place(struct json_object *o, const struct inspect *in,

@@ -130,6 +130,9 @@ static void take_notes(const struct tree *t, size_t i, const struct est_cert_inf
 			signature < EST_WEAK_BITS ? info->signature : "");
 	if (node->loop)
 		NOTE(notes, "its issuer is one of those that it issued");
+	else if (node->namesake)
+		NOTE(notes, "its issuer is not here, only another key of that name: %s",
+			info->issuer);
 	else if (node->bad_signature)
 		NOTE(notes, "not signed by the key of its issuer: %s", info->issuer);
 	else if (node->issuer == EST_NO_ISSUER && !node->self_signed &&
@@ -137,6 +140,8 @@ static void take_notes(const struct tree *t, size_t i, const struct est_cert_inf
 		NOTE(notes, "not signed by its own key, though it names itself as issuer");
 	else if (node->issuer == EST_NO_ISSUER && !node->self_signed)
 		NOTE(notes, "its issuer is not here: %s", info->issuer);
+	if (node->wrong_key_id)
+		NOTE(notes, "its authorityKeyIdentifier is not that of its issuer");
 	notes_printable(notes);
 }
 
@@ -156,13 +161,20 @@ static enum est_code put_cut(struct est_buf *out, const char *text, int columns,
 	struct est_error *err)
 {
 	struct est_span span = est_span_str(text);
-	size_t characters = 0;
+	size_t characters = 0, fit = 0;
+	int used = 0;
 
-	for (size_t i = 0; i < span.n; i++)
-		characters += (span.p[i] & 0xc0) != 0x80;
-	if (characters > (size_t)columns)
-		return est_buf_printable(out, span, (size_t)columns - 3, err);
-	return est_buf_append(out, span, err);
+	/* From U+3000 on a character may be two columns wide. */
+	for (size_t i = 0; i < span.n; i++) {
+		if ((span.p[i] & 0xc0) == 0x80)
+			continue;
+		used += span.p[i] >= 0xe3 ? 2 : 1;
+		characters++;
+		if (used <= columns - 3)
+			fit = characters;
+	}
+	return used > columns ? est_buf_printable(out, span, fit, err)
+			      : est_buf_append(out, span, err);
 }
 
 static enum est_code line_cert(struct tree *t, size_t i, size_t depth,

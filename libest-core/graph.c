@@ -77,11 +77,11 @@ static int by_key(const void *a, const void *b, void *ctx)
 static struct est_span issuer_key_id(struct est_span extensions)
 {
 	struct est_span value;
-	struct der_tlv tlv;
+	struct der_tlv seq, id;
 
 	if (cert_find_extension(extensions, CERT_OID_AUTHORITY_KEY_ID, NULL, &value) &&
-		der_expect(&value, DER_SEQUENCE, &tlv) && der_expect(&tlv.body, KEY_ID_TAG, &tlv))
-		return tlv.body;
+		der_expect(&value, DER_SEQUENCE, &seq) && der_expect(&seq.body, KEY_ID_TAG, &id))
+		return id.body;
 	return (struct est_span){ (const uint8_t *)"", 0 };
 }
 
@@ -209,15 +209,21 @@ static void try_issuers(struct graph *g, size_t i, struct est_span key_id, bool 
 static void find_issuer(struct graph *g, size_t i)
 {
 	const struct est_span none = { g->item[i].view.der.p, 0 };
+	const struct est_span id = g->item[i].issuer_key_id;
 	struct est_node *node = &g->node[i];
 	unsigned tries = 0;
 
-	if (g->item[i].issuer_key_id.n > 0)
-		try_issuers(g, i, g->item[i].issuer_key_id, true, &tries);
+	if (id.n > 0)
+		try_issuers(g, i, id, true, &tries);
+	node->namesake = id.n > 0 && tries == 0;
 	if (node->issuer == NONE)
 		try_issuers(g, i, none, false, &tries);
-	if (node->issuer != NONE)
-		node->bad_signature = false;
+	node->namesake &= node->bad_signature;
+	if (node->issuer == NONE)
+		return;
+	node->bad_signature = node->namesake = false;
+	node->wrong_key_id = id.n > 0 && g->item[node->issuer].key_id.n > 0 &&
+			     !est_span_eq(id, g->item[node->issuer].key_id);
 }
 
 /* Cross certificates can be each other's issuers: a loop is cut where it is met. */

@@ -239,6 +239,11 @@ is() { # FILE PEM...: its certificates are these, in this order
 	cat third.pem sub.pem leaf.pem root.pem root.pem >turned.pem
 	works inspect --diff mess.p7 turned.pem
 	[ ! -s "$OUT" ]
+	[ ! -s "$ERR" ]
+	cat turned.pem leaf.key >with-key.pem
+	works inspect --diff mess.p7 with-key.pem
+	stderr_has 'certificates alone were compared, not 1 other object'
+	refused 3 'no certificate to compare' inspect --diff leaf.key leaf.csr
 	works inspect --json --diff mess.p7 turned.pem
 	jq -e '.diff == {added: [], removed: [], renewed: [], unchanged: 4}' "$OUT"
 }

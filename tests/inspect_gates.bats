@@ -254,6 +254,11 @@ for i in range(1101):
 	run_est inspect -q --expires-within 30d bad soon-bag.pem
 	[ "$status" = 3 ]
 	stderr_has 'CN=soon.*expires'
+	# In whatever order.
+	run_est inspect --json --expires-within 30d soon-bag.pem bad
+	[ "$status" = 3 ]
+	stderr_has 'CN=soon.*expires'
+	jq -e '.error.exit == 3 and (.checks[0].failures | length == 1)' "$OUT"
 }
 
 @test "gate: without -q the certificates are shown as ever; without certificates the answer is no" {
@@ -268,7 +273,8 @@ for i in range(1101):
 	for word in 30 d 30x -1d 1d1h '' ' 3d' 3.5d; do
 		refused 2 'expires-within' inspect --expires-within="$word" bag.pem
 	done
-	for word in tomorrow 2031-13-01 2031-02-29 2031-01-31T00:00 20310131 ''; do
+	for word in tomorrow 2031-13-01 2031-02-29 2031-01-31T00:00 20310131 '' 2031-1-31 ' 2031-1-31' 2031-01-31T00:00:60Z \
+		2031-01-31T24:00:00Z 2031-01-31T00:00:00+01:00; do
 		refused 2 '--at' inspect --verify --at="$word" bag.pem
 	done
 	for word in 0 -5 1000 112bit 0x70; do

@@ -14,7 +14,7 @@ key() {
 # root NAME SUBJECT DAYS
 root() {
 	key "$1"
-	openssl req -x509 -new -key "$1.key" -subj "$2" -days "$3" -out "$1.pem"
+	openssl req -x509 -new -key "$1.key" -subj "$2" -days "$3" -out "$1.pem" "${@:4}"
 }
 
 # signed OUT KEY SUBJECT ISSUER [DAYS [EXTENSION...]]: a certificate for KEY.key, from ISSUER.
@@ -99,10 +99,16 @@ roles() {
 	tree evil.pem leaf.pem
 	roles '["current-anchor",null]' '["stray",null]'
 	jq -e '.tree.certificates[] | select(.number == 2) | .notes ==
-		["not signed by the key of its issuer: CN=sub"]' "$OUT"
+		["its issuer is not here, only another key of that name: CN=sub"]' "$OUT"
 	# Two certificates of one name: the one whose key it is.
 	tree evil.pem sub.pem leaf.pem
 	jq -e '.tree.certificates[] | select(.number == 3) | .issuer == 2' "$OUT"
+	# The key identifier is wrong, the signature is right.
+	echo 2.5.29.35=DER:30:04:80:02:ab:cd >ext
+	openssl x509 -req -in leaf.csr -CA new.pem -CAkey new.key -extfile ext -out named.pem 2>/dev/null
+	tree new.pem named.pem
+	jq -e '.tree.certificates[] | select(.number == 2) | .issuer == 1 and .notes ==
+		["its authorityKeyIdentifier is not that of its issuer"]' "$OUT"
 	# A root that names itself and is signed by another key.
 	openssl x509 -in new.pem -outform DER -out forged.der
 	printf '\x01' | dd of=forged.der bs=1 seek=$(($(stat -c %s forged.der) - 1)) conv=notrunc 2>/dev/null
@@ -159,8 +165,11 @@ roles() {
 @test "tree: lines fit 80 columns, and the terminal where it is wide" {
 	long=$(printf 'x%.0s' {1..60})
 	root wide "/O=$long/OU=$long/CN=größer" 30
-	works inspect --tree wide.pem new.pem leaf.pem lone.pem
-	[ "$(wc -L <"$OUT")" -le 80 ]
+	# Characters that are two columns wide, as wc knows them.
+	root cjk "/CN=$(printf '証%.0s' {1..40})" 30 -utf8
+	works inspect --tree wide.pem new.pem leaf.pem lone.pem cjk.pem
+	[ "$(LC_ALL=C.UTF-8 wc -L <"$OUT")" -le 80 ]
+	grep -qE '証{15,19}\.\.\.$' "$OUT"
 	# Many anchors, one of them expired by then: the last line too.
 	works inspect --tree --at 2099-01-01 /etc/ssl/certs/ca-certificates.crt wide.pem
 	[ "$(wc -L <"$OUT")" -le 80 ]

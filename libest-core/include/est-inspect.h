@@ -60,6 +60,8 @@ struct est_node {
 	bool self_signed;   /* its own key verifies it */
 	bool anchor;        /* from a file with these the client takes it as explicit anchor */
 	bool bad_signature; /* its issuer's name is here, and that key does not verify it */
+	bool namesake;      /* the key that it says is its issuer's is not here, but that name */
+	bool wrong_key_id;  /* that key is not the one of its issuer, whose key verifies it */
 	bool loop;          /* its issuer is one of those that it issued */
 	bool expired, not_yet_valid, weak; /* weak: fewer than EST_WEAK_BITS of security */
 };

@@ -23,6 +23,9 @@ enum { OLD, NEW, NWO, OWN, FAR, SUB, XSUB, LEAF, CERTS };
 static struct certmake key[CERTS];
 static struct est_buf cert[CERTS];
 
+/* Key identifiers of what is signed next, of one octet; 0: none. */
+static uint8_t subject_id, issuer_id;
+
 /* A certificate for the key of one, signed by another's under that one's name. */
 static void sign(const char *subject, const struct certmake *whose, const struct certmake *by,
 	bool ca, time_t until, struct est_buf *out)
@@ -40,6 +43,10 @@ static void sign(const char *subject, const struct certmake *whose, const struct
 	assert_int_equal(gnutls_x509_crt_set_basic_constraints(crt, ca, -1), 0);
 	assert_int_equal(gnutls_x509_crt_set_activation_time(crt, time(NULL) - DAY), 0);
 	assert_int_equal(gnutls_x509_crt_set_expiration_time(crt, until), 0);
+	if (subject_id)
+		assert_int_equal(gnutls_x509_crt_set_subject_key_id(crt, &subject_id, 1), 0);
+	if (issuer_id)
+		assert_int_equal(gnutls_x509_crt_set_authority_key_id(crt, &issuer_id, 1), 0);
 	assert_int_equal(gnutls_x509_crt_sign2(crt, by->crt, by->key, GNUTLS_DIG_SHA256, 0), 0);
 	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der), 0);
 	forge_append(out, (struct est_span){ der.data, der.size });
@@ -184,6 +191,57 @@ static void a_signature_that_does_not_verify_makes_no_issuer(void **state)
 	est_buf_free(&forged);
 }
 
+static struct est_node graph_of(const struct est_buf *der, size_t n, const struct est_buf *leaf)
+{
+	struct est_span spans[32];
+	struct est_node *node = NULL, out;
+	struct est_error err;
+
+	for (size_t i = 0; i < n; i++)
+		spans[i] = est_buf_span(&der[i]);
+	spans[n] = est_buf_span(leaf);
+	assert_int_equal(est_graph(spans, n + 1, time(NULL), &node, &err), EST_OK);
+	out = node[n];
+	free(node);
+	return out;
+}
+
+/* RFC 5280 section 4.2.1.1: more of one name than are tried, and the identifier tells which. */
+static void the_key_identifier_leads_to_the_issuer(void **state)
+{
+	const time_t until = time(NULL) + DAY;
+	struct est_buf ca[20] = { 0 }, leaf = { 0 }, astray = { 0 };
+	struct est_node node;
+
+	(void)state;
+	for (size_t i = 0; i < 20; i++) {
+		subject_id = (uint8_t)(i + 1);
+		sign("CN=sub", &key[i < 19 ? OLD : SUB], &key[FAR], true, until, &ca[i]);
+	}
+	subject_id = 0;
+	issuer_id = 20;
+	sign("CN=leaf", &key[LEAF], &key[SUB], false, until, &leaf);
+	issuer_id = 77;
+	sign("CN=leaf", &key[LEAF], &key[SUB], false, until, &astray);
+	issuer_id = 0;
+	node = graph_of(ca, 20, &leaf);
+	assert_true(node.issuer == 19 && !node.wrong_key_id && !node.bad_signature);
+	/* Its key is not here, only the name. */
+	node = graph_of(ca, 19, &leaf);
+	assert_true(node.issuer == NONE && node.namesake && node.bad_signature);
+	/* The identifier is wrong, the signature is right. */
+	node = graph_of(&ca[10], 10, &astray);
+	assert_true(node.issuer == 9 && node.wrong_key_id && !node.namesake && !node.bad_signature);
+	/* The identifier is right, the signature is not. */
+	leaf.p[leaf.n - 1] ^= 1;
+	node = graph_of(ca, 20, &leaf);
+	assert_true(node.issuer == NONE && node.bad_signature && !node.namesake);
+	for (size_t i = 0; i < 20; i++)
+		est_buf_free(&ca[i]);
+	est_buf_free(&leaf);
+	est_buf_free(&astray);
+}
+
 static void a_loop_is_cut(void **state)
 {
 	struct est_buf ab = { 0 }, ba = { 0 };
@@ -288,6 +346,7 @@ int main(void)
 		cmocka_unit_test(each_stands_below_the_one_that_signed_it),
 		cmocka_unit_test(dates_strength_and_anchors_are_marked),
 		cmocka_unit_test(a_signature_that_does_not_verify_makes_no_issuer),
+		cmocka_unit_test(the_key_identifier_leads_to_the_issuer),
 		cmocka_unit_test(a_loop_is_cut),
 		cmocka_unit_test(none_and_broken_ones),
 		cmocka_unit_test(names_that_are_all_the_same_cost_no_square),
