@@ -31,7 +31,8 @@ static bool is_plain(const struct der_tlv *value)
 
 	if (value->tag != DER_UTF8 && value->tag != DER_PRINTABLE)
 		return false;
-	if (s.n == 0 || s.p[0] == ' ' || s.p[s.n - 1] == ' ')
+	/* GnuTLS has no words for an empty one, which some CAs put in. */
+	if (s.n > 0 && (s.p[0] == ' ' || s.p[s.n - 1] == ' '))
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] < ' ' || s.p[i] > '~' || strchr(",+\"\\<>;=#", s.p[i]))
