@@ -335,7 +335,7 @@ enrolls() {
 }
 
 @test "auth: options that contradict each other are refused before anything is sent" {
-	refused 2 'auto, basic, digest, bearer or none' cacerts "${get[@]}" --auth ntlm
+	refused 2 'none of auto, basic, digest, bearer, none' cacerts "${get[@]}" --auth ntlm
 	refused 2 'needs a value' cacerts "${get[@]}" --auth ''
 	refused 2 '--auth basic needs --user' cacerts "${get[@]}" --auth basic
 	refused 2 '--auth digest needs --user' cacerts "${get[@]}" --auth digest "${token[@]}"
