@@ -26,6 +26,7 @@ bool attrs_required(const struct cmd *cmd)
 enum est_code attrs_from_file(struct cmd *cmd, struct est_csrattrs **out)
 {
 	struct est_quirks quirks = { .strict = cmd->v.strict };
+	static const char sent[] = "response body: "; /* which this is not */
 	struct est_error why;
 	struct est_buf text = { 0 }, der = { 0 };
 	enum est_code rc;
@@ -40,7 +41,7 @@ enum est_code attrs_from_file(struct cmd *cmd, struct est_csrattrs **out)
 	if (rc == EST_E_PROTOCOL) { /* it is a local file */
 		why = cmd->err;
 		rc = est_fail(&cmd->err, cmd->v.strict ? rc : EST_E_INPUT, "%s: %s", cmd->v.from,
-			why.msg);
+			why.msg + (strncmp(why.msg, sent, strlen(sent)) ? 0 : strlen(sent)));
 		est_reason(&cmd->err, why.reason);
 	}
 	cmd_json_quirks(cmd, &quirks);

@@ -126,6 +126,8 @@ enum est_code cmd_token(void *ctx, const char *what, struct est_buf *out, struct
 enum est_code cmd_take_secrets(struct est_buf *out, struct est_error *err) EST_MUST_CHECK;
 /* A secret in a file, without the line end behind it. */
 enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_error *err);
+/* A file of a secret that cannot be opened is known before a server is asked, and asks for it. */
+enum est_code cmd_check_secret_files(struct cmd *cmd) EST_MUST_CHECK;
 /* Standard input is at most one of the secrets. */
 enum est_code cmd_check_stdin(struct cmd *cmd) EST_MUST_CHECK;
 bool cmd_has_token(const struct cmd *cmd);

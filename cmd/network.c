@@ -248,6 +248,8 @@ enum est_code cmd_client(struct cmd *cmd, struct est_client **out)
 		rc = check_proxy(cmd);
 	if (rc == EST_OK)
 		rc = cmd_pop(cmd, &config.pop);
+	if (rc == EST_OK)
+		rc = cmd_check_secret_files(cmd);
 	config.proxy = v->proxy;
 	return rc == EST_OK ? est_client_new(&config, out, &cmd->err) : rc;
 }

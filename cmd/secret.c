@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -182,15 +183,44 @@ enum est_code cmd_secret_file(const char *file, struct est_buf *out, struct est_
 	return rc;
 }
 
+#define SECRET_FILES 8
+
+static void secret_files(const struct cmd_values *v, const char *out[SECRET_FILES])
+{
+	const char *const files[SECRET_FILES] = { v->password_file, v->token_file,
+		v->p12_password_file, v->key_password_file, v->proxy_password_file,
+		v->challenge_file, v->otp_file, v->revocation_challenge_file };
+
+	memcpy(out, files, sizeof(files));
+}
+
+/* Not opened: what is in a pipe can be read but once, and a FIFO would keep us waiting. */
+enum est_code cmd_check_secret_files(struct cmd *cmd)
+{
+	const char *files[SECRET_FILES];
+	struct stat st;
+
+	secret_files(&cmd->v, files);
+	for (size_t i = 0; i < SECRET_FILES; i++) {
+		if (!files[i] || strcmp(files[i], "-") == 0)
+			continue;
+		if (access(files[i], R_OK) != 0)
+			return est_fail(&cmd->err, EST_E_INPUT, "%s: cannot open: %s", files[i],
+				strerror(errno));
+		if (stat(files[i], &st) == 0 && S_ISDIR(st.st_mode))
+			return est_fail(&cmd->err, EST_E_INPUT, "%s: is a directory, not a file",
+				files[i]);
+	}
+	return EST_OK;
+}
+
 enum est_code cmd_check_stdin(struct cmd *cmd)
 {
-	const struct cmd_values *v = &cmd->v;
-	const char *const files[] = { v->password_file, v->token_file, v->p12_password_file,
-		v->key_password_file, v->proxy_password_file, v->challenge_file, v->otp_file,
-		v->revocation_challenge_file };
+	const char *files[SECRET_FILES];
 	unsigned users = 0;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	secret_files(&cmd->v, files);
+	for (size_t i = 0; i < SECRET_FILES; i++)
 		users += files[i] && strcmp(files[i], "-") == 0;
 	return users > 1 ? est_fail(&cmd->err, EST_E_USAGE,
 				   "standard input can be only one of the secrets")

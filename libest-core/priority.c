@@ -194,6 +194,7 @@ enum est_code priority_make(const char *string, gnutls_protocol_t min, gnutls_pr
 	struct est_buf text = { 0 };
 	gnutls_priority_t p = NULL;
 	const unsigned *list;
+	struct est_span word;
 	const char *end;
 	char shown[80];
 	enum est_code rc;
@@ -204,8 +205,9 @@ enum est_code priority_make(const char *string, gnutls_protocol_t min, gnutls_pr
 		goto out;
 	ret = gnutls_priority_init2(&p, (const char *)text.p, &end, 0);
 	if (ret == GNUTLS_E_INVALID_REQUEST && string) {
+		word = (struct est_span){ (const uint8_t *)end, strcspn(end, ":,") };
 		rc = est_fail(err, EST_E_USAGE, "--priority: GnuTLS does not understand \"%s\"",
-			est_escape(shown, sizeof(shown), est_span_str(end)));
+			est_escape(shown, sizeof(shown), word));
 		goto out;
 	}
 	if (ret == GNUTLS_E_NO_PRIORITIES_WERE_SET && string) {

@@ -135,6 +135,14 @@ static enum est_code fail_exists(const char *path, struct est_error *err)
 	return est_reason(err, "exists");
 }
 
+/* By the name that was given: whose else fails first is an internal one. */
+static enum est_code check_folder(const char *path, const char *dir, struct est_error *err)
+{
+	if (access(dir, F_OK) == 0)
+		return EST_OK;
+	return store_fail(path, "cannot look at its folder", err);
+}
+
 enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,
 	struct est_error *err)
 {
@@ -160,6 +168,8 @@ enum est_code store_target_init(const char *path, unsigned flags, struct store_t
 		target.dir = dir_of(target.path);
 		if (!target.dir)
 			rc = est_fail(err, EST_E_INTERNAL, "out of memory");
+		else if (!target.exists)
+			rc = check_folder(path, target.dir, err);
 	}
 	if (rc == EST_OK)
 		*out = target;

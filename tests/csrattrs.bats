@@ -117,6 +117,7 @@ sys.stdout.buffer.write(b"\x30" + bytes([len(body)]) + body)' >a.der
 		wire bad.b64
 		ONCE=1 refused 13 . csrattrs "${raw[@]}" -l attrs -m 20
 		ONCE=1 refused 3 '^est: csrattrs: bad.b64: ' csrattrs --from bad.b64
+		run ! grep -q 'response body' "$ERR" # it is none
 	done <<-'HEX'
 		3100
 		3003020101

@@ -190,7 +190,9 @@ setup() {
 	nothing_sent || seen 2 true
 }
 
-@test "options: choices are checked" {
+@test "options: choices and names of files are checked" {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$BATS_TEST_TMPDIR/k"
+	openssl req -x509 -new -key "$BATS_TEST_TMPDIR/k" -subj /CN=a -days 9 -out only.pem
 	while IFS='|' read -r pattern args; do
 		# shellcheck disable=SC2086
 		ONCE=1 refused 2 "$pattern" $args "${trust[@]}"
@@ -203,6 +205,21 @@ setup() {
 		tls-min: '1' is none of 1.2, 1.3|cacerts --tls-min 1
 		clock-floor: 'yes' is none of on, off|cacerts --clock-floor yes
 	CHOICES
+	while IFS='|' read -r pattern args; do
+		# shellcheck disable=SC2086
+		ONCE=1 refused "${pattern%% *}" "${pattern#* }" $args "${trust[@]}"
+	done <<-'FILES'
+		4 no/k.pem: cannot look at its folder: No such|enroll --subject CN=a -u t --token-file /dev/null --key-out no/k.pem -o c.pem
+		4 no/c.pem: cannot look at its folder: No such|enroll --subject CN=a --token-file /dev/null --key-out k.pem -o no/c.pem
+		4 no/c.pem: cannot look at its folder: No such|enroll --subject CN=a --token-file /dev/null --combined no/c.pem
+		3 name the key of --cert with --key|cacerts --cert only.pem
+		3 name the key of --cert with --key|reenroll --cert only.pem --force
+		3 none: cannot open: No such file|cacerts -u t --password-file none
+		3 none: cannot open: No such file|csrattrs --token-file none
+		3 /: is a directory|enroll --token-file / --subject CN=a --combined c.pem
+		2 GnuTLS does not understand "foo"$|cacerts --priority NORMAL:foo
+		2 GnuTLS does not understand "-FOO"$|cacerts --priority -FOO:+AES-128-GCM
+	FILES
 	ONCE=1 refused 2 'write https' cacerts "${anchor[@]}" -s http://localhost
 	ONCE=1 refused 2 'resolve' cacerts "${trust[@]}" --resolve nonsense
 	ONCE=1 refused 2 'resolve' cacerts "${trust[@]}" --resolve localhost:x:127.0.0.1
