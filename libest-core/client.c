@@ -358,6 +358,18 @@ static enum est_code check_with_cacerts(struct est_client *c, const struct est_c
 	return rc;
 }
 
+/* For the clock to be set, or for the CA's to be; short beside a lifetime, for the old certificate
+ * may be near its end. */
+static int64_t wait_for_clock(const struct cert_view *view, int64_t now)
+{
+	const int64_t part = (view->not_after - view->not_before) / 32;
+	int64_t wait = part < DAY_S ? part : DAY_S;
+
+	if (view->not_before > now && view->not_before - now < wait)
+		wait = view->not_before - now;
+	return wait;
+}
+
 /* A renewal that this clock takes for not valid yet, or for expired, would be issued and rejected
  * at each run. */
 static void come_back(struct est_client *c, struct est_span der, struct est_error *err)
@@ -371,7 +383,7 @@ static void come_back(struct est_client *c, struct est_span der, struct est_erro
 			strcmp(err->reason, "expired") != 0) ||
 		cert_view(der, "", &view, &ignored) != EST_OK)
 		return;
-	pending_told(c->pending, view.not_before > now ? view.not_before - now : DAY_S);
+	pending_told(c->pending, wait_for_clock(&view, now));
 	est_hint(err,
 		"is this clock right? so that not each run asks for one, the next is to wait");
 }

@@ -3,7 +3,7 @@
  * Part of est.h, which includes it: the request of an enrolment under way, in NAME.est-csr, and
  * what its server has said of the time to come back (RFC 7030 section 4.2.3).  For a renewal that
  * was rejected because of its dates est_enroll() sets a time, too: until the certificate would be
- * valid, or a day.
+ * valid, but at most a day, and at most a 32nd of its lifetime.
  *
  * It is on disk, synced, before the request leaves, and stays there until the run knows how that
  * ended; the next run sends the same, and not earlier than told.  Before the PEM of the request
