@@ -16,6 +16,7 @@
 #define DAY_S           86400
 #define DEFAULT_PERCENT 33
 #define STATUS_MAX      255
+#define MARK_S          60
 
 const struct cmd_option cmd_options_schedule[] = {
 	{ "renew-before", 0, CMD_STRING, CMD_AT(renew_before), "TIME", NULL,
@@ -114,33 +115,43 @@ static struct est_renew_policy policy_of(const struct cmd *cmd)
 	return policy;
 }
 
-/* When a file came into place that schedule_installed() has marked; 0: it has not. */
+/* When schedule_installed() has marked a file; 0: it has not.  The time that a copy or touch gives
+ * does not pass for it, and would have to be one at which the certificate was due.  (Where times are
+ * whole seconds one in 60 does: that file waits for half of what it has left, once.)  What changes
+ * but the status of a file, like chmod or a link, does not make it wait longer. */
 static int64_t marked(const char *file, int64_t not_before)
 {
 	struct stat st;
 
-	if (stat(file, &st) != 0 || st.st_mtim.tv_sec != not_before || st.st_mtim.tv_nsec != 0)
+	if (stat(file, &st) != 0 || st.st_mtim.tv_nsec != 0 ||
+		(st.st_mtim.tv_sec - not_before) % MARK_S != 0)
 		return 0;
-	return st.st_ctim.tv_sec;
+	return st.st_mtim.tv_sec;
 }
 
 void schedule_installed(struct cmd *cmd, const struct est_cert_info *info)
 {
-	const struct timespec mark[2] = { { .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = info->not_before } };
+	struct timespec mark[2] = { { .tv_nsec = UTIME_OMIT } };
 	struct est_renew_policy policy = policy_of(cmd);
+	const int64_t now = time(NULL);
 	const char *file = cmd->v.output ? cmd->v.output : cmd->v.combined;
 	char stored[PATH_MAX], again[40];
 	struct est_schedule s;
 
 	if (cmd->v.store)
 		file = request_stored(&cmd->v, "current/cert.pem", stored);
-	est_schedule(info->not_before, info->not_after, time(NULL), &policy, &s);
-	if (s.due != EST_DUE_NOW || policy.percent == 100 ||
-		utimensat(AT_FDCWD, file, mark, 0) != 0)
+	est_schedule(info->not_before, info->not_after, now, &policy, &s);
+	if (s.due != EST_DUE_NOW || policy.percent == 100)
 		return;
-	policy.installed = time(NULL);
-	est_schedule(info->not_before, info->not_after, policy.installed, &policy, &s);
+	policy.installed = now - (now - info->not_before) % MARK_S;
+	mark[1].tv_sec = policy.installed;
+	est_schedule(info->not_before, info->not_after, now, &policy, &s);
+	if (s.due != EST_DUE_LATER || strcmp(file, "-") == 0 ||
+		utimensat(AT_FDCWD, file, mark, 0) != 0) {
+		cmd_notice(cmd, "%s is due at once by this clock: is it right?",
+			schedule_name(info));
+		return;
+	}
 	(void)cmd_time_text(s.due_at, again, sizeof(again));
 	cmd_notice(cmd,
 		"%s is due at once by this clock: is it right? it is not renewed again before %s",

@@ -27,7 +27,8 @@ enum est_code schedule_check(struct cmd *cmd) EST_MUST_CHECK;
 enum est_code schedule_next(struct cmd *cmd, const struct schedule_files *files,
 	enum schedule_step *step) EST_MUST_CHECK;
 /* Of a certificate that is in place now: by a clock that is fast it is due again at once.  Says so,
- * and gives its file the date of notBefore, by which the next runs know it. */
+ * and gives its file a time that is whole minutes after notBefore, by which the next runs know when
+ * that was. */
 void schedule_installed(struct cmd *cmd, const struct est_cert_info *info);
 /* "CN=dev1", for a line about it: the subject, else the first name, else the serial number. */
 const char *schedule_name(const struct est_cert_info *info);

@@ -23,7 +23,8 @@ static void rest(int64_t not_after, int64_t now, const struct est_renew_policy *
 {
 	const int64_t until = policy->installed + (not_after - policy->installed) / 2;
 
-	if (policy->installed <= 0 || policy->installed > now || until <= now)
+	if (policy->installed <= 0 || policy->installed < out->due_at || policy->installed > now ||
+		until <= now)
 		return;
 	out->due = EST_DUE_LATER;
 	out->due_at = until;

@@ -149,6 +149,15 @@ renewed() {
 	stderr_has 'is due at once by this clock: is it right\? it is not renewed again before 20'
 	at +70d --json -q
 	jq -e '.action == "skipped" and .renew_at > "20"' "$OUT"
+	chmod 600 dev.pem # as who restores files, or links them into a backup, changes their status
+	ln dev.pem "$BATS_TEST_TMPDIR/backup"
+	cp -p dev.pem copy.pem
+	cp "$OUT" before
+	for file in dev copy; do
+		at +70d --json -q --cert $file.pem
+		cmp <(jq .renew_at before) <(jq .renew_at "$OUT")
+	done
+	rm before copy.pem
 	at +70d --force -q # the operator knows
 	[ "$status" = 0 ]
 	seen 4 .csr
@@ -167,6 +176,20 @@ renewed() {
 	at +2d -l not-yet
 	[ "$status" = 0 ]
 	stderr_has 'recovered CN=dev'
+}
+
+@test "renew: no time that a file can have hides what is due" {
+	lasts 90 15
+	from=$(date -d "$(openssl x509 -in dev.pem -noout -startdate | cut -d= -f2)" +%s)
+	for time in @$from @$((from + 60)) @$((from + 70 * 86400 + 30)) now +1day @0 2099-01-01; do
+		touch -d $time dev.pem
+		chmod 644 dev.pem
+		works "${renew[@]}" --status
+		grep -q 'next: renew' "$OUT"
+	done
+	cp -p dev.pem copy.pem
+	works "${renew[@]}" --cert copy.pem --status
+	grep -q 'next: renew' "$OUT"
 }
 
 @test "renew: an expired certificate is due; --alt-cert or user and password authenticate" {

@@ -12,7 +12,7 @@ struct est_renew_policy {
 	unsigned percent;   /* of the lifetime left, 1 to 100 */
 	uint32_t jitter_ms; /* over which the renewals of many devices spread; 0: none */
 	uint64_t seed;      /* of this device, est_cert_seed() */
-	int64_t installed; /* when it was put in place, if it was due at once then; 0: it was not */
+	int64_t installed;  /* when it was put in place; counts if it was due then; 0: unknown */
 };
 
 enum est_due {

@@ -81,6 +81,9 @@ static void due_by_lifetime_policy_and_clock(void **state)
 			EST_DUE_EXPIRED, T + 60 * DAY + 25920 },
 		{ T, T + 90 * DAY, T + 20 * DAY, { .percent = 33, .installed = T + 10 * DAY },
 			EST_DUE_LATER, T + 60 * DAY + 25920 },
+		/* in place before it was due */
+		{ T, T + 90 * DAY, T + 70 * DAY, { .percent = 33, .installed = T + 60 * DAY },
+			EST_DUE_NOW, T + 60 * DAY + 25920 },
 		/* a certificate that is never valid */
 		{ T, T, T, { .percent = 33 }, EST_DUE_NOW, T },
 		{ T, T - DAY, T, { .percent = 33 }, EST_DUE_EXPIRED, T - DAY },
