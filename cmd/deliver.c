@@ -131,7 +131,7 @@ static enum est_code open_swap(struct cmd *cmd, struct delivery *d)
 	if (rc != EST_OK)
 		return rc;
 	d->recovered = est_swap_recovered(d->swap) == EST_RECOVERED_NEW;
-	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook) ||
+	d->finished = d->recovered || (est_swap_hook_owed(d->swap) && v->hook && !d->hook_tried) ||
 		      est_swap_recovered(d->swap) == EST_RECOVERY_DUE;
 	if (est_swap_hook_owed(d->swap) && !v->hook)
 		cmd_notice(cmd,

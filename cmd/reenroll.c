@@ -160,7 +160,8 @@ struct renewal {
 	char stored[2][PATH_MAX]; /* certificate and key of --store */
 	bool rekey_unasked;       /* nobody has said that the key is to be a new one */
 	struct est_certs *old;
-	bool changed; /* since the files were looked at first */
+	bool changed;                 /* since the files were looked at first */
+	struct est_error not_started; /* the hook that an earlier run owed; code EST_OK: it was */
 	struct delivery delivery;
 	struct request request;
 };
@@ -228,12 +229,13 @@ static enum est_code open_files(struct cmd *cmd, struct renewal *r)
 	struct est_certs *again = NULL;
 	enum est_code rc;
 
+	r->delivery.hook_tried = r->not_started.code != EST_OK;
 	rc = est_certs_load(cmd->v.cert, &r->old, &cmd->err);
 	if (rc == EST_OK)
 		rc = delivery_open(cmd, &r->delivery);
 	if (output && rc == EST_E_OUTPUT && est_has_reason(&cmd->err, "holds-key"))
 		est_hint(&cmd->err, "--combined %s writes key and certificate together", output);
-	r->files.locked = true;
+	r->files.locked = r->files.recovered = true;
 	if (rc != EST_OK || strcmp(cmd->v.cert, "-") == 0 ||
 		(r->delivery.finished && (!in_token || cmd->v.dry_run)))
 		return rc;
@@ -256,11 +258,11 @@ static enum est_code renew(struct cmd *cmd, struct renewal *r)
 	enum est_code rc;
 
 	rc = est_key_load(r->key_file, cmd_key_secret, cmd, &key, &cmd->err);
-	if (rc == EST_OK)
-		rc = est_key_match(key, r->key_file, old, r->files.cert, &cmd->err);
 	if (rc == EST_E_INPUT && !cmd->v.key && !*cmd->err.hint)
 		est_hint(&cmd->err,
 			"name the key of --cert with --key FILE, unless one file holds both");
+	if (rc == EST_OK)
+		rc = est_key_match(key, r->key_file, old, r->files.cert, &cmd->err);
 	if (rc == EST_OK)
 		rc = choose_identity(cmd, old, key);
 	if (rc == EST_OK)
@@ -287,8 +289,40 @@ out:
 	return rc;
 }
 
-/* What there is to do is decided before anything is locked, and again when another run, or the
- * recovery, has changed what that was decided from. */
+/* The lock goes: nobody waits for it while this run waits for its turn. */
+static void close_files(struct renewal *r)
+{
+	delivery_wipe(&r->delivery);
+	est_certs_free(r->old);
+	r->old = NULL;
+	r->files.locked = r->changed = false;
+}
+
+/* With SCHEDULE_RENEW and SCHEDULE_RESUME the files are locked. */
+static enum est_code next_step(struct cmd *cmd, struct renewal *r, enum schedule_step *step)
+{
+	enum est_code rc = schedule_next(cmd, &r->files, step);
+
+	if (rc != EST_OK || *step == SCHEDULE_SKIP)
+		return rc;
+	spare_encrypted(cmd, r);
+	rc = open_files(cmd, r);
+	if (rc == EST_OK && r->delivery.finished) {
+		*step = SCHEDULE_SKIP; /* it is all that one run does */
+		rc = delivery_recovered(cmd, &r->delivery, r->key_file);
+		if (rc == EST_E_HOOK && est_has_reason(&cmd->err, "not-started")) {
+			r->not_started = cmd->err;
+			*step = SCHEDULE_RECOVER; /* but nothing may wait for that for ever */
+			rc = EST_OK;
+		}
+	} else if (rc == EST_OK && *step != SCHEDULE_RECOVER && r->changed) {
+		rc = schedule_next(cmd, &r->files, step);
+	}
+	return rc;
+}
+
+/* What there is to do is decided before anything is locked, anew when what an earlier run has left
+ * is in order, and again when another run has changed what that was decided from. */
 static enum est_code renew_if_due(struct cmd *cmd, struct renewal *r)
 {
 	enum schedule_step step;
@@ -296,16 +330,15 @@ static enum est_code renew_if_due(struct cmd *cmd, struct renewal *r)
 
 	if (request_unfinished(cmd, NULL)) /* is it for a key that this run would make? */
 		spare_encrypted(cmd, r);
-	rc = schedule_next(cmd, &r->files, &step);
-	if (rc != EST_OK || step == SCHEDULE_SKIP)
-		return rc;
-	spare_encrypted(cmd, r);
-	rc = open_files(cmd, r);
-	if (rc == EST_OK && r->delivery.finished)
-		return delivery_recovered(cmd, &r->delivery, r->key_file);
-	if (rc == EST_OK && (step == SCHEDULE_RECOVER || r->changed))
-		rc = schedule_next(cmd, &r->files, &step);
-	return rc == EST_OK && step != SCHEDULE_SKIP ? renew(cmd, r) : rc;
+	do {
+		close_files(r);
+		rc = next_step(cmd, r, &step);
+	} while (rc == EST_OK && step == SCHEDULE_RECOVER);
+	if (rc == EST_OK && step != SCHEDULE_SKIP)
+		return renew(cmd, r);
+	if (rc == EST_OK && r->not_started.code != EST_OK)
+		rc = (cmd->err = r->not_started).code;
+	return rc;
 }
 
 static enum est_code run(struct cmd *cmd)

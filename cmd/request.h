@@ -73,6 +73,7 @@ struct delivery_part {
 /* The files an issued certificate goes to, which change together (est-files.h). */
 struct delivery {
 	bool no_replace;       /* set before delivery_open(): a new key's place has to be free */
+	bool hook_tried;       /* likewise: one that is owed could not be started in this run */
 	struct est_swap *swap; /* NULL when there is none but standard output */
 	bool recovered;        /* an unfinished run's files are in place now */
 	bool finished; /* so, or its hook is owed: nothing else is open, delivery_recovered() next

@@ -188,7 +188,7 @@ static void plan_wipe(struct plan *p)
 /* From what is on disk, the options and the time; nothing is written, nobody is asked. */
 static enum est_code plan_make(struct cmd *cmd, const struct schedule_files *files, struct plan *p)
 {
-	const bool recover = !files->locked && delivery_unfinished(cmd);
+	const bool recover = !files->recovered && delivery_unfinished(cmd);
 	const bool resume = request_unfinished(cmd, &p->ask_again_at);
 	enum est_code rc = EST_OK;
 
@@ -314,7 +314,7 @@ static enum est_code status(struct cmd *cmd, const char *cert_file, const struct
 enum est_code schedule_next(struct cmd *cmd, const struct schedule_files *files,
 	enum schedule_step *step)
 {
-	const bool waits = !cmd->v.dry_run && !cmd->v.status;
+	const bool waits = !files->locked && !cmd->v.dry_run && !cmd->v.status;
 	struct plan p = { 0 };
 	enum est_code rc = plan_make(cmd, files, &p);
 

@@ -123,6 +123,16 @@ setup() {
 	run -16 --separate-stderr strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pipe2 -e inject=pipe2:error=EMFILE \
 		"$EST" "${renew[@]}" --force --hook 'touch ran' --json
 	[ "$(jq -r '.hook + " " + .error.code' <<<"$output")" = 'failed not-started' ]
+	# Nothing waits for it: what is due is renewed.
+	server_log_reset
+	for force in '' --force; do
+		# shellcheck disable=SC2086
+		run -16 --separate-stderr strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pipe2 \
+			-e inject=pipe2:error=EMFILE "$EST" "${renew[@]}" $force --hook 'touch ran' --json
+		[ "$(jq -r '.error.code' <<<"$output")" = not-started ]
+	done
+	seen 1 .csr
+	good_cert dev.pem dev.key
 	works "${renew[@]}" --hook 'touch ran'
 	stderr_has recovered
 	[ -e ran ]

@@ -244,8 +244,10 @@ renewed() {
 	lasts 30 5
 	server_log_reset
 	: >dev.key.est-new # a run that failed has no other turn: its server may be overloaded
+	echo torn >.dev.pem.est-journal
 	"$EST" "${renew[@]}" --jitter 86400 -v >"$OUT" 2>"$ERR" 3>&- &
 	eventually grep -q waiting "$ERR"
+	[ ! -e .dev.pem.est-journal ] # what was left is in order, and the lock is free
 	kill -TERM $!
 	status=0
 	wait $! || status=$?
