@@ -116,9 +116,9 @@ static struct est_renew_policy policy_of(const struct cmd *cmd)
 }
 
 /* When schedule_installed() has marked a file; 0: it has not.  The time that a copy or touch gives
- * does not pass for it, and would have to be one at which the certificate was due.  (Where times are
- * whole seconds one in 60 does: that file waits for half of what it has left, once.)  What changes
- * but the status of a file, like chmod or a link, does not make it wait longer. */
+ * does not pass for it, and would have to be one at which the certificate was due.  (Where times
+ * are whole seconds one in 60 does: that file waits for half of what it has left, once.)  What
+ * changes but the status of a file, like chmod or a link, does not make it wait longer. */
 static int64_t marked(const char *file, int64_t not_before)
 {
 	struct stat st;

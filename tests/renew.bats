@@ -182,7 +182,7 @@ renewed() {
 	lasts 90 15
 	from=$(date -d "$(openssl x509 -in dev.pem -noout -startdate | cut -d= -f2)" +%s)
 	for time in @$from @$((from + 60)) @$((from + 70 * 86400 + 30)) now +1day @0 2099-01-01; do
-		touch -d $time dev.pem
+		touch -d "$time" dev.pem
 		chmod 644 dev.pem
 		works "${renew[@]}" --status
 		grep -q 'next: renew' "$OUT"
