@@ -179,6 +179,8 @@ enum est_code inspect_crls(struct inspect *in, struct est_error *err)
 	enum est_code rc;
 
 	in->keep_crls = false;
+	if (in->bag.n_crls > 1) /* it need not be the first one */
+		in->announced = 0;
 	rc = crl_show(in, one_crl, in, err);
 	in->crl = NULL;
 	return rc;

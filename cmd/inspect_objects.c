@@ -56,6 +56,7 @@ static void report_broken(struct inspect *in, const struct est_object *object,
 		in->text.n = 0;
 		(void)!text_line(&in->text, "broken", why->msg, &err);
 		(void)!flush_text(in, &err);
+		in->announced = 0;
 	}
 	if (++in->n_broken > INSPECT_FAILURES_MAX)
 		return;
@@ -84,6 +85,7 @@ static enum est_code begin_text(struct inspect *in, const char *file, size_t ind
 
 	in->text.n = 0;
 	in->begun = false;
+	in->announced = 0; /* what comes in between is not in the midst of it */
 	rc = text_line(&in->text, "object", name, err);
 	if (rc == EST_OK)
 		rc = text_line(&in->text, "file", file, err);
@@ -538,8 +540,7 @@ enum est_code inspect_begins(void *ctx, const struct est_object *object, struct 
 	struct inspect *in = ctx;
 	enum est_code rc;
 
-	if (in->cmd->json || in->silent || in->hold ||
-		(object->kind == EST_FILE_CRL && in->keep_crls))
+	if (in->cmd->json || in->silent || in->hold || (object->kind == EST_FILE_CRL && in->tree))
 		return EST_OK;
 	rc = begin_text(in, in->file, object->index, name, err);
 	if (rc == EST_OK)

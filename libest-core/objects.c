@@ -8,6 +8,7 @@
 
 #include "der.h"
 #include "file_kind.h"
+#include "pem.h"
 #include "quirk.h"
 #include "span.h"
 #include "trailing.h"
@@ -97,17 +98,29 @@ static enum est_code walk_whole(struct walk *walk, size_t at, unsigned depth)
 	return rc;
 }
 
+/* Not by walk_source(): however many bags there are, they take the stack of one. */
 enum est_code walk_behind(struct walk *walk, size_t begin, size_t end)
 {
-	struct est_span all, rest;
-	enum est_code rc = walk_all(walk, begin, &all);
+	struct certs_iter iter;
+	struct est_span rest;
+	enum est_code rc;
 
-	if (rc != EST_OK || all.n <= end - begin)
-		return rc;
-	rest = span_after(all, end - begin);
-	walk->offset += end - begin;
-	if (rest.p[0] == DER_SEQUENCE)
-		return walk_any(walk, rest, 0);
+	for (;;) {
+		rc = walk_all(walk, end, &rest);
+		if (rc != EST_OK || rest.n == 0)
+			return rc;
+		walk->offset += end - begin;
+		if (rest.p[0] != DER_SEQUENCE)
+			break;
+		if (!walk_bag_begins(walk, end, &iter))
+			return walk_any(walk, rest, 0);
+		begin = end;
+		rc = walk_bag_stream(walk, &iter, &end);
+		if (rc != EST_OK || end == SIZE_MAX)
+			return rc;
+	}
+	if (pem_present(rest))
+		return walk_pem(walk, end);
 	rc = trailing_check(rest, end - begin, est_file_kind_text(EST_FILE_SIGNED_DATA),
 		walk->quirks, walk->err);
 	return rc == EST_E_PROTOCOL ? EST_E_INPUT : rc;

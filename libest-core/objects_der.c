@@ -4,6 +4,8 @@
 
 #include "der.h"
 #include "file_kind.h"
+#include "pem.h"
+#include "span.h"
 #include "trailing.h"
 
 enum est_code walk_value(struct walk *walk, enum est_file_kind kind, struct est_span der)
@@ -22,6 +24,18 @@ enum est_code walk_value(struct walk *walk, enum est_file_kind kind, struct est_
 	default:
 		return walk_emit(walk, kind, der, 0, NULL);
 	}
+}
+
+/* PEM behind DER: people put one file behind the other. */
+static enum est_code walk_text(struct walk *walk, struct est_span text)
+{
+	struct source *s = walk->source, memory = source_of(text);
+	enum est_code rc;
+
+	walk->source = &memory;
+	rc = walk_pem(walk, 0);
+	walk->source = s;
+	return rc;
 }
 
 enum est_code walk_der(struct walk *walk, enum est_file_kind kind, struct est_span data)
@@ -49,6 +63,12 @@ enum est_code walk_der(struct walk *walk, enum est_file_kind kind, struct est_sp
 				rc = walk_all(walk, (size_t)(value.p - s->p), &value);
 			if (rc != EST_OK)
 				return rc;
+			rest = span_after(value, tlv.whole.n);
+			if (pem_present(rest)) {
+				rc = walk_value(walk, kind, tlv.whole);
+				walk->offset = offset + (size_t)(rest.p - data.p);
+				return rc == EST_OK ? walk_text(walk, rest) : rc;
+			}
 			rc = trailing_cut(&value, est_file_kind_text(kind), walk->quirks, &why);
 			if (rc != EST_OK)
 				return walk_emit_broken(walk, kind, 0, &why);

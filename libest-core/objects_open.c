@@ -123,10 +123,10 @@ static enum est_code open_part(struct walk *walk, size_t at,
 }
 
 /* The parts of a multipart that hold something; the text between them is none of ours.  at: of the
- * line feed that may begin the first delimiter. */
+ * line feed that may begin the first delimiter, the octet before the message's body. */
 static enum est_code walk_parts(struct walk *walk, size_t at, struct est_span words, unsigned depth)
 {
-	const size_t offset = walk->offset - at, index = walk->index;
+	const size_t offset = walk->offset - 1 - at, index = walk->index;
 	struct wrapped_boundary boundary;
 	struct est_error why = { 0 };
 	struct source part;
@@ -146,7 +146,7 @@ static enum est_code walk_parts(struct walk *walk, size_t at, struct est_span wo
 		source_close(&part);
 		source_forget(walk->source, at);
 		why = rc != EST_OK ? *walk->err : why;
-		if (rc == EST_E_INPUT && why.reason && strcmp(why.reason, "other-kind") == 0)
+		if (rc == EST_E_INPUT && est_has_reason(&why, "other-kind"))
 			rc = EST_OK; /* text, a picture */
 		else if (rc == EST_E_INPUT || rc == EST_E_PROTOCOL)
 			rc = walk_emit_broken(walk, EST_FILE_UNKNOWN, 0, &why);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "http_lex.h"
 #include "span.h"
 
 /* A line without its end, off the front of *in. */
@@ -158,10 +159,8 @@ static bool chunk_size(struct est_span line, size_t *out)
 {
 	size_t n = 0, i;
 
-	for (i = 0; i < line.n && i < 8 && strchr("0123456789abcdefABCDEF", line.p[i]) && line.p[i];
-		i++)
-		n = n << 4 |
-		    (size_t)(line.p[i] <= '9' ? line.p[i] - '0' : (line.p[i] | 0x20) - 'a' + 10);
+	for (i = 0; i < line.n && i < 8 && http_hex(line.p[i]) >= 0; i++)
+		n = n << 4 | (size_t)http_hex(line.p[i]);
 	*out = n;
 	return i > 0 && (i == line.n || line.p[i] == ';' || line.p[i] == ' ');
 }

@@ -274,6 +274,8 @@ shows() {
 	{ cat two.der && printf '\n\0\n'; } >trailing
 	shows trailing CN=two
 	jq -e '.deviations == ["Q-TRAILING"]' "$OUT"
+	cat one.der two.pem >der-pem
+	shows der-pem CN=one CN=two
 	{ cat two.der && printf 'junk'; } >junk
 	refused 3 'bytes after its end' inspect junk
 	# ContentInfo has a header of four octets, eleven of OID and four of [0].
@@ -403,8 +405,9 @@ shows() {
 		    open("big." + file, "wb").write(data)
 	PY
 	mkfifo pipe
-	for file in big.*; do
-		"$EST" inspect pipe >out 2>err 3>&- &
+	for file in big.* 'big.crl -v' 'big.crl.p7 -v'; do
+		read -r file verbose <<<"$file"
+		"$EST" inspect $verbose pipe >out 2>err 3>&- &
 		pid=$!
 		exec 9>pipe
 		head -c 400000 "$file" >&9
@@ -414,16 +417,22 @@ shows() {
 		exec 9>&-
 		wait $pid || [ "$file" = big.chunks ]
 		# Each object begins once, and has all it has when nobody waits for it.
-		run_est inspect "$file"
+		run_est inspect $verbose "$file"
 		diff out <(sed "s/$file/pipe/" "$OUT")
 	done
 	# What breaks behind its front is said to, where it was begun.
 	head -c 500000 big.crl >short
-	run_est inspect short
-	[ "$status" = 3 ]
-	stderr_has 'short: object 1 at offset 0: CRL: .*cut short'
-	[ "$(grep -c '^object:' "$OUT")" = 1 ]
-	grep -q '^broken: .*cut short' "$OUT"
+	for verbose in '' -v; do
+		run_est inspect $verbose short
+		[ "$status" = 3 ]
+		stderr_has 'short: object 1 at offset 0: CRL: .*cut short'
+		[ "$(grep -c '^object:' "$OUT")" = 1 ]
+		grep -q '^broken: .*cut short' "$OUT"
+	done
+	# With -v a CRL waits for the certificates behind it, and is then said to be one once more.
+	cat one.der >>big.crl
+	works inspect -v big.crl
+	grep '^object:' "$OUT" | diff - <(printf 'object:        %s\n' crl certificate crl)
 	run_est inspect big.chunks
 	[ "$status" = 3 ]
 	stderr_has 'chunks break off at offset'

@@ -280,12 +280,94 @@ static void a_broken_part_of_a_mail_does_not_hide_the_next(void **state)
 	est_buf_free(&data);
 }
 
+/* A row of bags is taken apart one by one: the stack does not grow with it */
+static void bags_in_a_row_are_as_many_as_there_are(void **state)
+{
+	enum { N = 20000 };
+	const struct est_span bag = BYTES(0x30, 35, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7,
+		2, 0xa0, 22, 0x30, 20, 2, 1, 1, 0x31, 0, 0x30, 11, 6, 9, 0x2a, 0x86, 0x48, 0x86,
+		0xf7, 0x0d, 1, 7, 1, 0x31, 0);
+	struct est_buf data = { 0 };
+	struct est_quirks quirks;
+	struct est_error err;
+	struct seen seen;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		forge_append(&data, bag);
+	assert_int_equal(in_parts(est_buf_span(&data), 4096, &seen, &quirks, &err), EST_OK);
+	assert_int_equal(seen.n, N);
+	assert_int_equal(seen.broken, N); /* each is empty */
+	est_buf_free(&data);
+}
+
+/* Where a block begins, in the file. */
+static enum est_code place(void *ctx, const struct est_object *object, struct est_error *err)
+{
+	(void)err;
+	*(size_t *)ctx = object->offset;
+	return EST_OK;
+}
+
+static void the_offset_of_a_block_in_a_mail_is_that_of_its_first_dash(void **state)
+{
+	struct est_quirks quirks = { 0 };
+	struct est_buf data = { 0 };
+	struct est_error err;
+	size_t at = 0;
+
+	(void)state;
+	forge_append(&data,
+		est_span_str("Content-Type: multipart/mixed; boundary=a\n\n"
+			     "--a\nContent-Type: multipart/mixed; boundary=b\n\n"
+			     "--b\nX: y\n\n-----BEGIN X-----\nAAAA\n-----END X-----\n"));
+	assert_int_equal(est_objects(est_buf_span(&data), &quirks, place, &at, &err), EST_OK);
+	assert_memory_equal(data.p + at, "-----BEGIN X", 12);
+	est_buf_free(&data);
+}
+
+/* DER, then PEM: `cat` puts one behind the other. */
+static void blocks_behind_a_value_are_shown_too(void **state)
+{
+	struct est_buf data = { 0 }, one = { 0 };
+	const struct forge_bag bag = { .certs = BYTES(0x30, 0) };
+	struct est_quirks quirks;
+	struct est_error err;
+	struct seen seen;
+
+	(void)state;
+	forge_numbered(1, &one);
+	for (int form = 0; form < 3; form++) {
+		data.n = 0;
+		if (form == 1)
+			forge_bag(&bag, &data);
+		else
+			forge_append(&data, est_buf_span(&one));
+		for (int i = 0; form == 2 && i < 10; i++) /* larger than a part */
+			forge_append(&data, est_buf_span(&one));
+		forge_append(&data, est_span_str("\n"));
+		armour(&data, "CERTIFICATE", est_buf_span(&one));
+		armour(&data, "X509 CRL", BYTES(0x30, 0));
+		for (size_t part = 64; part <= SOURCE_PART; part *= 64) {
+			assert_int_equal(in_parts(est_buf_span(&data), part, &seen, &quirks, &err),
+				EST_OK);
+			assert_int_equal(seen.n, form == 2 ? 13 : 3);
+			assert_int_equal(seen.broken, 0);
+		}
+	}
+	est_buf_free(&data);
+	est_buf_free(&one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_parts_of_any_size_the_objects_are_the_same),
 		cmocka_unit_test(what_is_cut_short_anywhere_is_said_and_its_front_is_shown),
 		cmocka_unit_test(what_is_no_base64_ends_it_behind_what_was),
+		cmocka_unit_test(bags_in_a_row_are_as_many_as_there_are),
+		cmocka_unit_test(the_offset_of_a_block_in_a_mail_is_that_of_its_first_dash),
+		cmocka_unit_test(blocks_behind_a_value_are_shown_too),
 		cmocka_unit_test(a_broken_part_of_a_mail_does_not_hide_the_next),
 	};
 
