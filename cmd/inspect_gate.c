@@ -188,7 +188,7 @@ static enum est_code open_all(struct gates *g, struct cmd *cmd)
 	for (; rc == EST_OK && g->n_roots < v->has_root.n; g->n_roots++)
 		rc = parse_root(v->has_root.v[g->n_roots], &g->roots[g->n_roots], &cmd->err);
 	if (rc == EST_OK && v->match_key)
-		rc = est_key_load(v->match_key, cmd_key_secret, cmd, &g->key, &cmd->err);
+		rc = est_key_load_any(v->match_key, cmd_key_secret, cmd, &g->key, &cmd->err);
 	if (rc == EST_OK && v->verify)
 		rc = est_verifier_new(&config, &g->verifier, &cmd->err);
 	return rc;

@@ -330,7 +330,7 @@ static enum est_code import(struct est_key *key, struct est_span text, const cha
 	return EST_OK;
 }
 
-static enum est_code load_token(const char *url, est_secret_fn *ask, void *ctx,
+static enum est_code load_token(const char *url, bool any, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err)
 {
 	struct est_key *key = calloc(1, sizeof(*key));
@@ -340,7 +340,7 @@ static enum est_code load_token(const char *url, est_secret_fn *ask, void *ctx,
 	if (!key)
 		return est_fail(err, EST_E_INTERNAL, "out of memory");
 	rc = token_key(url, ask, ctx, &key->token, &key->pin, err);
-	if (rc == EST_OK)
+	if (rc == EST_OK && !any)
 		rc = type_detect(key, est_escape(shown, sizeof(shown), est_span_str(url)), err);
 	if (rc == EST_OK)
 		*out = key;
@@ -349,8 +349,9 @@ static enum est_code load_token(const char *url, est_secret_fn *ask, void *ctx,
 	return rc;
 }
 
-enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
-	struct est_error *err)
+/* any: it need not be one that this client uses. */
+static enum est_code load(const char *path, bool any, est_secret_fn *ask, void *ctx,
+	struct est_key **out, struct est_error *err)
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	struct est_buf text = { 0 };
@@ -358,7 +359,7 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 	enum est_code rc;
 
 	if (est_is_token_url(path))
-		return load_token(path, ask, ctx, out, err);
+		return load_token(path, any, ask, ctx, out, err);
 	rc = est_read_file(path, EST_FILE_MAX, &text, err);
 	if (rc == EST_OK && text.n == 0)
 		rc = est_fail(err, EST_E_INPUT, "%s: empty", name);
@@ -367,7 +368,7 @@ enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, stru
 	if (rc != EST_OK)
 		goto out;
 	rc = import(key, est_buf_span(&text), name, ask, ctx, err);
-	if (rc == EST_OK)
+	if (rc == EST_OK && !any)
 		rc = type_detect(key, name, err);
 	if (rc != EST_OK)
 		goto out;
@@ -377,6 +378,18 @@ out:
 	est_key_free(key);
 	est_buf_free(&text);
 	return rc;
+}
+
+enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx, struct est_key **out,
+	struct est_error *err)
+{
+	return load(path, false, ask, ctx, out, err);
+}
+
+enum est_code est_key_load_any(const char *path, est_secret_fn *ask, void *ctx,
+	struct est_key **out, struct est_error *err)
+{
+	return load(path, true, ask, ctx, out, err);
 }
 
 enum est_code est_key_pem(const struct est_key *key, struct est_buf *out, struct est_error *err)

@@ -200,6 +200,12 @@ for i in range(1101):
 	no 'none of 3 certificates and requests is for the key in client.key' key-mismatch \
 		--match-key client.key bag.pem
 	no 'none of 1' key-mismatch --match-key client.key www.csr
+	# Keys that are not used here are compared all the same.
+	openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.pem -subj /CN=weak 2>/dev/null
+	openssl req -x509 -newkey rsa-pss -nodes -keyout pss.key -out pss.pem -subj /CN=pss 2>/dev/null
+	yes --match-key weak.key bag.pem weak.pem
+	yes --match-key pss.key pss.pem
+	no 'none of 1' key-mismatch --match-key weak.key pss.pem
 	refused 3 'no-such-file|No such file' inspect --match-key nowhere bag.pem
 	refused 3 'key' inspect --match-key root.pem bag.pem
 }

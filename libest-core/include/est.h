@@ -295,6 +295,10 @@ EST_API bool est_is_token_url(const char *name);
  * EST_E_INPUT. */
 EST_API enum est_code est_key_load(const char *path, est_secret_fn *ask, void *ctx,
 	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
+/* The same also of keys that are too weak, or of a kind that is not used here, for est_key_is_in().
+ */
+EST_API enum est_code est_key_load_any(const char *path, est_secret_fn *ask, void *ctx,
+	struct est_key **out, struct est_error *err) EST_MUST_CHECK;
 /* PKCS#8 PEM, unencrypted, or as it was when a passphrase was needed; the buffer holds the private
  * key.  EST_E_INPUT for a key in a token. */
 EST_API enum est_code est_key_pem(const struct est_key *key, struct est_buf *out,
