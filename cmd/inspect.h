@@ -19,6 +19,7 @@ struct bag_cert {
 	size_t others; /* bytes of other objects' text before it */
 	int operand;   /* of the command line */
 	bool ca;
+	bool trusted; /* was OpenSSL's, with its trust settings behind it */
 	char sha256[EST_SHA256_HEX];
 };
 

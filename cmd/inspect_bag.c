@@ -30,6 +30,7 @@ enum est_code bag_add(struct inspect *in, const struct est_object *object,
 	c->index = object->index;
 	c->others = in->others.n;
 	c->operand = in->operand;
+	c->trusted = est_span_eq(object->label, est_span_str("TRUSTED CERTIFICATE"));
 	c->ca = info->ca || info->self_signed;
 	memcpy(c->sha256, info->sha256, sizeof(c->sha256));
 	return EST_OK;

@@ -290,6 +290,7 @@ enum est_code edit_run(struct inspect *in)
 	struct edit e = { .in = in };
 	struct est_error *err = &in->cmd->err;
 	size_t others = in->n_objects - in->bag.n - in->bag.n_crls;
+	size_t trusted = 0;
 	bool *wanted = calloc(in->bag.n + 1, sizeof(*wanted));
 	struct est_span *spans = NULL;
 	enum est_code rc;
@@ -314,6 +315,13 @@ enum est_code edit_run(struct inspect *in)
 	if (rc == EST_OK && others > 0)
 		cmd_notice(in->cmd, "certificates %salone were written, not %zu other object%s",
 			in->bag.n_crls ? "and CRLs " : "", others, others == 1 ? "" : "s");
+	for (size_t i = 0; rc == EST_OK && i < e.n; i++)
+		trusted += in->bag.cert[e.pick[i]].trusted;
+	if (trusted > 0)
+		cmd_notice(in->cmd,
+			"%zu TRUSTED CERTIFICATE%s written without OpenSSL's trust "
+			"settings",
+			trusted, trusted == 1 ? " was" : "s were");
 	free(spans);
 	free(e.crls);
 	free(e.node);

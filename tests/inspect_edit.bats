@@ -173,6 +173,10 @@ is() { # FILE PEM...: its certificates are these, in this order
 	works inspect -q --extract leaf leaf.csr mess.pem
 	[ ! -s "$ERR" ]
 	refused 3 'no certificate to write' inspect --dedup -o out leaf.csr
+	openssl x509 -in leaf.pem -trustout -addtrust serverAuth -out trusted.pem
+	works inspect --outform pem trusted.pem root.pem
+	stderr_has "1 TRUSTED CERTIFICATE was written without OpenSSL's trust settings"
+	is "$OUT" leaf.pem root.pem
 }
 
 @test "edit: CRLs go with their certificates, byte for byte; without --extract nothing of a bag is lost" {
