@@ -167,10 +167,8 @@ static void name_constraints(struct writer *w, struct est_span value)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!der_expect(&in, DER_CONTEXT_C(i), &list))
 			continue;
-		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &subtree)) {
-			w->valid &= der_next(&subtree.body, &base);
-			if (!w->valid)
-				return;
+		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &subtree) &&
+			(w->valid = der_next(&subtree.body, &base))) {
 			next(w, words[i]);
 			if (base.tag == DER_CONTEXT(7))
 				put_network(w, base.body);
@@ -191,11 +189,11 @@ static void user_notice(struct writer *w, struct est_span in)
 		(w->valid &= der_next(&reference.body, &text))) {
 		put(w, " of ");
 		put_value(w, text.whole);
-		if (take(w, &reference.body, DER_SEQUENCE, &text)) {
-			while (more(w, text.body) && take(w, &text.body, DER_INTEGER, &number)) {
-				put(w, " ");
-				put_number(w, number.body);
-			}
+		if (!take(w, &reference.body, DER_SEQUENCE, &text))
+			return;
+		while (more(w, text.body) && take(w, &text.body, DER_INTEGER, &number)) {
+			put(w, " ");
+			put_number(w, number.body);
 		}
 	}
 	if (more(w, in) && (w->valid = der_next(&in, &text))) {
@@ -217,9 +215,8 @@ static void policies(struct writer *w, struct est_span value)
 		put_oid(w, oid.body);
 		if (!der_expect(&info.body, DER_SEQUENCE, &list))
 			continue;
-		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &qualifier)) {
-			if (!take(w, &qualifier.body, DER_OID, &oid))
-				return;
+		while (more(w, list.body) && take(w, &list.body, DER_SEQUENCE, &qualifier) &&
+			take(w, &qualifier.body, DER_OID, &oid)) {
 			if (der_expect(&qualifier.body, DER_SEQUENCE, &text)) {
 				user_notice(w, text.body);
 				continue;
@@ -293,21 +290,39 @@ static void point_name(struct writer *w, struct est_span in)
 	est_buf_free(&name);
 }
 
+/* The names of the bits that are set in the contents of a BIT STRING. */
+static void bit_names(struct writer *w, struct est_span bits, const char *sep,
+	const char *const *names)
+{
+	w->valid &= bits.n > 0;
+	for (size_t i = 0; names[i] && i / 8 + 1 < bits.n; i++)
+		if (bits.p[i / 8 + 1] & 0x80 >> i % 8) {
+			put(w, w->items++ > 0 ? sep : "");
+			put(w, names[i]);
+		}
+}
+
 /* ReasonFlags. */
 static void reasons(struct writer *w, struct est_span bits)
 {
-	static const char *const words[] = { NULL, "keyCompromise", "cACompromise",
+	static const char *const words[] = { "unused", "keyCompromise", "cACompromise",
 		"affiliationChanged", "superseded", "cessationOfOperation", "certificateHold",
-		"privilegeWithdrawn", "aACompromise" };
+		"privilegeWithdrawn", "aACompromise", NULL };
 
-	w->valid &= bits.n > 0;
 	next(w, "reasons");
-	for (size_t i = 1; i < sizeof(words) / sizeof(words[0]) && i / 8 + 1 < bits.n; i++) {
-		if (bits.p[i / 8 + 1] & 0x80 >> i % 8) {
-			put(w, " ");
-			put(w, words[i]);
-		}
-	}
+	bit_names(w, bits, " ", words);
+}
+
+/* Netscape's. */
+static void cert_type(struct writer *w, struct est_span value)
+{
+	static const char *const words[] = { "sslClient", "sslServer", "smime", "objectSigning",
+		"reserved", "sslCA", "smimeCA", "objectSigningCA", NULL };
+	struct der_tlv bits;
+
+	if (take(w, &value, DER_BIT_STRING, &bits))
+		bit_names(w, bits.body, ", ", words);
+	w->valid &= value.n == 0;
 }
 
 /* DistributionPoint: { [0] name, [1] reasons, [2] issuer }. */
@@ -363,12 +378,9 @@ static void put_timestamp(struct writer *w, struct est_span in)
 	w->valid &= in.n > 0 && (in.p[0] != 0 || in.n > 40);
 	if (!w->valid)
 		return;
-	next(w, "");
-	if (in.p[0] != 0) {
-		put(w, "of another version");
+	next(w, in.p[0] == 0 ? "log " : "of another version");
+	if (in.p[0] != 0)
 		return;
-	}
-	put(w, "log ");
 	put_hex(w, (struct est_span){ in.p + 1, 32 });
 	for (size_t i = 33; i < 41; i++)
 		ms = ms << 8 | in.p[i];
@@ -561,6 +573,7 @@ static const struct {
 	{ "1.3.6.1.4.1.311.21.1", put_value },
 	{ "1.3.6.1.4.1.311.21.7", template },
 	{ "1.3.6.1.4.1.311.21.10", policies },
+	{ "2.16.840.1.113730.1.1", cert_type },
 	{ "2.16.840.1.113730.1.13", put_value },
 };
 

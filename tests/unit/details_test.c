@@ -25,6 +25,12 @@ static const struct row {
 	{ CE(17), BYTES(0x30, 5, 0xa3, 3, 0x13, 1, 'a'), "x400:#130161" },
 	{ CE(18), BYTES(0x30, 5, 0xa5, 3, 0x81, 1, 'a'), "ediparty:#810161" },
 	{ CE(18), BYTES(0x30, 0), "" },
+	/* netscapeCertType, whose bits are others */
+	{ BYTES(0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1), BYTES(3, 2, 2, 0xc4),
+		"sslClient, sslServer, sslCA" },
+	{ BYTES(0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1), BYTES(3, 2, 2, 0xc4, 0),
+		"malformed #030202c400" },
+	{ BYTES(0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1), BYTES(3, 0), "malformed #0300" },
 	/* basicConstraints, key identifiers */
 	{ CE(19), BYTES(0x30, 0), "no CA" },
 	{ CE(19), BYTES(0x30, 6, 1, 1, 0xff, 2, 1, 3), "CA, path length 3" },
