@@ -378,9 +378,8 @@ static void come_back(struct est_client *c, struct est_span der, struct est_erro
 	struct est_error ignored;
 	struct cert_view view;
 
-	if (!c->pending || err->code != EST_E_REJECTED || !err->reason ||
-		(strcmp(err->reason, "not-yet-valid") != 0 &&
-			strcmp(err->reason, "expired") != 0) ||
+	if (!c->pending || err->code != EST_E_REJECTED ||
+		(!est_has_reason(err, "not-yet-valid") && !est_has_reason(err, "expired")) ||
 		cert_view(der, "", &view, &ignored) != EST_OK)
 		return;
 	pending_told(c->pending, wait_for_clock(&view, now));
