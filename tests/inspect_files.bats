@@ -406,8 +406,9 @@ shows() {
 	PY
 	mkfifo pipe
 	for file in big.* 'big.crl -v' 'big.crl.p7 -v'; do
-		read -r file verbose <<<"$file"
-		"$EST" inspect $verbose pipe >out 2>err 3>&- &
+		read -ra words <<<"$file"
+		file=${words[0]}
+		"$EST" inspect "${words[@]:1}" pipe >out 2>err 3>&- &
 		pid=$!
 		exec 9>pipe
 		head -c 400000 "$file" >&9
@@ -417,13 +418,14 @@ shows() {
 		exec 9>&-
 		wait $pid || [ "$file" = big.chunks ]
 		# Each object begins once, and has all it has when nobody waits for it.
-		run_est inspect $verbose "$file"
+		run_est inspect "${words[@]:1}" "$file"
 		diff out <(sed "s/$file/pipe/" "$OUT")
 	done
 	# What breaks behind its front is said to, where it was begun.
 	head -c 500000 big.crl >short
-	for verbose in '' -v; do
-		run_est inspect $verbose short
+	for words in short '-v short'; do
+		read -ra words <<<"$words"
+		run_est inspect "${words[@]}"
 		[ "$status" = 3 ]
 		stderr_has 'short: object 1 at offset 0: CRL: .*cut short'
 		[ "$(grep -c '^object:' "$OUT")" = 1 ]
