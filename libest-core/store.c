@@ -140,7 +140,7 @@ static enum est_code check_folder(const char *path, const char *dir, struct est_
 {
 	if (access(dir, F_OK) == 0)
 		return EST_OK;
-	return store_fail(path, "cannot look at its folder", err);
+	return est_fail(err, EST_E_OUTPUT, "%s: its folder %s: %s", path, dir, strerror(errno));
 }
 
 enum est_code store_target_init(const char *path, unsigned flags, struct store_target *out,

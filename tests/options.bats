@@ -209,9 +209,9 @@ setup() {
 		# shellcheck disable=SC2086
 		ONCE=1 refused "${pattern%% *}" "${pattern#* }" $args "${trust[@]}"
 	done <<-'FILES'
-		4 no/k.pem: cannot look at its folder: No such|enroll --subject CN=a -u t --token-file /dev/null --key-out no/k.pem -o c.pem
-		4 no/c.pem: cannot look at its folder: No such|enroll --subject CN=a --token-file /dev/null --key-out k.pem -o no/c.pem
-		4 no/c.pem: cannot look at its folder: No such|enroll --subject CN=a --token-file /dev/null --combined no/c.pem
+		4 no/k.pem: its folder no: No such|enroll --subject CN=a -u t --token-file /dev/null --key-out no/k.pem -o c.pem
+		4 no/c.pem: its folder no: No such|enroll --subject CN=a --token-file /dev/null --key-out k.pem -o no/c.pem
+		4 no/c.pem: its folder no: No such|enroll --subject CN=a --token-file /dev/null --combined no/c.pem
 		3 name the key of --cert with --key|cacerts --cert only.pem
 		3 name the key of --cert with --key|reenroll --cert only.pem --force
 		3 none: cannot open: No such file|cacerts -u t --password-file none
