@@ -207,8 +207,8 @@ enum est_code est_pending_wait(struct est_pending *p, struct est_error *err)
 	if (now < p->date) /* the clock was set back: how long it has been, nobody knows */
 		set_times(p, now, p->when - p->date);
 	est_fail(err, EST_E_PENDING,
-		"%s: the server has this request, and is not to be asked again before %s (RFC 7030 "
-		"section 4.2.3)",
+		"%s: the server has had this request, and is not to be asked again before %s (RFC "
+		"7030 section 4.2.3; est-renew(7), the clock)",
 		p->path, date_text(p->when, when));
 	err->retry_after_s = p->when - now;
 	est_hint(err, "run the same command again after %lld s", (long long)err->retry_after_s);
