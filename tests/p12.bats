@@ -95,7 +95,7 @@ unpack() {
 	refused 3 empty enroll "${trust[@]}" "${me[@]}" --p12 all.p12 --p12-password-file empty
 	printf 'a\0b' >nul
 	refused 3 NUL enroll "${trust[@]}" "${me[@]}" --p12 all.p12 --p12-password-file nul
-	refused 4 "no/.*: cannot" enroll "${trust[@]}" "${me[@]}" --p12 no/all.p12 --p12-password-file pw
+	refused 4 "no/all.p12: its folder no: No such" enroll "${trust[@]}" "${me[@]}" --p12 no/all.p12 --p12-password-file pw
 	nothing_sent
 }
 
