@@ -257,12 +257,7 @@ static enum est_code renew(struct cmd *cmd, struct renewal *r)
 	const char *new_type = NULL;
 	enum est_code rc;
 
-	rc = est_key_load(r->key_file, cmd_key_secret, cmd, &key, &cmd->err);
-	if (rc == EST_E_INPUT && !cmd->v.key && !*cmd->err.hint)
-		est_hint(&cmd->err,
-			"name the key of --cert with --key FILE, unless one file holds both");
-	if (rc == EST_OK)
-		rc = est_key_match(key, r->key_file, old, r->files.cert, &cmd->err);
+	rc = est_key_load_for(old, r->files.cert, cmd->v.key, cmd_key_secret, cmd, &key, &cmd->err);
 	if (rc == EST_OK)
 		rc = choose_identity(cmd, old, key);
 	if (rc == EST_OK)

@@ -135,11 +135,8 @@ static enum est_code identity_set(gnutls_certificate_credentials_t cred,
 
 	rc = est_certs_load(config->cert_file, &certs, err);
 	if (rc == EST_OK)
-		rc = est_key_load(key_file, config->key_password, config->secret_ctx, &key, err);
-	if (rc == EST_E_INPUT && certs && !config->key_file && !*err->hint)
-		est_hint(err, "name the key of --cert with --key FILE, unless one file holds both");
-	if (rc == EST_OK)
-		rc = est_key_match(key, key_file, est_certs_get(certs, 0), config->cert_file, err);
+		rc = est_key_load_for(est_certs_get(certs, 0), config->cert_file, config->key_file,
+			config->key_password, config->secret_ctx, &key, err);
 	if (rc == EST_OK)
 		rc = make_chain(config, certs, chain, &n, err);
 	if (rc == EST_OK)

@@ -467,3 +467,23 @@ enum est_code est_key_match(const struct est_key *key, const char *key_name, str
 	est_buf_free(&spki);
 	return rc;
 }
+
+enum est_code est_key_load_for(struct est_span cert, const char *cert_file, const char *key_file,
+	est_secret_fn *ask, void *ctx, struct est_key **out, struct est_error *err)
+{
+	const char *file = key_file ? key_file : cert_file;
+	struct est_key *key = NULL;
+	enum est_code rc;
+
+	rc = est_key_load(file, ask, ctx, &key, err);
+	if (rc == EST_E_INPUT && !key_file && !*err->hint)
+		est_hint(err, "name the key of --cert with --key FILE, unless one file holds both");
+	if (rc == EST_OK)
+		rc = est_key_match(key, file, cert, cert_file, err);
+	if (rc != EST_OK) {
+		est_key_free(key);
+		return rc;
+	}
+	*out = key;
+	return EST_OK;
+}
